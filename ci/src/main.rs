@@ -1,0 +1,2 @@
+//! The steps of CI, each callable by hand.
+fn main() {}

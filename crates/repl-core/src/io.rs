@@ -1,0 +1,199 @@
+//! What goes into the node and what comes out of it, as data.
+//!
+//! Bytes, time and facts about the host come in as [`Input`]; connections to wake or dial, log lines and the
+//! end of the process come out as [`Effect`]. Bytes to send are not pushed: they are pulled by
+//! [`Node::transmit`](crate::Node::transmit) when the socket has room.
+
+use alloc::string::String;
+use core::fmt;
+
+use crate::base::ids::{ConnId, Endpoint, ReplId};
+
+/// One thing that happened outside the node.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A dial the node asked for succeeded.
+    Connected {
+        /// The connection named in [`Effect::Dial`].
+        conn: ConnId,
+        /// Both ends of it.
+        peer: PeerInfo,
+    },
+    /// Bytes arrived. They are parsed where they lie; only an incomplete tail is copied.
+    Received {
+        /// Where from.
+        conn: ConnId,
+        /// Never empty.
+        bytes: &'a [u8],
+    },
+    /// The first `count` bytes of what `transmit` showed have left.
+    Sent {
+        /// Where to.
+        conn: ConnId,
+        /// At most what `transmit` showed.
+        count: usize,
+    },
+    /// The connection is gone, or the dial failed.
+    Closed {
+        /// Which one.
+        conn: ConnId,
+        /// Why.
+        cause: CloseCause,
+    },
+    /// What only the host knows; once per turn of the periodic work.
+    Host(HostFacts),
+    /// The operator asks the process to end (SIGTERM, SIGINT).
+    Terminate,
+    /// The deadline of `poll_timeout` has come.
+    TimerFired,
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseCause {
+    /// The peer closed its writing half.
+    EndOfStream,
+    /// The peer reset the connection, or sending to it failed.
+    Reset,
+    /// The dial was refused.
+    Refused,
+    /// The dial or the connection timed out in the network stack.
+    TimedOut,
+    /// The host of the dial could not be resolved or reached.
+    Unreachable,
+}
+
+impl fmt::Display for CloseCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EndOfStream => "connection closed by peer",
+            Self::Reset => "Connection reset by peer",
+            Self::Refused => "Connection refused",
+            Self::TimedOut => "Connection timed out",
+            Self::Unreachable => "No route to host",
+        })
+    }
+}
+
+/// Both ends of a connection, as text the protocol shows.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct PeerInfo {
+    /// The peer's address without port.
+    pub ip: String,
+    /// The peer's port.
+    pub port: u16,
+    /// Our end, `ip:port`.
+    pub local: String,
+}
+
+/// Something the node wants done outside.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The interest of this connection may have changed, or it has bytes to send.
+    Wake(ConnId),
+    /// Open a connection, then say `Connected` or `Closed`.
+    Dial {
+        /// Its name, already given.
+        conn: ConnId,
+        /// Where to.
+        to: Endpoint,
+    },
+    /// A line for the log.
+    Log(Level, String),
+    /// The answer to a replica's `PSYNC`, for whoever checks such answers. The log has it as text.
+    Decided(Decision),
+    /// End the process with this status.
+    Exit(i32),
+}
+
+/// What a replica asked with `PSYNC` or `SYNC` and what it was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The replica's connection.
+    pub conn: ConnId,
+    /// The (replication id, first byte wanted) it named; `None` for `PSYNC ? -1` and `SYNC`.
+    pub asked: Option<(ReplId, u64)>,
+    /// What it got.
+    pub verdict: Verdict,
+}
+
+/// The two answers to `PSYNC`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// `+CONTINUE`: the stream goes on at the byte asked for.
+    Continue,
+    /// `+FULLRESYNC`, once a snapshot is cut.
+    Full(FullReason),
+}
+
+/// Why a partial resynchronisation was not possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FullReason {
+    /// The replica named no history (`?`, or plain `SYNC`).
+    Asked,
+    /// It named a history that is neither ours nor the one before ours.
+    OtherHistory,
+    /// It named our previous history, but holds bytes of it that we never saw.
+    BeyondSwitch,
+    /// It wants a byte the backlog does not reach back to, or there is no backlog.
+    BeforeBacklog,
+    /// It wants a byte that does not exist yet.
+    AfterEnd,
+}
+
+/// How loud a log line is, with the marks of Redis' log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// `.`
+    Debug,
+    /// `-`
+    Verbose,
+    /// `*`
+    Notice,
+    /// `#`
+    Warning,
+}
+
+/// Whether the node can use one direction of a connection now. A level, not an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Not now: the node says `Wake` when that changes.
+    Idle,
+    /// As soon as the socket can.
+    Ready,
+}
+
+/// What the node wants of a connection now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// The node knows it no more: close the socket.
+    Gone,
+    /// Alive.
+    Open {
+        /// Whether to read.
+        read: Want,
+        /// Whether `transmit` has bytes.
+        write: Want,
+    },
+}
+
+/// What `INFO` reports and only the host knows.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct HostFacts {
+    /// Process id.
+    pub pid: u32,
+    /// `uname`-like description of the operating system.
+    pub os: String,
+    /// Path of the binary.
+    pub executable: String,
+    /// Path of the configuration file, empty for none.
+    pub config_file: String,
+    /// Bytes the allocator has handed out.
+    pub used_memory: u64,
+    /// Resident set size in bytes.
+    pub used_memory_rss: u64,
+    /// CPU time in the kernel, microseconds.
+    pub cpu_sys_micros: u64,
+    /// CPU time in user space, microseconds.
+    pub cpu_user_micros: u64,
+}

@@ -1,0 +1,3 @@
+//! The driver that moves bytes between a node and a [`Platform`](platform::Platform), and the platform on tokio.
+
+pub mod platform;

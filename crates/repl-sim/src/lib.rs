@@ -1,0 +1,1 @@
+//! The laboratory: many nodes in virtual time under a seed.

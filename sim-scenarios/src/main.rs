@@ -1,0 +1,2 @@
+//! The `repl-sim` command over the scenarios of this project.
+fn main() {}
