@@ -12,6 +12,7 @@ extern crate std;
 
 pub mod base;
 pub mod io;
+pub mod keyspace;
 pub mod node;
 
 pub use node::Node;
