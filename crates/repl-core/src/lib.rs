@@ -14,5 +14,6 @@ pub mod base;
 pub mod io;
 pub mod keyspace;
 pub mod node;
+pub mod resp;
 
 pub use node::Node;
