@@ -14,6 +14,7 @@ pub mod base;
 pub mod io;
 pub mod keyspace;
 pub mod node;
+pub mod repl;
 pub mod resp;
 
 pub use node::Node;
