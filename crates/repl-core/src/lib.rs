@@ -11,6 +11,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod base;
+pub mod command;
 pub mod io;
 pub mod keyspace;
 pub mod node;
