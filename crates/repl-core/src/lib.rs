@@ -13,5 +13,6 @@ extern crate std;
 pub mod base;
 pub mod io;
 pub mod node;
+pub mod rdb;
 
 pub use node::Node;
