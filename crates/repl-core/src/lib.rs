@@ -17,5 +17,6 @@ pub mod keyspace;
 pub mod node;
 pub mod repl;
 pub mod resp;
+pub mod rdb;
 
 pub use node::Node;
