@@ -20,3 +20,6 @@ pub mod resp;
 pub mod rdb;
 
 pub use node::Node;
+
+/// The version of Redis this server behaves like, and names itself to clients that branch on it.
+pub const REDIS_VERSION: &str = "7.0.15";
