@@ -32,8 +32,8 @@ pub(crate) const fn is_plausible(compressed_bytes: u64, plain_bytes: u64) -> boo
 /// Replaces `out` by what `input` expands to, which must be `len` bytes.
 ///
 /// # Errors
-/// When `input` ends inside a token, reaches back before its start, or holds more or less than `len`
-/// bytes. `out` then holds some prefix. It never grows beyond `len`.
+/// When `input` ends inside a token, reaches back before its start, or holds more or less than
+/// `len` bytes. `out` then holds some prefix. It never grows beyond `len`.
 pub(crate) fn decompress(input: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), Malformed> {
     out.clear();
     out.reserve_exact(len);
@@ -95,7 +95,7 @@ pub(crate) struct Compressor {
     out: Vec<u8>,
 }
 
-const TABLE_BITS: u32 = 13;
+const TABLE_BITS: u32 = 14;
 const TABLE_SIZE: usize = 1 << TABLE_BITS;
 /// Strings below this many bytes are short.
 const SHORT: usize = 1024;
@@ -171,6 +171,8 @@ impl Compressor {
             }
             at += run;
             literals_from = at;
+            // What ends a copy often begins the next one. Learning the rest of it does not pay.
+            self.learn(input, at - 2);
             self.learn(input, at - 1);
         }
         // A run of literals costs a byte per 32.
@@ -182,7 +184,7 @@ impl Compressor {
         true
     }
 
-    /// Remembers the three bytes at `at`: the last of a copy often begin the next one.
+    /// Remembers where the three bytes at `at` are.
     fn learn(&mut self, input: &[u8], at: usize) {
         if let Some(&[a, b, c]) = input.get(at..).and_then(|rest| rest.first_chunk()) {
             self.table[slot_of(a, b, c)] = self.base + at as u32;
