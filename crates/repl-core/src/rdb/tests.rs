@@ -132,6 +132,7 @@ fn after_the_end_nothing_is_taken_and_after_an_error_it_is_repeated() {
     assert_eq!(decoder.finish(), Err(unexpected));
     let consumed = fixture::STRINGS.len() - 5;
     assert_eq!(decoder.feed(&fixture::STRINGS[5..], &mut sink), Ok(Fed::Done { consumed }));
+    assert_eq!(decoder.kept_bytes(), 0);
     assert_eq!(decoder.feed(b"more", &mut sink), Ok(Fed::Done { consumed: 0 }));
     assert_eq!(decoder.finish(), Ok(()));
 

@@ -241,7 +241,7 @@ impl Decoder {
         sink: &mut impl Sink,
     ) -> Result<Fed, RdbError> {
         // Summing up many items at once is faster than one by one.
-        let mut summed = used;
+        let unsummed = used;
         loop {
             if self.state == State::Done {
                 return Ok(Fed::Done { consumed: used });
@@ -252,13 +252,12 @@ impl Decoder {
                     used += cursor.position();
                     self.offset += cursor.position() as u64;
                     if next == State::Checksum {
-                        self.sum(&input[summed..used]);
-                        summed = used;
+                        self.sum(&input[unsummed..used]);
                     }
                     self.state = next;
                 }
                 Err(Halt::Need(needed)) => {
-                    self.sum(&input[summed..used]);
+                    self.sum(&input[unsummed..used]);
                     self.keep(&input[used..], needed);
                     return Ok(Fed::More);
                 }
