@@ -97,6 +97,11 @@ pub(crate) struct Compressor {
 
 const TABLE_BITS: u32 = 14;
 const TABLE_SIZE: usize = 1 << TABLE_BITS;
+/// The longest string that is tried, in bytes: its positions must fit the table. No server that we
+/// know of holds a longer one.
+const LEN_MAX: u32 = 1 << 31;
+/// A buffer larger than this is given back before the next string.
+const BUFFER_KEPT_BYTES: usize = 64 * 1024;
 /// Strings below this many bytes are short.
 const SHORT: usize = 1024;
 const PATIENCE: u32 = 32;
@@ -113,10 +118,11 @@ impl Compressor {
 
     /// The compressed form of `input`, if that saves at least four bytes and was worth a try.
     pub(crate) fn compress(&mut self, input: &[u8]) -> Option<&[u8]> {
-        // The table holds 32-bit positions; Redis has no longer strings.
-        let len = u32::try_from(input.len()).ok()?;
+        self.out.clear();
+        self.out.shrink_to(BUFFER_KEPT_BYTES);
+        let len = u32::try_from(input.len()).ok().filter(|len| *len <= LEN_MAX)?;
         if input.len() < SHORT && self.failures >= PATIENCE {
-            // Wraps around within the samples: the count only says how far the next sample is.
+            // Beyond the patience the count goes round: it is how many were passed over.
             self.failures += 1;
             if self.failures < PATIENCE + SAMPLE_EVERY {
                 return None;
@@ -124,7 +130,6 @@ impl Compressor {
             self.failures = PATIENCE;
         }
         self.make_room(len);
-        self.out.clear();
         let paid = self.search(input);
         self.base += len;
         if paid {
@@ -318,6 +323,17 @@ mod tests {
             assert_eq!(compressor.compress(&noise(64)), None);
         }
         assert!(compressor.compress(&[7; SHORT]).is_some());
+    }
+
+    #[test]
+    fn a_large_string_leaves_no_large_buffer() {
+        let mut compressor = Compressor::new();
+        let long: Vec<u8> =
+            (0..1_000_000_u32).map(|i| ((i.wrapping_mul(i) >> 12) & 0xf0) as u8).collect();
+        assert!(compressor.compress(&long).is_some());
+        assert!(compressor.out.capacity() > BUFFER_KEPT_BYTES);
+        assert!(compressor.compress(b"short").is_none());
+        assert!(compressor.out.capacity() <= BUFFER_KEPT_BYTES);
     }
 
     #[test]
