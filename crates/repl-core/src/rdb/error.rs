@@ -5,8 +5,8 @@ use core::{error, fmt};
 /// A snapshot that cannot be loaded, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RdbError {
-    /// The byte of the stream at which the faulty field begins, or the item (an opcode or a key with its
-    /// value) when the fault is in its meaning.
+    /// The byte of the stream at which the faulty field begins, or the item (an opcode or a key
+    /// with its value) when the fault is in its meaning.
     pub at: u64,
     /// What is wrong there.
     pub kind: RdbErrorKind,

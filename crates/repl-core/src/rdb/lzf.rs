@@ -32,8 +32,8 @@ pub(crate) const fn is_plausible(compressed_bytes: u64, plain_bytes: u64) -> boo
 /// Replaces `out` by what `input` expands to, which must be `len` bytes.
 ///
 /// # Errors
-/// When `input` ends inside a token, reaches back before its start, or holds more or less than `len`
-/// bytes. `out` then holds some prefix. It never grows beyond `len`.
+/// When `input` ends inside a token, reaches back before its start, or holds more or less than
+/// `len` bytes. `out` then holds some prefix. It never grows beyond `len`.
 pub(crate) fn decompress(input: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), Malformed> {
     out.clear();
     out.reserve_exact(len);
@@ -95,8 +95,13 @@ pub(crate) struct Compressor {
     out: Vec<u8>,
 }
 
-const TABLE_BITS: u32 = 13;
+const TABLE_BITS: u32 = 14;
 const TABLE_SIZE: usize = 1 << TABLE_BITS;
+/// The longest string that is tried, in bytes: its positions must fit the table. No server that we
+/// know of holds a longer one.
+const LEN_MAX: u32 = 1 << 31;
+/// A buffer larger than this is given back before the next string.
+const BUFFER_KEPT_BYTES: usize = 64 * 1024;
 /// Strings below this many bytes are short.
 const SHORT: usize = 1024;
 const PATIENCE: u32 = 32;
@@ -113,10 +118,11 @@ impl Compressor {
 
     /// The compressed form of `input`, if that saves at least four bytes and was worth a try.
     pub(crate) fn compress(&mut self, input: &[u8]) -> Option<&[u8]> {
-        // The table holds 32-bit positions; Redis has no longer strings.
-        let len = u32::try_from(input.len()).ok()?;
+        self.out.clear();
+        self.out.shrink_to(BUFFER_KEPT_BYTES);
+        let len = u32::try_from(input.len()).ok().filter(|len| *len <= LEN_MAX)?;
         if input.len() < SHORT && self.failures >= PATIENCE {
-            // Wraps around within the samples: the count only says how far the next sample is.
+            // Beyond the patience the count goes round: it is how many were passed over.
             self.failures += 1;
             if self.failures < PATIENCE + SAMPLE_EVERY {
                 return None;
@@ -124,7 +130,6 @@ impl Compressor {
             self.failures = PATIENCE;
         }
         self.make_room(len);
-        self.out.clear();
         let paid = self.search(input);
         self.base += len;
         if paid {
@@ -171,6 +176,8 @@ impl Compressor {
             }
             at += run;
             literals_from = at;
+            // What ends a copy often begins the next one. Learning the rest of it does not pay.
+            self.learn(input, at - 2);
             self.learn(input, at - 1);
         }
         // A run of literals costs a byte per 32.
@@ -182,7 +189,7 @@ impl Compressor {
         true
     }
 
-    /// Remembers the three bytes at `at`: the last of a copy often begin the next one.
+    /// Remembers where the three bytes at `at` are.
     fn learn(&mut self, input: &[u8], at: usize) {
         if let Some(&[a, b, c]) = input.get(at..).and_then(|rest| rest.first_chunk()) {
             self.table[slot_of(a, b, c)] = self.base + at as u32;
@@ -281,13 +288,14 @@ mod tests {
                 assert!(compressed(&input).is_some() || len < period + 8 + period / 16);
             }
         }
-        for distance in [8190, 8191, 8192, 8193] {
-            let mut input: Vec<u8> =
-                (0..distance as u32).flat_map(|i| i.wrapping_mul(i).to_le_bytes()).collect();
-            input.truncate(distance);
-            input.copy_within(..300, distance - 300);
-            input.extend_from_within(..300);
-            let _ = compressed(&input);
+        let block: [u8; 40] = core::array::from_fn(|i| i as u8 + 1);
+        for distance in 8185..8200 {
+            let mut input = block.to_vec();
+            input.resize(distance, 0);
+            input.extend_from_slice(&block);
+            let len = compressed(&input).expect("zeros compress").len();
+            // The second block is a copy of the first, unless that is out of reach.
+            assert_eq!(len < 150, distance <= DISTANCE_MAX, "{distance}: {len}");
         }
     }
 
@@ -315,6 +323,17 @@ mod tests {
             assert_eq!(compressor.compress(&noise(64)), None);
         }
         assert!(compressor.compress(&[7; SHORT]).is_some());
+    }
+
+    #[test]
+    fn a_large_string_leaves_no_large_buffer() {
+        let mut compressor = Compressor::new();
+        let long: Vec<u8> =
+            (0..1_000_000_u32).map(|i| ((i.wrapping_mul(i) >> 12) & 0xf0) as u8).collect();
+        assert!(compressor.compress(&long).is_some());
+        assert!(compressor.out.capacity() > BUFFER_KEPT_BYTES);
+        assert!(compressor.compress(b"short").is_none());
+        assert!(compressor.out.capacity() <= BUFFER_KEPT_BYTES);
     }
 
     #[test]

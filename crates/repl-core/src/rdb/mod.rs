@@ -3,15 +3,16 @@
 //!
 //! ```text
 //! "REDIS0010"
-//! 250 name value            facts: who wrote it, when, which replication offset   [Encoder::aux]
-//! 254 db                    the keys that follow belong to this database          [Encoder::select_db]
-//! 251 keys expires          how many there will be                                [Encoder::resize_db]
-//! (252 i64 ms)  0 key value a key, its string, perhaps its expiry                 [Encoder::string]
-//! 255 crc64                 the end                                               [Encoder::end]
+//! 250 name value            facts: who wrote it, at which replication offset   Encoder::aux
+//! 254 db                    the keys that follow belong to this database       Encoder::select_db
+//! 251 keys expires          how many there will be                             Encoder::resize_db
+//! (252 i64 ms)  0 key value a key, its string, perhaps its expiry              Encoder::string
+//! 255 crc64                 the end                                            Encoder::end
 //! ```
 //!
-//! A length takes 1, 2, 5 or 9 bytes. A string is a length and its bytes, or a small integer, or LZF.
-//! The [`Encoder`] writes what all of these servers load, the [`Decoder`] reads what any of them sends.
+//! A length takes 1, 2, 5 or 9 bytes. A string is a length and its bytes, a small integer, or LZF.
+//! The [`Encoder`] writes what all of these servers load, the [`Decoder`] reads what any of them
+//! sends.
 
 mod crc64;
 mod decoder;

@@ -7,12 +7,12 @@
 //!               +-> Checksum -> Done
 //! ```
 //!
-//! The stream is cut into *items*: the signature, an opcode with its arguments, a key with its string,
-//! one part of something longer, the checksum. An item is read when all of it is there, and only then
-//! is anything changed, so an incomplete one can be looked at again. Items of the input are read
-//! where they lie; only the last, incomplete one is kept, and later input is added to it up to the byte
-//! it still needs. Looking at an item costs only as much as it has lengths, so pieces of any size
-//! cost the same.
+//! The stream is cut into *items*: the signature, an opcode with its arguments, a key with its
+//! string, one part of something longer, the checksum. An item is read when all of it is there, and
+//! only then is anything changed, so an incomplete one can be looked at again. Items of the input
+//! are read where they lie; only the last, incomplete one is kept, and later input is added to it
+//! up to the byte it still needs. A look at an item costs as much as it has lengths, however long its
+//! strings are, so small pieces cost no more than large ones.
 //!
 //! A type of value has a file of its own here, as `string.rs`. A value of many elements must not be
 //! one item, since it would be gathered whole: it gets a state, and takes one element per item, as
@@ -47,8 +47,8 @@ pub trait Sink {
     /// [`RdbErrorKind::TooManyDatabases`].
     fn select_db(&mut self, db: u64) -> Result<(), RdbErrorKind>;
 
-    /// How many keys the database is said to hold, and how many of them expire. Nobody checked these
-    /// numbers: reserve no memory for them beyond a bound of your own.
+    /// How many keys the database is said to hold, and how many of them expire. Nobody checked
+    /// these numbers: reserve no memory for them beyond a bound of your own.
     fn resize_db(&mut self, keys: u64, expires: u64);
 
     /// A key whose value is a string.
@@ -158,9 +158,9 @@ impl Decoder {
     /// Takes the next bytes of the stream. After the end, takes none.
     ///
     /// # Errors
-    /// When the snapshot is damaged, or from a version we cannot read, or the sink refused something.
-    /// The sink has then been told all that came before the fault. Every later call returns the same
-    /// error.
+    /// When the snapshot is damaged, or from a version we cannot read, or the sink refused
+    /// something. The sink has then been told all that came before the fault. Every later call
+    /// returns the same error.
     pub fn feed(&mut self, input: &[u8], sink: &mut impl Sink) -> Result<Fed, RdbError> {
         match self.state {
             State::Failed(error) => return Err(error),
@@ -181,8 +181,8 @@ impl Decoder {
     /// Says that no more input will come.
     ///
     /// # Errors
-    /// [`RdbErrorKind::UnexpectedEnd`] unless the snapshot is complete, or the error that was returned
-    /// before.
+    /// [`RdbErrorKind::UnexpectedEnd`] unless the snapshot is complete, or the error that was
+    /// returned before.
     pub fn finish(&self) -> Result<(), RdbError> {
         match self.state {
             State::Done => Ok(()),
@@ -233,7 +233,7 @@ impl Decoder {
         Ok(Some(used))
     }
 
-    /// Reads the items that lie whole in the input after its first `used` bytes, and keeps the rest.
+    /// Reads the items that lie whole in the input after its first `used` bytes. Keeps the rest.
     fn read_in_place(
         &mut self,
         input: &[u8],
@@ -241,7 +241,7 @@ impl Decoder {
         sink: &mut impl Sink,
     ) -> Result<Fed, RdbError> {
         // Summing up many items at once is faster than one by one.
-        let mut summed = used;
+        let unsummed = used;
         loop {
             if self.state == State::Done {
                 return Ok(Fed::Done { consumed: used });
@@ -252,13 +252,12 @@ impl Decoder {
                     used += cursor.position();
                     self.offset += cursor.position() as u64;
                     if next == State::Checksum {
-                        self.sum(&input[summed..used]);
-                        summed = used;
+                        self.sum(&input[unsummed..used]);
                     }
                     self.state = next;
                 }
                 Err(Halt::Need(needed)) => {
-                    self.sum(&input[summed..used]);
+                    self.sum(&input[unsummed..used]);
                     self.keep(&input[used..], needed);
                     return Ok(Fed::More);
                 }

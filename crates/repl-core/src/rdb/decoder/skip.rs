@@ -2,7 +2,7 @@
 //! any length, so they are taken one part at a time and never gathered.
 //!
 //! ```text
-//! module value   parts, then 0; a part is a code (1 int, 2 uint, 3 f32, 4 f64, 5 string) and its data
+//! module value   parts, then 0; a part is 1 int, 2 uint, 3 f32, 4 f64 or 5 string, and its data
 //! KEY_META       count, then that often: u32 class, module value      (Redis 8.6)
 //! SLOT_IMPORT    name, count, then that often: first slot, last slot  (Valkey 9)
 //! ```
