@@ -10,9 +10,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use repl_core::base::config::{Config, When};
+use repl_core::base::{
+    config::{Config, When},
+    glob::{self, Case},
+};
 
-use crate::{NAME, VERSION, glob::matches_glob, log::os_text};
+use crate::{NAME, VERSION, log::os_text};
 
 /// Files that include each other stop here. redis-server 7.0 runs out of stack instead.
 const INCLUDE_DEPTH_MAX: usize = 16;
@@ -150,11 +153,11 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     fs::read(path).map_err(|error| LoadError::Open { path: path.to_owned(), error })
 }
 
-/// The files a path stands for: itself, or, if its last part holds `*` or `?`, all that match, in order of
+/// The files a path stands for: itself, or, if its last part is a pattern, all that match, in order of
 /// their names. As in Redis a pattern may match nothing.
 fn expand(pattern: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let Some(last) = pattern.file_name().filter(|last| {
-        let special = |byte| b"*?".contains(byte);
+        let special = |byte| b"*?[".contains(byte);
         last.as_bytes().iter().any(special)
     }) else {
         return Ok(vec![pattern.to_owned()]);
@@ -165,7 +168,7 @@ fn expand(pattern: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(open)? {
         let name = entry.map_err(open)?.file_name();
-        if matches_glob(last.as_bytes(), name.as_bytes()) {
+        if glob::matches(last.as_bytes(), name.as_bytes(), Case::Sensitive) {
             paths.push(parent.join(name));
         }
     }

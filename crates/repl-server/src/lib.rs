@@ -4,9 +4,10 @@
 //! configuration comes from ([`args`], [`config_file`]), its [`log`] and its [`signals`].
 
 pub mod args;
+#[cfg(test)]
+mod config_docs;
 pub mod config_file;
 pub mod driver;
-mod glob;
 pub mod log;
 pub mod platform;
 pub mod signals;

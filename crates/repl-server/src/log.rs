@@ -93,7 +93,8 @@ pub fn write(role: Role, level: Level, text: &str) {
 }
 
 /// What the operating system says about an error, without its number.
-pub(crate) fn os_text(error: &io::Error) -> String {
+#[must_use]
+pub fn os_text(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
         Some((words, _)) => words.to_owned(),

@@ -14,11 +14,13 @@ use std::{
 };
 
 use repl_core::{
+    Node,
     base::{
         ids::Endpoint,
         time::{Instant, Now, UnixMillis},
     },
     io::{HostFacts, Level},
+    node::Role as NodeRole,
 };
 use tokio::{runtime, task, time};
 
@@ -26,7 +28,7 @@ use self::host::Host;
 pub use self::socket::{BindError, TcpAcceptor, TcpConnection, bind_all};
 use crate::{
     log::{self, Role},
-    platform::Platform,
+    platform::{Event, Platform},
 };
 
 /// How far ahead the runtime's timer is set at most: it cannot hold every instant the node can name.
@@ -38,7 +40,8 @@ pub struct TokioPlatform {
     origin: time::Instant,
     host: Host,
     keepalive: Duration,
-    role: Cell<Role>,
+    /// Who the lines of the log are from.
+    speaker: Cell<Role>,
 }
 
 impl TokioPlatform {
@@ -52,13 +55,8 @@ impl TokioPlatform {
             origin: time::Instant::now(),
             host: Host::new(config_file),
             keepalive,
-            role: Cell::new(Role::Master),
+            speaker: Cell::new(Role::Master),
         }
-    }
-
-    /// Who the lines of the log are from, from now on.
-    pub fn speak_as(&self, role: Role) {
-        self.role.set(role);
     }
 }
 
@@ -97,11 +95,22 @@ impl Platform for TokioPlatform {
     }
 
     fn log(&self, level: Level, text: &str) {
-        log::write(self.role.get(), level, text);
+        log::write(self.speaker.get(), level, text);
     }
 
     fn host_facts(&self) -> HostFacts {
         self.host.facts(self.origin.elapsed())
+    }
+
+    /// Lets the log know, once per turn of the node's periodic work, who speaks and how loud it may be.
+    fn observe(&self, node: &Node, event: Event<'_>) {
+        if let Event::Woken = event {
+            log::set_threshold(node.config().loglevel);
+            self.speaker.set(match node.replication().role {
+                NodeRole::Master => Role::Master,
+                NodeRole::Replica => Role::Replica,
+            });
+        }
     }
 
     /// Leaves the end of the process to whoever runs the driver, so that files are removed and destructors run:
