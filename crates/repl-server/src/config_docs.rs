@@ -20,11 +20,13 @@ server says so in its log when one is set.
 Where this differs from Redis on purpose:
 
 - `save` is empty by default: nothing is written to disk yet.
-- `port` and `bind` cannot be changed while the server runs.
+- `port`, `bind` and `dir` cannot be changed while the server runs.
 - What the server cannot do (`appendonly yes`, `daemonize yes`, TLS, cluster mode, Unix sockets, ACL files) is refused.
 - Values must be valid UTF-8.
 - Files that include each other without end are refused; Redis 7.0 crashes.
 - An error in an included file names that file and its line; one on the command line counts the options.
+- `maxclients` is not held against the system's limit of open files.
+- `notify-keyspace-events` shows `n` beside `A`; Redis 7.0 drops it from the answer.
 - Log lines show UTC.
 ";
 

@@ -59,7 +59,8 @@ const POLICIES: &[&str] = &[
 pub(super) static ROWS: &[Directive] = &[
     // What this server cannot do, so that a file that counts on it stops at once.
     unsupported("appendonly", "no", &YesNo, "this server keeps no append-only file"),
-    unsupported("daemonize", "no", &YesNo, "this server stays in the foreground: use a supervisor"),
+    unsupported("daemonize", "no", &YesNo, "this server stays in the foreground: use a supervisor")
+        .at_boot(),
     unsupported("cluster-enabled", "no", &YesNo, "this server has no cluster mode").at_boot(),
     unsupported("tls-port", "0", &Number(0, 65535), "this server does not speak TLS"),
     unsupported("tls-replication", "no", &YesNo, "this server does not speak TLS"),

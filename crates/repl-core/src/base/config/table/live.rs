@@ -130,7 +130,7 @@ pub(super) static PROCESS: &[Directive] = &[
     row("loglevel", Server, choice!(loglevel, LogLevel), "The quietest line that is still logged."),
     row("logfile", Server, text!(logfile), "Where the log goes; empty: standard output.").at_boot(),
     row("pidfile", Server, text!(pidfile), "File to write the process id to.").at_boot(),
-    row("dir", Server, text!(dir), "Working directory, entered at boot.").protected(),
+    row("dir", Server, text!(dir), "Working directory, entered at boot.").at_boot(),
 ];
 
 /// What the node acts on, replication aside.
