@@ -4,6 +4,8 @@
 
 mod args;
 mod double;
+mod error;
+mod fast;
 mod inline;
 mod line;
 #[cfg(any(test, feature = "arbitrary"))]
@@ -12,6 +14,7 @@ mod reply;
 mod request;
 
 pub use args::{Args, Argv};
+pub use error::ProtocolError;
 pub use line::{LineReader, LineTooLong};
 pub use reply::{Deferred, Proto, Reply, encode_command};
-pub use request::{Authenticated, Form, LINE_MAX, Limits, Parsed, Parser, ProtocolError};
+pub use request::{Authenticated, Form, LINE_MAX, Limits, Parsed, Parser};
