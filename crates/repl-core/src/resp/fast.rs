@@ -72,3 +72,35 @@ fn long_line(bytes: &[u8]) -> Option<(usize, &[u8])> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_up_to_eight_digits_are_plain() {
+        for (line, expect) in [
+            ("$0", Some(0)),
+            ("$9", Some(9)),
+            ("$10", Some(10)),
+            ("$64", Some(64)),
+            ("$100", Some(100)),
+            ("$12345678", Some(12_345_678)),
+            ("$123456789", None),
+            ("$00", None),
+            ("$01", None),
+            ("$1x", None),
+            ("$123x", None),
+            ("$-1", None),
+            ("*1", None),
+            ("$", None),
+        ] {
+            let bytes = [line.as_bytes(), b"\r\nrest"].concat();
+            let found = short_line(&bytes, b'$');
+            assert_eq!(found, expect.map(|number| (number, &b"rest"[..])), "{line}");
+            let bytes = [line.as_bytes(), b"\rx"].concat();
+            assert_eq!(short_line(&bytes, b'$'), None, "{line}");
+            assert_eq!(short_line(line.as_bytes(), b'$'), None, "{line}");
+        }
+    }
+}

@@ -459,6 +459,16 @@ mod tests {
     }
 
     #[test]
+    fn inline_arguments_do_not_lie_where_they_arrived() {
+        check(b"  echo \"a\\x41\" 'b c'\r\n", r#"Inline ["echo", "aA", "b c"]"#);
+        check(b"PING\n", r#"Inline ["PING"]"#);
+        check(b"PING \"a\"b\r\n", &refused("unbalanced quotes in request"));
+        check(b"  \r\n", "empty");
+        check(b"\n", "empty");
+        check(b"PING\0\n", "incomplete");
+    }
+
+    #[test]
     fn an_inline_request_may_be_as_long_as_redis_promises() {
         let mut bytes = vec![b'a'; LINE_MAX];
         bytes.push(b'\n');
