@@ -148,7 +148,8 @@ mod tests {
         check("a*b*c", "a-b-bc-", false);
     }
 
-    /// Every line was asked of redis-server 7.0.15 with `KEYS`.
+    /// Every line was asked of redis-server 7.0.15: with `KEYS`, and with `PUBSUB CHANNELS` where the text
+    /// is empty.
     #[test]
     fn the_corners_are_those_of_redis() {
         check("", "", true);
@@ -177,6 +178,7 @@ mod tests {
         assert!(!matches(b"[\x00-\xff]", b"a", Case::Sensitive));
     }
 
+    /// Asked of redis-server 7.0.15 with `COMMAND LIST FILTERBY PATTERN`.
     #[test]
     fn case_is_folded_except_behind_a_backslash_in_a_class() {
         for (pattern, text, expect) in

@@ -44,7 +44,7 @@ impl Argv {
         Self { spans: Vec::new(), text: Vec::new(), home: Home::Text }
     }
 
-    /// The arguments. `buf` is the buffer that was given to [`Parser::next`].
+    /// The arguments. `buf` is the buffer that was given to [`Parser::next`](super::Parser::next).
     #[must_use]
     pub fn view<'a>(&'a self, buf: &'a [u8]) -> Args<'a> {
         let bytes = match self.home {

@@ -510,6 +510,7 @@ mod tests {
     #[test]
     fn no_byte_of_a_line_is_searched_twice_and_no_argument_read_twice() {
         let (mut parser, mut argv) = (Parser::new(), Argv::new());
+        argv.fill([&b"room in the scratch"[..]; 1000]);
         let mut bytes = Vec::new();
         encode_command(&mut bytes, vec![&b"argument"[..]; 20_000]);
         for end in 1..bytes.len() {
@@ -522,7 +523,7 @@ mod tests {
         let found = parser.next(&bytes, 0, &LIMITS, &mut argv);
         assert_eq!(found, Ok(Parsed::Request { end: bytes.len(), form: Form::Canonical }));
         assert_eq!(argv.view(&bytes).len(), 20_000);
-        assert_eq!(parser.found.capacity(), 0, "an idle connection keeps little");
+        assert!(parser.found.capacity() <= SPANS_KEPT, "an idle connection keeps little");
         for front in [b'*', b'a'] {
             let line = vec![front; LINE_MAX];
             let mut parser = Parser::new();
