@@ -1,7 +1,7 @@
 //! The arguments of a request: where they lie, and the view of them that a command gets.
 //!
-//! [`Argv`] is the scratch that all connections share; [`Args`] is a cheap copy that borrows from it and
-//! from the bytes received. Must not know how a request is written.
+//! [`Argv`] is the scratch that all connections share; [`Args`] is a cheap copy that borrows from
+//! it and from the bytes received. Must not know how a request is written.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -32,7 +32,8 @@ enum Home {
 #[derive(Debug, Default)]
 pub struct Argv {
     pub(super) spans: Vec<Span>,
-    /// Arguments that do not lie in a buffer: those of inline requests, with quotes and escapes undone.
+    /// Arguments that do not lie in a buffer: those of inline requests, with quotes and escapes
+    /// undone.
     pub(super) text: Vec<u8>,
     home: Home,
 }

@@ -2,7 +2,8 @@
 
 use core::fmt::{self, Write};
 
-/// Room for the longest text: a sign, 17 digits, a point, up to four zeros behind it or an exponent.
+/// Room for the longest text: a sign, 17 digits, a point, up to four zeros behind it or an
+/// exponent.
 pub(super) const TEXT_MAX: usize = 32;
 
 const DIGITS: usize = 17;

@@ -50,8 +50,8 @@ impl ProtocolError {
         out.extend_from_slice(b"-ERR Protocol error: ");
         out.extend_from_slice(self.text().as_bytes());
         if let Self::ExpectedDollar(byte) = self {
-            // The raw byte, except that an error is one line. Redis ends the text at a zero byte, but
-            // can never get there: a zero byte hides the end of its line from it.
+            // The raw byte, except that an error is one line. Redis ends the text at a zero byte,
+            // but can never get there: a zero byte hides the end of its line from it.
             out.push(if matches!(byte, b'\r' | b'\n') { b' ' } else { byte });
             out.push(b'\'');
         }

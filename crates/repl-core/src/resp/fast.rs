@@ -1,6 +1,7 @@
 //! The fast path of the request parser: a whole request in canonical form, which nearly all are.
 //!
-//! Keeps nothing and refuses nothing: whatever is not plain goes to the careful path, which knows why.
+//! Keeps nothing and refuses nothing: whatever is not plain goes to the careful path, which knows
+//! why.
 
 use alloc::vec::Vec;
 

@@ -5,8 +5,8 @@
 
 use super::args::{Argv, Span};
 
-/// Splits `line` into `argv`, with quotes and escapes undone. `None` when a quote is left open or is
-/// closed in the middle of a word. The line holds no zero byte, where Redis would stop.
+/// Splits `line` into `argv`, with quotes and escapes undone. `None` when a quote is left open or
+/// is closed in the middle of a word. The line holds no zero byte, where Redis would stop.
 #[must_use]
 pub(super) fn split(line: &[u8], argv: &mut Argv) -> Option<()> {
     let mut rest = line;

@@ -1,4 +1,5 @@
-//! The Redis serialisation protocol: requests read where they lie, replies written where they leave from.
+//! The Redis serialisation protocol: requests read where they lie, replies written where they leave
+//! from.
 //!
 //! Knows bytes only: neither commands nor connections, and nothing of what an argument means.
 

@@ -1,7 +1,7 @@
 //! Replies, appended to bytes that the caller owns, in the protocol version its client chose.
 //!
-//! Also the one piece of the protocol that travels the other way: a command as the replication stream
-//! carries it.
+//! Also the one piece of the protocol that travels the other way: a command as the replication
+//! stream carries it.
 //!
 //! Must not know what a reply means, nor when it leaves.
 

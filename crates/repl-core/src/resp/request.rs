@@ -1,8 +1,9 @@
-//! Requests, read from the bytes where they lie: `*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n`, or one inline line.
+//! Requests, read from the bytes where they lie: `*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n`, or one inline
+//! line.
 //!
 //! [`Parser`] is what one connection remembers of a request that has not wholly arrived. Nothing is
-//! allocated for a request, nothing is reserved for a size that the peer merely declared, and a request
-//! that arrives byte by byte costs time in proportion to its length.
+//! allocated for a request, nothing is reserved for a size that the peer merely declared, and a
+//! request that arrives byte by byte costs time in proportion to its length.
 //!
 //! Must not know what a command is, nor who sent it: the sender's rights come in as [`Limits`].
 
@@ -77,12 +78,14 @@ pub enum Parsed {
 /// How a request was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Exactly as [`encode_command`](super::encode_command) writes it: the bytes may be copied verbatim
-    /// into the replication stream.
+    /// Exactly as [`encode_command`](super::encode_command) writes it: the bytes may be copied
+    /// verbatim into the replication stream.
     Canonical,
-    /// With counts and lengths, but with other bytes where each `\r\n` should be. Redis does not look.
+    /// With counts and lengths, but with other bytes where each `\r\n` should be. Redis does not
+    /// look.
     Other,
-    /// As a line of text. The arguments do not lie in the received bytes. Never comes from a master.
+    /// As a line of text. The arguments do not lie in the received bytes. Never comes from a
+    /// master.
     Inline,
 }
 
@@ -243,7 +246,8 @@ impl Progress {
         Ok(Some(count))
     }
 
-    /// Reads one argument, if all of it has arrived. If not, its length is looked at again next time.
+    /// Reads one argument, if all of it has arrived. If not, its length is looked at again next
+    /// time.
     fn argument(&mut self, request: &[u8], limits: &Limits) -> Result<Option<Span>, ProtocolError> {
         let Some(line) = self.length_line(request, ProtocolError::TooBigBulkCount)? else {
             return Ok(None);
