@@ -73,9 +73,7 @@ pub fn install(logfile: &str, level: LogLevel) -> io::Result<()> {
     };
     set_threshold(level);
     // Dynamic, so that the answer is not cached at the place of a line: the threshold may change.
-    let audible = dynamic_filter_fn(|metadata, _| {
-        loudness(*metadata.level()) >= THRESHOLD.load(Ordering::Relaxed)
-    });
+    let audible = dynamic_filter_fn(|metadata, _| is_audible(*metadata.level()));
     let lines = tracing_subscriber::fmt::layer().event_format(RedisLine).with_writer(writer);
     let subscriber = tracing_subscriber::registry().with(lines.with_filter(audible));
     tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)
@@ -102,15 +100,15 @@ pub fn os_text(error: &io::Error) -> String {
     }
 }
 
-/// The rank of a level in `LogLevel`.
-fn loudness(level: tracing::Level) -> u8 {
+/// Whether a line of this level is written now.
+fn is_audible(level: tracing::Level) -> bool {
     let level = match level {
         tracing::Level::TRACE => LogLevel::Debug,
         tracing::Level::DEBUG => LogLevel::Verbose,
         tracing::Level::INFO => LogLevel::Notice,
         tracing::Level::WARN | tracing::Level::ERROR => LogLevel::Warning,
     };
-    level as u8
+    level as u8 >= THRESHOLD.load(Ordering::Relaxed)
 }
 
 const fn mark(level: tracing::Level) -> char {
@@ -276,6 +274,25 @@ mod tests {
         assert!(first.ends_with(" # hello {world}"), "{first}");
         assert!(second.starts_with(&format!("{pid}:S ")), "{second}");
         assert!(second.ends_with(" . quiet"), "{second}");
+    }
+
+    #[test]
+    fn the_threshold_can_change_while_the_server_runs() {
+        let audible = || {
+            [
+                tracing::Level::TRACE,
+                tracing::Level::DEBUG,
+                tracing::Level::INFO,
+                tracing::Level::WARN,
+            ]
+            .map(is_audible)
+        };
+        set_threshold(LogLevel::Warning);
+        assert_eq!(audible(), [false, false, false, true]);
+        set_threshold(LogLevel::Verbose);
+        assert_eq!(audible(), [false, true, true, true]);
+        set_threshold(LogLevel::Notice);
+        assert_eq!(audible(), [false, false, true, true]);
     }
 
     #[test]
