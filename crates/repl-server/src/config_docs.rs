@@ -1,5 +1,5 @@
-//! `docs/CONFIG.md` is the table of directives in print. This test keeps it so; with `UPDATE_DOCS=1` in the
-//! environment it writes the file instead.
+//! `docs/CONFIG.md` is the table of directives in print. This test keeps it so; with
+//! `UPDATE_DOCS=1` in the environment it writes the file instead.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -8,23 +8,25 @@ use repl_core::base::config::{Change, Config, Directive, Effect};
 const INTRODUCTION: &str = "\
 # Configuration
 
-Directives have the names, defaults, ranges and error texts of Redis 7.0.15. They are read from a file, from the
-command line (`--name value`), and by `CONFIG SET`; `CONFIG GET` shows them. This page is printed from the table in
-`crates/repl-core/src/base/config/table`: after a change there, run
-`UPDATE_DOCS=1 cargo test -p repl-server config_docs`.
+Directives have the names, defaults, ranges and error texts of Redis 7.0.15. They are read from a
+file, from the command line (`--name value`), and by `CONFIG SET`; `CONFIG GET` shows them. This
+page is printed from the table in `crates/repl-core/src/base/config/table`: after a change there,
+run `UPDATE_DOCS=1 cargo test -p repl-server config_docs`.
 
-*Changes* says when a directive may be set: `running` means also by `CONFIG SET`, `protected` means so only with
-`enable-protected-configs yes`. Those of the last section are checked, kept and shown, and **have no effect**: the
-server says so in its log when one is set.
+*Changes* says when a directive may be set: `running` means also by `CONFIG SET`, `protected` means
+so only with `enable-protected-configs yes`. Those of the last section are checked, kept and shown,
+and **have no effect**: the server says so in its log when one is set.
 
 Where this differs from Redis on purpose:
 
 - `save` is empty by default: nothing is written to disk yet.
 - `port`, `bind` and `dir` cannot be changed while the server runs.
-- What the server cannot do (`appendonly yes`, `daemonize yes`, TLS, cluster mode, Unix sockets, ACL files) is refused.
+- What the server cannot do (`appendonly yes`, `daemonize yes`, TLS, cluster mode, Unix sockets,
+  ACL files) is refused.
 - Values must be valid UTF-8.
 - Files that include each other without end are refused; Redis 7.0 crashes.
-- An error in an included file names that file and its line; one on the command line counts the options.
+- An error in an included file names that file and its line; one on the command line counts the
+  options.
 - `maxclients` is not held against the system's limit of open files.
 - `notify-keyspace-events` shows `n` beside `A`; Redis 7.0 drops it from the answer.
 - Log lines show UTC.

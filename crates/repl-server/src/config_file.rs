@@ -1,7 +1,7 @@
 //! Configuration files and the grammar of their lines, which is also that of the command line.
 //!
-//! Owns splitting lines into words, `include`, and the error an operator reads when a line is refused. What a
-//! directive means is none of its business: `repl_core::base::config` knows.
+//! Owns splitting lines into words, `include`, and the error an operator reads when a line is
+//! refused. What a directive means is none of its business: `repl_core::base::config` knows.
 
 use std::{
     ffi::OsStr,
@@ -153,8 +153,8 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     fs::read(path).map_err(|error| LoadError::Open { path: path.to_owned(), error })
 }
 
-/// The files a path stands for: itself, or, if its last part is a pattern, all that match, in order of
-/// their names. As in Redis a pattern may match nothing.
+/// The files a path stands for: itself, or, if its last part is a pattern, all that match, in order
+/// of their names. As in Redis a pattern may match nothing.
 fn expand(pattern: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let Some(last) = pattern.file_name().filter(|last| {
         let special = |byte| b"*?[".contains(byte);
@@ -176,8 +176,9 @@ fn expand(pattern: &Path) -> Result<Vec<PathBuf>, LoadError> {
     Ok(paths)
 }
 
-/// Splits a line into words: blanks separate, `"..."` takes escapes (`\n`, `\x41`, `\"`), `'...'` takes
-/// everything but `\'` as it is. `None` if a quote does not end, or a word goes on right after it ended.
+/// Splits a line into words: blanks separate, `"..."` takes escapes (`\n`, `\x41`, `\"`), `'...'`
+/// takes everything but `\'` as it is. `None` if a quote does not end, or a word goes on right
+/// after it ended.
 ///
 /// redis: sds.c, sdssplitargs.
 #[must_use]

@@ -4,8 +4,9 @@
 //! 4711:M 22 Nov 2026 07:15:00.123 * Ready to accept connections
 //! pid :role, UTC                  level
 //! ```
-//! Lines are `tracing` events, so that a program that embeds the server can take them elsewhere. The time is
-//! UTC: the standard library knows no time zones. Owns the shape, the filter and the destination.
+//! Lines are `tracing` events, so that a program that embeds the server can take them elsewhere.
+//! The time is UTC: the standard library knows no time zones. Owns the shape, the filter and the
+//! destination.
 
 use std::{
     fmt, fs, io,

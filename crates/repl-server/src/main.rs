@@ -1,6 +1,7 @@
 //! The server's process: from arguments to a running driver, and back to an exit status.
 //!
-//! Owns the order of things at boot. Everything it calls is in the library; nothing here knows the protocol.
+//! Owns the order of things at boot. Everything it calls is in the library; nothing here knows the
+//! protocol.
 
 use std::{
     env,
@@ -45,7 +46,8 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Boots in the order that lets every error be seen: configuration, folder, log, process id, sockets.
+/// Boots in the order that lets every error be seen: configuration, folder, log, process id,
+/// sockets.
 fn start(sources: &Sources) -> ExitCode {
     end_on_panic();
     let config_file = sources.file.as_deref().map(absolute).unwrap_or_default();
@@ -181,7 +183,8 @@ fn fail(text: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// A task that panicked may have left the node half way: the process ends with it, in every profile.
+/// A task that panicked may have left the node half way: the process ends with it, in every
+/// profile.
 fn end_on_panic() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {

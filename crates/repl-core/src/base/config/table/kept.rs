@@ -1,5 +1,6 @@
-//! The rows without a field: directives that clients, test suites and configuration files expect. Their
-//! values are checked, kept and shown, and nobody acts on them. One that starts to matter moves to `live`.
+//! The rows without a field: directives that clients, test suites and configuration files expect.
+//! Their values are checked, kept and shown, and nobody acts on them. One that starts to matter
+//! moves to `live`.
 
 use super::{BYTES_MAX, INT_MAX, row};
 use crate::base::config::{

@@ -29,8 +29,8 @@ macro_rules! yes_no {
     };
 }
 
-// A number that passed the row's bounds fits the field; if a row had them wrong the field would keep its
-// value, and the test that sets every row's bounds would fail.
+// A number that passed the row's bounds fits the field; if a row had them wrong the field would
+// keep its value, and the test that sets every row's bounds would fail.
 macro_rules! number {
     ($field:ident, $min:expr, $max:expr) => {
         Kind::Number {

@@ -1,7 +1,8 @@
 //! The table of directives: every name the server knows, with its range, default and effect.
 //!
-//! `live` holds the rows that have a field in `Config`, `kept` those that are only checked, kept and shown.
-//! Ranges, defaults and which directives may change while running were read off redis-server 7.0.15.
+//! `live` holds the rows that have a field in `Config`, `kept` those that are only checked, kept
+//! and shown. Ranges, defaults and which directives may change while running were read off
+//! redis-server 7.0.15.
 
 mod kept;
 mod live;
