@@ -4,7 +4,10 @@
 //! that come after the file, `-` reads more lines from standard input. Owns the grammar and the
 //! help text; reads nothing.
 
-use crate::{NAME, VERSION, config_file::quote_into, config_file::split_words};
+use crate::{
+    NAME, VERSION,
+    config_file::{quote_into, split_words},
+};
 
 /// The version of Redis whose behaviour clients see.
 pub const REDIS_VERSION: &str = "7.0.15";

@@ -214,8 +214,7 @@ pub fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(words)
 }
 
-/// C's `isspace` in the plain locale; `trim_ascii_start` agrees but for the vertical tab, which
-/// `Loader::text` never leaves at a line's ends because nobody writes one.
+/// What separates words: the blanks of ASCII, as `trim_ascii` knows them.
 const fn is_blank(byte: u8) -> bool {
     byte.is_ascii_whitespace()
 }
@@ -317,7 +316,8 @@ mod tests {
     #[test]
     fn quotes_and_escapes_are_those_of_redis() {
         let check = |line: &str, expect: &[&str]| {
-            assert_eq!(words(line).as_deref(), Some(expect.map_owned().as_slice()), "{line}");
+            let expect: Vec<String> = expect.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(words(line), Some(expect), "{line}");
         };
         check("hz 20", &["hz", "20"]);
         check(" \t a  b ", &["a", "b"]);
@@ -328,16 +328,6 @@ mod tests {
         check(r#"save """#, &["save", ""]);
         for unbalanced in [r#"x "ab"c"#, r#"x "ab"#, "x 'ab", r#"x "a\"#] {
             assert_eq!(words(unbalanced), None, "{unbalanced}");
-        }
-    }
-
-    trait MapOwned {
-        fn map_owned(&self) -> Vec<String>;
-    }
-
-    impl MapOwned for &[&str] {
-        fn map_owned(&self) -> Vec<String> {
-            self.iter().map(|word| (*word).to_owned()).collect()
         }
     }
 

@@ -30,7 +30,7 @@ const fn row(name: &'static str, effect: Effect, kind: Kind, doc: &'static str) 
     }
 }
 
-/// What is said about a row once; the rest of its builder's defaults stay.
+/// What a row says beyond `row`: it is listed, without alias, and changes at any time otherwise.
 impl Directive {
     const fn alias(mut self, alias: &'static str) -> Self {
         self.alias = Some(alias);
