@@ -10,3 +10,4 @@ pub mod shell;
 pub mod simulation;
 pub mod steps;
 pub mod tidy;
+pub mod wrap;

@@ -1,11 +1,11 @@
 //! The steps by name, and the order in which `.ci/run` takes them.
 
-use std::{env, path::Path, time::Instant};
+use std::{env, fs, path::Path, time::Instant};
 
 use crate::{
     mutants, peers, purity,
     shell::{self, Failure, Outcome},
-    simulation,
+    simulation, tidy, wrap,
 };
 
 /// A step of CI.
@@ -28,7 +28,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "fix",
-        does: "format, and apply what clippy can apply itself",
+        does: "format, wrap wide comments, apply what clippy can apply itself",
         run: |root, _| fix(root),
     },
     Step {
@@ -147,6 +147,13 @@ fn fix(root: &Path) -> Outcome {
     let clippy =
         ["clippy", "--fix", "--allow-dirty", "--allow-staged", "--workspace", "--all-targets"];
     shell::run(shell::cargo(root, &clippy))?;
+    for file in tidy::tree(root).into_iter().filter(|file| file.is("rs")) {
+        let wrapped = wrap::wrap(&file.text);
+        if wrapped != file.text {
+            let written = fs::write(root.join(&file.path), wrapped);
+            written.map_err(|error| Failure::io(&file.path, &error))?;
+        }
+    }
     shell::run(shell::cargo(root, &["fmt", "--all"]))
 }
 

@@ -5,7 +5,8 @@ use super::{
     source::{is_word, line_of, mask, words},
 };
 
-const COLUMNS_MAX: usize = 100;
+/// How wide a line of Rust may be, in characters.
+pub const COLUMNS_MAX: usize = 100;
 
 /// Every Rust file begins by saying what it owns (`//!`).
 #[must_use]
