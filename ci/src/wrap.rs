@@ -1,6 +1,7 @@
 //! Wraps comments that are too wide. rustfmt of a stable toolchain leaves them alone.
 //!
-//! A paragraph is wrapped from its first wide line on; tables, fences and list items keep their lines.
+//! A paragraph is wrapped from its first wide line on; tables, fences and list items keep their
+//! lines.
 
 use crate::tidy::words::COLUMNS_MAX;
 
@@ -18,7 +19,8 @@ fn comment(line: &str) -> Option<Comment<'_>> {
     Some(Comment { prefix, text })
 }
 
-/// Whether a line of a comment begins something of its own and must not be joined to the one before.
+/// Whether a line of a comment begins something of its own and must not be joined to the one
+/// before.
 fn begins(text: &str) -> bool {
     let number = text.trim_start_matches(|c: char| c.is_ascii_digit());
     text.starts_with(['*', '-', '#', '|', '`', '>', '[', ' ']) && !text.starts_with("[`")
