@@ -25,8 +25,7 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 /// # Errors
 /// Something is missing and cannot be installed.
 pub fn run() -> Outcome {
-    let absent = PEERS.iter().filter(|(program, _)| !shell::is_installed(program));
-    let packages: Vec<&str> = absent.map(|(_, package)| *package).collect();
+    let packages = absent();
     if packages.is_empty() {
         return Ok(());
     }
@@ -42,7 +41,17 @@ pub fn run() -> Outcome {
     if policy == Policy::Ours {
         fs::remove_file(POLICY).map_err(|error| Failure::io(POLICY, &error))?;
     }
-    installed
+    installed?;
+    match absent()[..] {
+        [] => Ok(()),
+        [first, ..] => Err(Failure::new(format!("apt-get installed {first}, and it is not there"))),
+    }
+}
+
+/// The packages of the programs that are not on `PATH`.
+fn absent() -> Vec<&'static str> {
+    let absent = PEERS.iter().filter(|(program, _)| !shell::is_installed(program));
+    absent.map(|(_, package)| *package).collect()
 }
 
 /// Who wrote the file that forbids services to start.
