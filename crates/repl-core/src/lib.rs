@@ -11,7 +11,15 @@ extern crate alloc;
 extern crate std;
 
 pub mod base;
+pub mod command;
 pub mod io;
+pub mod keyspace;
 pub mod node;
+pub mod repl;
+pub mod resp;
+pub mod rdb;
 
 pub use node::Node;
+
+/// The version of Redis this server behaves like, and names itself to clients that branch on it.
+pub const REDIS_VERSION: &str = "7.0.15";

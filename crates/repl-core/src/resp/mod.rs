@@ -1,0 +1,17 @@
+//! The Redis serialisation protocol: requests read where they lie, replies written where they leave from.
+//!
+//! Knows bytes only: neither commands nor connections, and nothing of what an argument means.
+
+mod args;
+mod double;
+mod inline;
+mod line;
+#[cfg(any(test, feature = "arbitrary"))]
+pub mod properties;
+mod reply;
+mod request;
+
+pub use args::{Args, Argv};
+pub use line::{LineReader, LineTooLong};
+pub use reply::{Deferred, Proto, Reply, encode_command};
+pub use request::{Authenticated, Form, LINE_MAX, Limits, Parsed, Parser, ProtocolError};
