@@ -9,7 +9,7 @@ use crate::{
     shell::{self, Failure, Outcome},
     tidy::{
         self, File, Finding,
-        source::{line_of, mask, without_tests, words},
+        source::{self, line_of, mask, words},
     },
 };
 
@@ -21,7 +21,7 @@ const SOURCES: &str = "crates/repl-core/src/";
 /// `repl-core`, or a feature of something below it, needs `std`; or it does not compile.
 pub fn run(root: &Path) -> Outcome {
     let files = tidy::tree(root);
-    let mut findings: Vec<Finding> = files.iter().flat_map(names_std).collect();
+    let mut findings: Vec<Finding> = names_std(&files);
     let Some(lib) = files.iter().find(|file| file.path == format!("{SOURCES}lib.rs")) else {
         return Err(Failure::new("crates/repl-core/src/lib.rs is missing"));
     };
@@ -50,22 +50,21 @@ fn declares_no_std(lib: &File) -> Vec<Finding> {
     vec![Finding::new(lib, 1, "`#![no_std]` is missing")]
 }
 
-/// `extern crate std` and paths through `std` outside tests. The compiler refuses the second
-/// without the first; both are named, so that the message says where.
-fn names_std(file: &File) -> Vec<Finding> {
-    if !file.path.starts_with(SOURCES) || !file.is("rs") {
-        return Vec::new();
-    }
-    let code = without_tests(&mask(&file.text)).code;
+/// `extern crate std` and paths through `std` outside tests. The compiler refuses the second without
+/// the first; both are named, so that the message says where.
+fn names_std(files: &[File]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut previous = "";
-    for (at, word) in words(&code) {
-        let path = code[at + word.len()..].starts_with("::");
-        if word == "std" && (previous == "crate" || path) {
-            let message = "`std` outside #[cfg(test)]: time, bytes and facts are parameters";
-            findings.push(Finding::new(file, line_of(&code, at), message));
+    for (file, product) in source::products(files, SOURCES) {
+        let code = product.code;
+        let mut previous = "";
+        for (at, word) in words(&code) {
+            let path = code[at + word.len()..].starts_with("::");
+            if word == "std" && (previous == "crate" || path) {
+                let message = "`std` outside #[cfg(test)]: time, bytes and facts are parameters";
+                findings.push(Finding::new(file, line_of(&code, at), message));
+            }
+            previous = word;
         }
-        previous = word;
     }
     findings
 }
@@ -82,7 +81,7 @@ mod tests {
     #[track_caller]
     fn expect_lines(text: &str, lines: &[usize]) {
         let file = File::new("crates/repl-core/src/a.rs", text);
-        let found: Vec<usize> = names_std(&file).iter().map(|finding| finding.line).collect();
+        let found: Vec<usize> = names_std(&[file]).iter().map(|finding| finding.line).collect();
         assert_eq!(found, lines, "{text}");
     }
 
@@ -93,7 +92,7 @@ mod tests {
         expect_lines("#[cfg(feature = \"x\")]\nextern crate std;\n", &[2]);
         expect_lines("use std::time::Instant;\n", &[1]);
         expect_lines("// std::time is not wanted\nuse core::time;\n", &[]);
-        assert!(names_std(&File::new("crates/repl-sim/src/a.rs", "use std::fs;")).is_empty());
+        assert!(names_std(&[File::new("crates/repl-sim/src/a.rs", "use std::fs;")]).is_empty());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     File, Finding,
-    source::{Product, is_word, line_of, mask, without_tests, words},
+    source::{self, Product, is_word, line_of, words},
 };
 
 /// Where the rooms are.
@@ -120,38 +120,14 @@ fn cycle(table: &Table) -> Option<Vec<String>> {
 /// Every file of a room without its tests, and with the room's name. `lib.rs` belongs to no room.
 fn products(files: &[File]) -> Vec<(String, &File, Product)> {
     let mut products = Vec::new();
-    let mut tests = BTreeSet::new();
-    for file in files.iter().filter(|file| file.is("rs")) {
-        let Some(path) = file.path.strip_prefix(ROOMS) else {
-            continue;
-        };
-        let product = without_tests(&mask(&file.text));
-        for module in &product.test_modules {
-            tests.insert(format!("{}{module}", folder_of_modules(path)));
-        }
-        products.push((path, file, product));
-    }
-    let is_test = |path: &str| {
-        let module = path.trim_end_matches(".rs").trim_end_matches("/mod");
-        tests.iter().any(|test| module == test || module.starts_with(&format!("{test}/")))
-    };
-    let rooms = products.into_iter().filter(|(path, ..)| *path != "lib.rs" && !is_test(path));
-    rooms
-        .map(|(path, file, product)| {
+    for (file, product) in source::products(files, ROOMS) {
+        let path = &file.path[ROOMS.len()..];
+        if path != "lib.rs" {
             let first = path.split('/').next().unwrap_or_default();
-            (first.trim_end_matches(".rs").to_owned(), file, product)
-        })
-        .collect()
-}
-
-/// Where the modules that a file declares are: `repl/mod.rs` -> `repl/`, `repl.rs` -> `repl/`,
-/// `lib.rs` -> ``.
-fn folder_of_modules(path: &str) -> String {
-    let module = path.trim_end_matches(".rs");
-    if module == "lib" {
-        return String::new();
+            products.push((first.trim_end_matches(".rs").to_owned(), file, product));
+        }
     }
-    format!("{}/", module.trim_end_matches("/mod"))
+    products
 }
 
 /// How many `super::` lead from a file's module to the crate's root.
@@ -245,14 +221,6 @@ mod tests {
     #[test]
     fn tests_may_import_what_they_like() {
         expect("base/a.rs", "#[cfg(test)]\nmod tests { use crate::repl::b; }", "");
-        let files = [
-            File::new(&format!("{ROOMS}base/mod.rs"), "#[cfg(test)]\nmod wire;\n"),
-            File::new(&format!("{ROOMS}base/wire.rs"), "use crate::repl::a;"),
-            File::new(&format!("{ROOMS}lib.rs"), "pub use repl::a;\n#[cfg(test)]\nmod all;\n"),
-            File::new(&format!("{ROOMS}all/b.rs"), "use crate::repl::a;"),
-        ];
-        let report = imports(&File::new("ARCHITECTURE.md", TABLE), &files);
-        assert!(report.findings.is_empty(), "{:?}", report.findings);
     }
 
     #[test]

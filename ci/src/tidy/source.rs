@@ -3,6 +3,8 @@
 //! A full parser would be heavier than all the checks together. What stands here errs to the safe
 //! side: everything that is not certainly a comment or a literal counts as code.
 
+use super::File;
+
 /// `text` with comments and the contents of literals blanked. Lines stay where they are.
 #[must_use]
 pub fn mask(text: &str) -> String {
@@ -181,6 +183,32 @@ pub fn without_tests(masked: &str) -> Product {
     Product { code, test_modules }
 }
 
+/// The Rust files below `folder` without their tests; files that hold nothing but tests are left out.
+#[must_use]
+pub fn products<'a>(files: &'a [File], folder: &str) -> Vec<(&'a File, Product)> {
+    let mut products = Vec::new();
+    let mut tests = Vec::new();
+    for file in files.iter().filter(|file| file.is("rs") && file.path.starts_with(folder)) {
+        let product = without_tests(&mask(&file.text));
+        for module in &product.test_modules {
+            tests.push(format!("{}{module}", folder_of_modules(&file.path)));
+        }
+        products.push((file, product));
+    }
+    products.retain(|(file, _)| {
+        let module = file.path.trim_end_matches(".rs").trim_end_matches("/mod");
+        !tests.iter().any(|test| module == test || module.starts_with(&format!("{test}/")))
+    });
+    products
+}
+
+/// Where the modules are that a file declares: `a/mod.rs` and `a.rs` -> `a/`, `src/lib.rs` -> `src/`.
+fn folder_of_modules(path: &str) -> String {
+    let module = path.trim_end_matches(".rs");
+    let root = ["/mod", "/lib", "/main"].iter().find_map(|name| module.strip_suffix(name));
+    format!("{}/", root.unwrap_or(module))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,5 +248,23 @@ mod tests {
         assert_eq!(product.code.trim(), "b;");
         let product = without_tests("#[cfg(test)]\nextern crate std;\nb;");
         assert_eq!((product.code.trim(), product.test_modules.len()), ("b;", 0));
+    }
+
+    #[test]
+    fn files_that_are_nothing_but_tests_are_left_out() {
+        let files = [
+            File::new("src/base/mod.rs", "#[cfg(test)]\nmod wire;\nmod wired;\n"),
+            File::new("src/base/wire.rs", ""),
+            File::new("src/base/wire/deep.rs", ""),
+            File::new("src/base/wired.rs", ""),
+            File::new("src/lib.rs", "#[cfg(test)]\nmod all;\n"),
+            File::new("src/all/mod.rs", ""),
+            File::new("src/one.rs", "#[cfg(test)]\nmod tests;\n"),
+            File::new("src/one/tests.rs", ""),
+            File::new("other/one.rs", ""),
+        ];
+        let left = products(&files, "src/");
+        let left: Vec<&str> = left.iter().map(|(file, _)| file.path.as_str()).collect();
+        assert_eq!(left, ["src/base/mod.rs", "src/base/wired.rs", "src/lib.rs", "src/one.rs"]);
     }
 }
