@@ -1,5 +1,6 @@
 //! Replication between our server and redis-server: the same cases in every arrangement of the two.
 
+mod bad_master;
 mod failover;
 mod full_sync;
 mod stream;
@@ -81,6 +82,10 @@ pub(crate) fn trials() -> Vec<Trial> {
     for kind in [Ours, Redis] {
         for (case, body) in wire::CASES {
             let name = format!("{} on the wire: {case}", kind.name());
+            trials.push(trial(name, vec![kind], move || body(kind)));
+        }
+        for (case, body) in bad_master::cases() {
+            let name = format!("{} as a replica: its master {case}", kind.name());
             trials.push(trial(name, vec![kind], move || body(kind)));
         }
     }
