@@ -12,12 +12,13 @@ extern crate std;
 
 pub mod base;
 pub mod command;
+pub mod conn;
 pub mod io;
 pub mod keyspace;
 pub mod node;
+pub mod rdb;
 pub mod repl;
 pub mod resp;
-pub mod rdb;
 
 pub use node::Node;
 

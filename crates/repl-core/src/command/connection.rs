@@ -63,12 +63,7 @@ pub(super) const SPECS: &[Spec] = &[
         group: "transactions",
         categories: &["@transaction"],
         summary: "Mark the start of a transaction block",
-        ..node(
-            "multi",
-            1,
-            TRANSACTION.and(Flags::FAST).and(Flags::ALLOW_BUSY),
-            NodeCommand::Multi,
-        )
+        ..node("multi", 1, TRANSACTION.and(Flags::FAST).and(Flags::ALLOW_BUSY), NodeCommand::Multi)
     },
     Spec {
         name: "ping",

@@ -267,8 +267,16 @@ mod tests {
         bench.check("EXPIRE k 9 NX", ":0", "");
         bench.check("EXPIRE k 9 GT", ":0", "");
         bench.check("EXPIRE k 11 gt xx", ":1", "PEXPIREAT k 1011000");
-        bench.check("EXPIRE k 1 NX GT", "-ERR NX and XX, GT or LT options at the same time are not compatible", "");
-        bench.check("EXPIRE k 1 GT LT", "-ERR GT and LT options at the same time are not compatible", "");
+        bench.check(
+            "EXPIRE k 1 NX GT",
+            "-ERR NX and XX, GT or LT options at the same time are not compatible",
+            "",
+        );
+        bench.check(
+            "EXPIRE k 1 GT LT",
+            "-ERR GT and LT options at the same time are not compatible",
+            "",
+        );
         bench.check("EXPIRE k 1 foo", "-ERR Unsupported option foo", "");
     }
 
@@ -279,7 +287,11 @@ mod tests {
         let error = "-ERR invalid expire time in 'expire' command";
         bench.check("EXPIRE k 9223372036854775807", error, "");
         bench.check("EXPIRE k -9223372036854775807", error, "");
-        bench.check("PEXPIRE k 9223372036854775807", "-ERR invalid expire time in 'pexpire' command", "");
+        bench.check(
+            "PEXPIRE k 9223372036854775807",
+            "-ERR invalid expire time in 'pexpire' command",
+            "",
+        );
         bench.check("EXPIRE k x", "-ERR value is not an integer or out of range", "");
     }
 

@@ -31,13 +31,7 @@ const FOLLOW: Flags = ADMIN.and(Flags::STALE).and(Flags::NO_ASYNC_LOADING);
 pub(super) const SPECS: &[Spec] = &[
     Spec {
         categories: &["@connection"],
-        ..spec(
-            "command",
-            -1,
-            ANYTIME,
-            "Get array of Redis command details",
-            NodeCommand::Command,
-        )
+        ..spec("command", -1, ANYTIME, "Get array of Redis command details", NodeCommand::Command)
     },
     // Redis gives the access flags to the subcommands of CONFIG; all of them are these.
     spec(

@@ -256,11 +256,7 @@ fn set<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<
     Ok(Outcome::Rewritten)
 }
 
-fn add<'a>(
-    data: &mut Data<'_>,
-    args: Args<'a>,
-    amount: i64,
-) -> Result<Outcome, CommandError<'a>> {
+fn add<'a>(data: &mut Data<'_>, args: Args<'a>, amount: i64) -> Result<Outcome, CommandError<'a>> {
     let key = args.get(1);
     let (hash, found) = data.lookup(key);
     let (old, expires_at) = match found {
@@ -351,7 +347,11 @@ mod tests {
         bench.check("INCR n", ":42", "INCR n");
         bench.check("DECRBY n 50", ":-8", "DECRBY n 50");
         bench.check("PTTL n", ":10000", "");
-        bench.check("INCRBY n 9223372036854775807", ":9223372036854775799", "INCRBY n 9223372036854775807");
+        bench.check(
+            "INCRBY n 9223372036854775807",
+            ":9223372036854775799",
+            "INCRBY n 9223372036854775807",
+        );
         bench.check("INCRBY n 9", "-ERR increment or decrement would overflow", "");
         bench.check("DECRBY n -9223372036854775808", "-ERR decrement would overflow", "");
         bench.check("SET s 01", "+OK", "SET s 01");

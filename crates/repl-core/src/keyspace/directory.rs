@@ -241,10 +241,7 @@ impl Directory {
     }
 
     /// As `walk`, for marking entries. Keys and expiries must stay as they are.
-    pub(super) fn walk_mut(
-        &mut self,
-        from: u64,
-    ) -> (hash_table::IterMut<'_, Entry>, Option<u64>) {
+    pub(super) fn walk_mut(&mut self, from: u64) -> (hash_table::IterMut<'_, Entry>, Option<u64>) {
         let (at, next) = self.segment_at(from);
         (self.segments[at].table.iter_mut(), next)
     }
@@ -385,8 +382,7 @@ mod tests {
     fn expired_keys_are_found_without_looking_at_segments_that_have_none() {
         let mut directory = filled(10);
         let hash = directory.hash(b"volatile");
-        directory
-            .insert(hash, Entry::new(b"volatile", b"v", Some(UnixMillis(100)), Form::Whole));
+        directory.insert(hash, Entry::new(b"volatile", b"v", Some(UnixMillis(100)), Form::Whole));
         assert_eq!(directory.volatile_len(), 1);
         assert!(directory.expired_keys(0, UnixMillis(100), 10).0.is_empty());
         assert_eq!(directory.expired_keys(0, UnixMillis(101), 10).0, [b"volatile".to_vec()]);

@@ -11,6 +11,7 @@ use alloc::{
 use core::str;
 
 use super::{Config, When, error::Reason};
+use crate::base::number::parse_i64;
 
 /// One row of the table.
 #[derive(Debug)]
@@ -151,7 +152,7 @@ impl Directive {
             Kind::Text { field, .. } => (field.get)(config),
             Kind::Words(words) => (words.show)(config),
             Kind::Kept { default, .. } => {
-                config.kept.get(self.name).cloned().unwrap_or_else(|| (*default).to_owned())
+                config.kept.0.get(self.name).cloned().unwrap_or_else(|| (*default).to_owned())
             }
         }
     }
@@ -236,12 +237,9 @@ fn parse_yes_no(value: &[u8]) -> Result<bool, Reason> {
     }
 }
 
-/// redis: util.c, string2ll: no plus sign, no leading zero, no minus zero, no space.
+/// redis: util.c, string2ll: one spelling per number.
 fn parse_number(value: &[u8], min: i64, max: i64) -> Result<i64, Reason> {
-    let text = str::from_utf8(value).map_err(|_| Reason::NotInteger)?;
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let canonical = text == "0" || !digits.starts_with(['0', '+', '-']);
-    let number = text.parse::<i64>().ok().filter(|_| canonical).ok_or(Reason::NotInteger)?;
+    let number = parse_i64(value).ok_or(Reason::NotInteger)?;
     if (min..=max).contains(&number) {
         Ok(number)
     } else {

@@ -146,9 +146,13 @@ pub struct Config {
     pub enable_debug_command: Access,
     /// `enable-protected-configs`.
     pub enable_protected_configs: Access,
-    /// Values other than the default of directives that have no field, as `CONFIG GET` shows them.
-    kept: BTreeMap<&'static str, String>,
+    /// The values of directives that have no field.
+    pub kept: Kept,
 }
+
+/// Values other than the default of directives that have no field, by name, as `CONFIG GET` shows them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept(BTreeMap<&'static str, String>);
 
 impl Config {
     /// Every directive, in the order `CONFIG GET *` lists them.
@@ -262,9 +266,9 @@ impl Config {
     /// Keeps the value of a directive without a field, unless it is the default.
     fn keep(&mut self, name: &'static str, value: String, default: &str) {
         if value == default {
-            self.kept.remove(name);
+            self.kept.0.remove(name);
         } else {
-            self.kept.insert(name, value);
+            self.kept.0.insert(name, value);
         }
     }
 }
@@ -332,7 +336,7 @@ impl Default for Config {
             shutdown_timeout: secs(10),
             enable_debug_command: Access::No,
             enable_protected_configs: Access::No,
-            kept: BTreeMap::new(),
+            kept: Kept::default(),
         }
     }
 }

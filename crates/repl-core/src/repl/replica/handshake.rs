@@ -194,7 +194,10 @@ impl Handshake {
             return Err(LinkError::TryLater(text(line)));
         }
         if line.starts_with(b"-ERR") {
-            remarks.push(alloc::format!("Master does not support PSYNC or is in error state (reply: {})", text(line)));
+            remarks.push(alloc::format!(
+                "Master does not support PSYNC or is in error state (reply: {})",
+                text(line)
+            ));
         } else {
             remarks.push(alloc::format!("Unexpected reply to PSYNC from master: {}", text(line)));
         }
@@ -219,10 +222,7 @@ fn text(line: &[u8]) -> String {
 }
 
 fn not_understood(option: &str, line: &[u8]) -> String {
-    alloc::format!(
-        "(Non critical) Master does not understand REPLCONF {option}: {}",
-        text(line)
-    )
+    alloc::format!("(Non critical) Master does not understand REPLCONF {option}: {}", text(line))
 }
 
 #[cfg(test)]
@@ -270,7 +270,8 @@ mod tests {
             ip: "1.2.3.4".into(),
             resume: Some((id(b'a'), 42)),
         };
-        let (sent, _) = run(greeting, &["-NOAUTH Authentication required.", "+OK", "+OK", "-ERR what", "+OK"]);
+        let (sent, _) =
+            run(greeting, &["-NOAUTH Authentication required.", "+OK", "+OK", "-ERR what", "+OK"]);
         assert!(sent.contains("*3 $4 AUTH $1 u $1 p *3 $8 REPLCONF"), "{sent}");
         assert!(sent.contains("$10 ip-address $7 1.2.3.4"), "{sent}");
         assert!(sent.ends_with(&alloc::format!("$5 PSYNC $40 {} $2 42 ", id(b'a'))), "{sent}");
@@ -279,7 +280,10 @@ mod tests {
     #[test]
     fn every_answer_has_its_meaning() {
         let a = id(b'a');
-        assert_eq!(answered(&alloc::format!("+FULLRESYNC {a} 100")), Ok(Some(Answer::Full(Some((a, 100))))));
+        assert_eq!(
+            answered(&alloc::format!("+FULLRESYNC {a} 100")),
+            Ok(Some(Answer::Full(Some((a, 100)))))
+        );
         assert_eq!(answered("+CONTINUE"), Ok(Some(Answer::Continue(None))));
         assert_eq!(answered(&alloc::format!("+CONTINUE {a}")), Ok(Some(Answer::Continue(Some(a)))));
         assert_eq!(answered(""), Ok(None));

@@ -300,7 +300,9 @@ mod tests {
         for piece in pieces {
             match payload.feed(piece)? {
                 PayloadFed::More(more) => payload = more,
-                PayloadFed::Done { consumed, loaded } => return Ok(Some((taken + consumed, loaded))),
+                PayloadFed::Done { consumed, loaded } => {
+                    return Ok(Some((taken + consumed, loaded)));
+                }
             }
             taken += piece.len();
         }
