@@ -173,7 +173,7 @@ impl Player {
             match self.client.line_bytes() {
                 Ok(line) => lines.push(shown(&line)),
                 Err(error) => {
-                    lines.push(format!("! {error}"));
+                    lines.push(format!("! nothing more came: {error}"));
                     break;
                 }
             }
