@@ -470,7 +470,7 @@ impl Node {
         let Some(spec) = self.commands.find(args.name()) else {
             self.unread.extend_from_slice(b"-ERR unknown command");
             let name = String::from_utf8_lossy(args.name()).into_owned();
-            self.drop_unread(Caller::Master, &name);
+            self.drop_unread(now, Caller::Master, &name);
             return false;
         };
         if spec.name == "replconf" {
@@ -482,7 +482,7 @@ impl Node {
             self.execute(now, Caller::Master, spec, request);
         } else {
             self.unread.extend_from_slice(b"-ERR wrong number of arguments");
-            self.drop_unread(Caller::Master, spec.name);
+            self.drop_unread(now, Caller::Master, spec.name);
         }
         // What replicas of ours hear is what our master said, not what we make of it.
         self.unit.clear();

@@ -132,10 +132,10 @@ impl Node {
         let args = request.args;
         let Some(spec) = self.commands.find(args.name()) else {
             let text = unknown_command(args);
-            return self.refuse(id, &text);
+            return self.refuse(now, id, &text);
         };
         if let Err(error) = self.gate(id, spec, args) {
-            return self.refuse(id, &format!("{error}"));
+            return self.refuse(now, id, &format!("{error}"));
         }
         if let Some(queue) = self.queue_for(id, spec) {
             encode_command(&mut queue.commands, args.iter());
@@ -203,7 +203,7 @@ impl Node {
     }
 
     /// Replies with an error to a command that was not run, and spoils the transaction it was meant for.
-    fn refuse(&mut self, id: ConnId, text: &str) {
+    fn refuse(&mut self, now: Now, id: ConnId, text: &str) {
         self.stats.error_replies += 1;
         let Some(conn) = self.conns.get_mut(id) else { return };
         if let Some(queue) = conn.client_mut().and_then(|client| client.transaction.as_mut()) {
@@ -214,7 +214,7 @@ impl Node {
             // A reply would be taken for a part of the stream.
             Role::Replica(_) | Role::Master => self.unread.extend_from_slice(b"-"),
         }
-        self.drop_unread(Caller::Conn(id), "");
+        self.drop_unread(now, Caller::Conn(id), "");
     }
 
     /// Runs one command. What it did is in `self.unit` afterwards.
@@ -232,7 +232,7 @@ impl Node {
                 }
             }
         }
-        self.drop_unread(caller, spec.name);
+        self.drop_unread(now, caller, spec.name);
     }
 
     /// Writes to the reply of `caller`, or where nobody reads it.
@@ -313,7 +313,7 @@ impl Node {
 
     /// A reply to our master or a replica cannot be sent. From a replica it means that the peer is none; from
     /// our master's stream an error means that the datasets differ.
-    pub(super) fn drop_unread(&mut self, caller: Caller, command: &str) {
+    pub(super) fn drop_unread(&mut self, now: Now, caller: Caller, command: &str) {
         if self.unread.is_empty() {
             return;
         }
@@ -336,8 +336,8 @@ impl Node {
                     Level::Warning,
                     format!("Replica generated a reply to command '{command}', disconnecting it"),
                 );
-                // Deferred to the end of the request: the connection is found gone there.
-                self.close(Now::default(), id);
+                // Whoever is still at this request finds the connection gone.
+                self.close(now, id);
             }
         }
         self.unread = reply;
