@@ -10,7 +10,10 @@ use crate::{
     conn::{Conn, Fate, Inbox, Login, Queue, Role},
     io::Level,
     keyspace::DbIndex,
-    resp::{Args, Argv, Authenticated, Form, Limits, Parsed, Parser, Proto, Reply, encode_command},
+    resp::{
+        Args, Argv, Authenticated, Form, Limits, Parsed, Parser, Proto, ProtocolError, Reply,
+        encode_command,
+    },
 };
 
 /// One request, as it goes through the node.
@@ -106,17 +109,27 @@ impl Node {
                 Ok(Parsed::Empty { end }) => at = end,
                 Ok(Parsed::Incomplete) => return at,
                 Err(error) => {
-                    self.log(Level::Verbose, format!("Protocol error ({error}) from client"));
-                    if let Some(conn) = self.conns.get_mut(id) {
-                        error.write_reply(conn.outbox.writer());
-                    }
-                    self.stats.error_replies += 1;
-                    self.close_after_replies(now, id);
+                    self.on_malformed(now, id, error);
                     return buf.len();
                 }
             }
         }
         at
+    }
+
+    /// Nothing behind these bytes can be understood.
+    fn on_malformed(&mut self, now: Now, id: ConnId, error: ProtocolError) {
+        self.stats.error_replies += 1;
+        self.log(Level::Verbose, format!("Protocol error ({error}) from client"));
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        match conn.role {
+            Role::Client(_) => {
+                error.write_reply(conn.outbox.writer());
+                self.close_after_replies(now, id);
+            }
+            // Part of a command may have left: an error would be taken for the rest of it.
+            Role::Replica(_) | Role::Master => self.close(now, id),
+        }
     }
 
     fn request_limits(&self, conn: &Conn) -> Limits {
