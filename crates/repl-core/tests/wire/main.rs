@@ -4,4 +4,7 @@
 
 mod full_sync;
 mod net;
+mod partial;
+mod rogue;
 mod script;
+mod stream;
