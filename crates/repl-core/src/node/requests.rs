@@ -106,7 +106,14 @@ impl Node {
                     self.on_request(now, id, Request { args: argv.view(buf), canonical });
                     at = end;
                 }
-                Ok(Parsed::Empty { end }) => at = end,
+                Ok(Parsed::Empty { end }) => {
+                    at = end;
+                    // While it loads a snapshot, a replica says no more than that it lives.
+                    // redis: networking.c, processInlineBuffer
+                    if let Some(session) = self.conns.get_mut(id).and_then(Conn::session_mut) {
+                        session.ack_at = now.mono;
+                    }
+                }
                 Ok(Parsed::Incomplete) => return at,
                 Err(error) => {
                     self.on_malformed(now, id, error);
