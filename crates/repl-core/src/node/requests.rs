@@ -72,8 +72,11 @@ impl Node {
             inbox.bytes.shrink_to(0);
         }
         self.argv = argv;
-        let waiting = inbox.bytes.len() as u64;
         let Some(conn) = self.conns.get_mut(id) else { return };
+        // A transaction that waits for EXEC is input that was not worked off, too.
+        let queued = conn.client_mut().and_then(|client| client.transaction.as_ref());
+        let queued = queued.map_or(0, |queue| queue.commands.len());
+        let waiting = (inbox.bytes.len() + queued) as u64;
         conn.inbox = inbox;
         if waiting > self.config.client_query_buffer_limit {
             self.log(Level::Warning, "Closing client that reached max query buffer length".into());
