@@ -407,7 +407,7 @@ impl Node {
                     at = end;
                 }
                 Ok(Parsed::Empty { end }) => {
-                    self.history.append_applied(&buf[at..end]);
+                    self.on_stream_gap(&buf[at..end]);
                     at = end;
                 }
                 Ok(Parsed::Incomplete) => break Ok(at),
@@ -420,6 +420,14 @@ impl Node {
             self.send_ack();
         }
         result
+    }
+
+    /// Bytes of the stream that are no command. They count, where they stand.
+    fn on_stream_gap(&mut self, bytes: &[u8]) {
+        match self.stream_mut().and_then(|stream| stream.transaction.as_mut()) {
+            Some(transaction) => transaction.bytes.extend_from_slice(bytes),
+            None => self.history.append_applied(bytes),
+        }
     }
 
     /// One command of the stream, with its bytes. Returns whether the master asked for an acknowledgement.
@@ -449,17 +457,22 @@ impl Node {
     fn apply_transaction(&mut self, now: Now, buf: &[u8]) -> bool {
         let (mut parser, mut argv) = (Parser::new(), crate::resp::Argv::new());
         let (mut at, mut ack) = (0, false);
-        while let Ok(Parsed::Request { end, .. }) =
-            parser.next(buf, at, &Limits::MASTER_LINK, &mut argv)
-        {
-            let args = argv.view(buf);
-            let name = args.name();
-            if !name.eq_ignore_ascii_case(b"MULTI") && !name.eq_ignore_ascii_case(b"EXEC") {
-                ack |= self.apply(now, args, &buf[at..end]);
-            }
-            at = end;
-            if at == buf.len() {
-                break;
+        while at < buf.len() {
+            match parser.next(buf, at, &Limits::MASTER_LINK, &mut argv) {
+                Ok(Parsed::Request { end, .. }) => {
+                    let args = argv.view(buf);
+                    let name = args.name();
+                    let frames =
+                        name.eq_ignore_ascii_case(b"MULTI") || name.eq_ignore_ascii_case(b"EXEC");
+                    if !frames {
+                        ack |= self.apply(now, args, &buf[at..end]);
+                    }
+                    at = end;
+                }
+                Ok(Parsed::Empty { end }) => at = end,
+                Ok(Parsed::Incomplete) | Err(_) => {
+                    unreachable!("these bytes were read as whole requests when they came")
+                }
             }
         }
         ack

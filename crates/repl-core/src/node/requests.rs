@@ -10,7 +10,10 @@ use crate::{
     conn::{Conn, Fate, Inbox, Login, Queue, Role},
     io::Level,
     keyspace::DbIndex,
-    resp::{Args, Argv, Authenticated, Form, Limits, Parsed, Parser, Proto, Reply, encode_command},
+    resp::{
+        Args, Argv, Authenticated, Form, Limits, Parsed, Parser, Proto, ProtocolError, Reply,
+        encode_command,
+    },
 };
 
 /// One request, as it goes through the node.
@@ -85,8 +88,11 @@ impl Node {
             inbox.bytes.shrink_to(0);
         }
         self.argv = argv;
-        let waiting = inbox.bytes.len() as u64;
         let Some(conn) = self.conns.get_mut(id) else { return };
+        // A transaction that waits for EXEC is input that was not worked off, too.
+        let queued = conn.client_mut().and_then(|client| client.transaction.as_ref());
+        let queued = queued.map_or(0, |queue| queue.commands.len());
+        let waiting = (inbox.bytes.len() + queued) as u64;
         conn.inbox = inbox;
         if waiting > self.config.client_query_buffer_limit {
             self.log(Level::Warning, "Closing client that reached max query buffer length".into());
@@ -122,20 +128,37 @@ impl Node {
                     self.on_request(now, id, standing, request);
                     at = end;
                 }
-                Ok(Parsed::Empty { end }) => at = end,
+                Ok(Parsed::Empty { end }) => {
+                    at = end;
+                    // While it loads a snapshot, a replica says no more than that it lives.
+                    // redis: networking.c, processInlineBuffer
+                    if let Some(session) = self.conns.get_mut(id).and_then(Conn::session_mut) {
+                        session.ack_at = now.mono;
+                    }
+                }
                 Ok(Parsed::Incomplete) => return at,
                 Err(error) => {
-                    self.log(Level::Verbose, format!("Protocol error ({error}) from client"));
-                    if let Some(conn) = self.conns.get_mut(id) {
-                        error.write_reply(conn.outbox.writer());
-                    }
-                    self.stats.error_replies += 1;
-                    self.close_after_replies(now, id);
+                    self.on_malformed(now, id, error);
                     return buf.len();
                 }
             }
         }
         at
+    }
+
+    /// Nothing behind these bytes can be understood.
+    fn on_malformed(&mut self, now: Now, id: ConnId, error: ProtocolError) {
+        self.stats.error_replies += 1;
+        self.log(Level::Verbose, format!("Protocol error ({error}) from client"));
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        match conn.role {
+            Role::Client(_) => {
+                error.write_reply(conn.outbox.writer());
+                self.close_after_replies(now, id);
+            }
+            // Part of a command may have left: an error would be taken for the rest of it.
+            Role::Replica(_) | Role::Master => self.close(now, id),
+        }
     }
 
     /// `None` when nothing more is read from this connection.

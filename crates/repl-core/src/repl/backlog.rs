@@ -16,6 +16,10 @@ use alloc::{collections::VecDeque, vec::Vec};
 /// Redis' smallest block; a block is a sixteenth of the backlog's size when that is more.
 const BLOCK_BYTES_MIN: usize = 16 * 1024;
 
+/// A block is reserved as a whole, so a huge backlog must not mean huge blocks: `repl-backlog-size` may be set
+/// to far more than there is memory, of which only what is fed is ever taken.
+const BLOCK_BYTES_MAX: usize = 1024 * 1024;
+
 /// Free blocks kept for the next bytes, so that a steady stream allocates nothing.
 const FREE_BLOCKS_MAX: usize = 4;
 
@@ -50,7 +54,8 @@ impl Backlog {
     fn set_size(&mut self, size_bytes: u64) {
         let size = usize::try_from(size_bytes).unwrap_or(usize::MAX);
         // A tiny backlog, as simulations draw it, gets tiny blocks: at least four of them.
-        self.block_bytes = (size / 16).max(BLOCK_BYTES_MIN.min(size / 4)).max(16);
+        self.block_bytes =
+            (size / 16).max(BLOCK_BYTES_MIN.min(size / 4)).clamp(16, BLOCK_BYTES_MAX);
         self.size_bytes = size_bytes;
     }
 

@@ -18,6 +18,8 @@ pub enum LinkError {
     AuthRefused(String),
     /// The master cannot synchronise us now.
     TryLater(String),
+    /// The master goes on with a history that we said we do not have.
+    NothingToContinue,
     /// A line longer than any answer.
     LineTooLong,
     /// The master gave up instead of sending a payload.
@@ -53,6 +55,9 @@ impl fmt::Display for LinkError {
             Self::AuthRefused(text) => write!(f, "Unable to AUTH to MASTER: {text}"),
             Self::TryLater(text) => {
                 write!(f, "Master is currently unable to PSYNC but should be in the future: {text}")
+            }
+            Self::NothingToContinue => {
+                write!(f, "The master continues a stream although a full sync was asked for")
             }
             Self::LineTooLong => write!(f, "The master sent a line that does not end"),
             Self::PayloadRefused(text) => {

@@ -116,7 +116,7 @@ impl Handshake {
             }
             Step::ExpectPsyncReply => {
                 self.step = Step::ExpectPsyncReply;
-                Self::on_psync_reply(line, out, remarks)
+                self.on_psync_reply(line, out, remarks)
             }
         }
     }
@@ -169,6 +169,7 @@ impl Handshake {
 
     // redis: replication.c, slaveTryPartialResynchronization
     fn on_psync_reply(
+        &self,
         line: &[u8],
         out: &mut Vec<u8>,
         remarks: &mut Vec<String>,
@@ -187,6 +188,9 @@ impl Handshake {
             return Ok(Some(Answer::Full(origin)));
         }
         if let Some(rest) = line.strip_prefix(b"+CONTINUE") {
+            if self.greeting.resume.is_none() {
+                return Err(LinkError::NothingToContinue);
+            }
             remarks.push("Successful partial resynchronization with master.".into());
             return Ok(Some(Answer::Continue(ReplId::parse(rest.trim_ascii()))));
         }
@@ -247,7 +251,8 @@ mod tests {
     const OK: &[&str] = &["+PONG", "+OK", "+OK"];
 
     fn answered(line: &str) -> Result<Option<Answer>, LinkError> {
-        run(Greeting::default(), &[OK, &[line]].concat()).1
+        let greeting = Greeting { resume: Some((id(b'a'), 42)), ..Greeting::default() };
+        run(greeting, &[OK, &[line]].concat()).1
     }
 
     #[test]
@@ -290,6 +295,12 @@ mod tests {
         for transient in ["-NOMASTERLINK Can't SYNC", "-LOADING Redis is"] {
             assert_eq!(answered(transient), Err(LinkError::TryLater(transient.into())));
         }
+    }
+
+    #[test]
+    fn a_replica_that_asked_for_everything_has_nothing_to_continue() {
+        let (_, outcome) = run(Greeting::default(), &[OK, &["+CONTINUE"]].concat());
+        assert_eq!(outcome, Err(LinkError::NothingToContinue));
     }
 
     #[test]

@@ -1,0 +1,120 @@
+//! Limits: the slow peer is dropped and not the server, and what peers hold back is bounded.
+
+use std::time::Duration;
+
+use repl_core::base::config::{Config, OutputLimit};
+
+use crate::{
+    net::{Net, command, config},
+    script::attach,
+};
+
+fn limited(hard_bytes: u64, soft_bytes: u64) -> Config {
+    let soft_after = Duration::from_secs(10);
+    let output_limit_replica = OutputLimit { hard_bytes, soft_bytes, soft_after };
+    Config { output_limit_replica, repl_backlog_size: 20_000, ..config() }
+}
+
+/// Writes `bytes` bytes of values.
+fn write(net: &mut Net, name: &str, bytes: usize) {
+    for i in 0..bytes / 1000 {
+        net.run(name, &format!("SET key:{i} {}", "x".repeat(1000)));
+    }
+}
+
+#[test]
+fn a_replica_behind_by_more_than_the_limit_is_dropped_and_its_bytes_are_freed() {
+    let mut net = Net::with(&["a"], &limited(100_000, 0));
+    let (slow, ..) = attach(&mut net, "a");
+    let (fast, ..) = attach(&mut net, "a");
+    net.hold(slow);
+    write(&mut net, "a", 90_000);
+    let (first, end) = net.view("a").backlog.expect("there are replicas");
+    assert!(end - first > 90_000, "what it has yet to read is kept beyond the backlog's size");
+    write(&mut net, "a", 30_000);
+    assert_eq!(net.view("a").online_replicas, 1);
+    net.release(slow);
+    assert!(!net.is_open(slow) && net.is_open(fast));
+    let (first, end) = net.view("a").backlog.expect("there is a replica");
+    assert!(end - first < 40_000, "{}", end - first);
+    assert!(net.log("a").contains("overcoming of output buffer limits"));
+}
+
+#[test]
+fn a_replica_a_little_behind_is_dropped_after_a_while() {
+    let mut net = Net::with(&["a"], &limited(0, 50_000));
+    let (slow, _, offset) = attach(&mut net, "a");
+    net.hold(slow);
+    write(&mut net, "a", 60_000);
+    for _ in 0..9 {
+        net.pass_secs(1);
+        net.send(slow, &command(&format!("REPLCONF ACK {offset}")));
+    }
+    assert_eq!(net.view("a").online_replicas, 1);
+    net.pass_secs(4);
+    assert_eq!(net.view("a").online_replicas, 0);
+}
+
+#[test]
+fn a_replica_that_catches_up_in_time_is_forgiven() {
+    let mut net = Net::with(&["a"], &limited(0, 50_000));
+    let (slow, _, offset) = attach(&mut net, "a");
+    for _ in 0..5 {
+        net.hold(slow);
+        write(&mut net, "a", 60_000);
+        net.pass_secs(8);
+        net.release(slow);
+        net.pass_secs(1);
+        net.send(slow, &command(&format!("REPLCONF ACK {offset}")));
+    }
+    assert_eq!(net.view("a").online_replicas, 1);
+}
+
+#[test]
+fn old_images_kept_for_a_slow_snapshot_count_against_its_reader() {
+    let config = Config { rdbcompression: false, ..limited(300_000, 0) };
+    let mut net = Net::with(&["a", "b"], &config);
+    for i in 0..2_000 {
+        net.run("a", &format!("SET key:{i} {}", "x".repeat(500)));
+    }
+    net.slow("a", "b", 10_000);
+    net.follow("b", "a");
+    assert_eq!(net.view("b").link, "sync");
+    for i in 0..2_000 {
+        net.run("a", &format!("SET key:{i} 1"));
+    }
+    assert!(net.log("a").contains("overcoming of output buffer limits"));
+    net.heal();
+    net.pass_secs(5);
+    net.assert_same(&["a", "b"]);
+}
+
+#[test]
+fn a_request_or_a_transaction_that_never_ends_closes_its_connection() {
+    let small = Config { client_query_buffer_limit: 100_000, ..config() };
+    let mut net = Net::with(&["a"], &small);
+    let request = net.connect("a");
+    net.send(request, b"*2\r\n$3\r\nGET\r\n$400000\r\n");
+    assert!(net.is_open(request));
+    net.send(request, &[b'x'; 150_000]);
+    assert!(!net.is_open(request));
+    let queue = net.connect("a");
+    net.command(queue, "MULTI");
+    for _ in 0..200 {
+        net.command(queue, &format!("SET k {}", "x".repeat(1000)));
+    }
+    assert!(!net.is_open(queue), "what is queued counts as well");
+}
+
+#[test]
+fn one_client_too_many_is_told_so() {
+    let few = Config { maxclients: 2, ..config() };
+    let mut net = Net::with(&["a"], &few);
+    let clients = [net.connect("a"), net.connect("a"), net.connect("a")];
+    assert_eq!(net.read_text(clients[2]), "-ERR max number of clients reached\r\n");
+    assert!(!net.is_open(clients[2]));
+    assert_eq!(net.command(clients[1], "PING"), "+PONG\r\n");
+    net.close(clients[0]);
+    let next = net.connect("a");
+    assert_eq!(net.command(next, "PING"), "+PONG\r\n");
+}

@@ -1,0 +1,12 @@
+//! The node over the wire: protocol cases between nodes, and between a node and scripted peers, in virtual
+//! time and without a runtime. A file per theme; `net` plays the driver and the network, `script` the peers.
+
+mod full_sync;
+mod limits;
+mod net;
+mod partial;
+mod rogue;
+mod roles;
+mod script;
+mod silence;
+mod stream;

@@ -1,0 +1,166 @@
+//! The steady stream: what a master says, what a replica applies, and what neither of them answers.
+
+use repl_core::base::config::Config;
+
+use crate::{
+    net::{Net, command, config},
+    script::{OTHER_ID, attach, feed, greet, text},
+};
+
+#[test]
+fn replicas_hear_effects_in_order_and_transactions_as_such() {
+    let mut net = Net::with(&["a"], &config());
+    let (replica, ..) = attach(&mut net, "a");
+    for words in ["SET k 1", "GET k", "INCR k", "DEL none", "SET k 5 NX", "EXPIRE k 0"] {
+        net.run("a", words);
+    }
+    let heard = text("SELECT 0") + &text("SET k 1") + &text("INCR k") + &text("DEL k");
+    assert_eq!(net.read_text(replica), heard);
+    for words in ["MULTI", "SET a 1", "SELECT 1", "SET b 2", "GET b", "EXEC"] {
+        net.run("a", words);
+    }
+    let heard = text("MULTI") + &text("SET a 1") + &text("SELECT 1") + &text("SET b 2");
+    assert_eq!(net.read_text(replica), heard + &text("EXEC"));
+    for words in ["MULTI", "SET b 3", "EXEC", "MULTI", "GET b", "EXEC"] {
+        net.run("a", words);
+    }
+    assert_eq!(net.read_text(replica), text("SET b 3"), "one command goes bare, none not at all");
+}
+
+#[test]
+fn what_a_replica_passes_on_is_what_its_master_said() {
+    let mut net = Net::with(&["b"], &config());
+    net.script("x");
+    net.run("b", "REPLICAOF x 1");
+    let master = feed(&mut net, "x", 100, &[]);
+    let (replica, id, offset) = attach(&mut net, "b");
+    assert_eq!((id.as_str(), offset), (OTHER_ID, 100));
+    // Lower case, commands that fail or do not exist, none at all: all of it counts and goes on verbatim.
+    let said = [
+        &command("set k 1")[..],
+        &command("nonsense at all"),
+        &command("SET too few arguments here"),
+        &command("PING"),
+        b"*0\r\n",
+        &command("del k"),
+    ]
+    .concat();
+    net.send(master, &said);
+    assert_eq!(net.read_text(replica), String::from_utf8_lossy(&said));
+    assert_eq!(net.view("b").offset, 100 + said.len() as u64);
+    assert_eq!(net.ask("b", "GET k"), "$-1\r\n");
+    assert_eq!(net.log("b").matches("== CRITICAL ==").count(), 2);
+}
+
+#[test]
+fn a_replica_answers_its_master_with_nothing_but_acknowledgements() {
+    let mut net = Net::with(&["b"], &config());
+    net.script("x");
+    net.run("b", "REPLICAOF x 1");
+    let master = feed(&mut net, "x", 100, &[]);
+    for words in ["PING", "SET k 1", "GET k", "nonsense", "INFO", "EXEC", "CONFIG GET *", "QUIT"] {
+        net.send(master, &command(words));
+        assert_eq!(net.read_text(master), "", "after {words}");
+    }
+    let asked = command("REPLCONF GETACK *");
+    let before = net.view("b").offset;
+    net.send(master, &asked);
+    // The question itself counts.
+    let end = before + asked.len() as u64;
+    assert_eq!(net.read_text(master), text(&format!("REPLCONF ACK {end}")));
+    net.pass_secs(3);
+    assert_eq!(net.read_text(master), text(&format!("REPLCONF ACK {end}")).repeat(3));
+}
+
+#[test]
+fn a_master_pings_and_only_a_master() {
+    let mut net = Net::with(&["a", "b", "c"], &config());
+    net.follow("b", "a");
+    net.follow("c", "b");
+    let before = net.view("a").offset;
+    net.pass_secs(30);
+    let pings = (net.view("a").offset - before) / command("PING").len() as u64;
+    assert!((2..=4).contains(&pings), "{pings}");
+    net.assert_same(&["a", "b", "c"]);
+}
+
+/// The link breaks, and the node asks for everything.
+fn spoils(bytes: &[u8], reason: &str) {
+    let mut net = Net::with(&["b"], &config());
+    net.script("x");
+    net.run("b", "REPLICAOF x 1");
+    let master = feed(&mut net, "x", 100, &[("k", "1")]);
+    net.send(master, bytes);
+    assert!(!net.is_open(master), "after {}", bytes.escape_ascii());
+    assert!(net.log("b").contains(reason), "{}", net.log("b"));
+    let (_, asked) = greet(&mut net, "x");
+    assert_eq!(asked, "PSYNC ? -1", "these bytes belong to no history");
+    assert_eq!(net.ask("b", "GET k"), "$1\r\n1\r\n", "what was applied stays until then");
+}
+
+#[test]
+fn bytes_that_are_no_command_break_the_link_and_end_the_history() {
+    spoils(b"PING\r\n", "inline command");
+    spoils(b"-ERR out of memory\r\n", "inline command");
+    spoils(b"*1\r\n+PING\r\n", "Protocol error");
+    spoils(b"*x\r\n", "Protocol error");
+    spoils(b"*1\r\n$-5\r\n", "Protocol error");
+    spoils(&[&command("SET k 1")[..], b"*9999999999\r\n"].concat(), "Protocol error");
+}
+
+#[test]
+fn a_master_may_send_more_than_clients_may() {
+    let small = Config { proto_max_bulk_len: 1000, client_query_buffer_limit: 2000, ..config() };
+    let mut net = Net::with(&["b"], &small);
+    net.script("x");
+    net.run("b", "REPLICAOF x 1");
+    let master = feed(&mut net, "x", 100, &[]);
+    net.send(master, &command(&format!("SET k {}", "x".repeat(5_000))));
+    assert!(net.is_open(master));
+    assert_eq!(net.ask("b", "STRLEN k"), ":5000\r\n");
+}
+
+#[test]
+fn a_master_cannot_make_its_replica_panic_with_any_command() {
+    for words in [
+        "REPLICAOF NO ONE",
+        "REPLICAOF x 1",
+        "REPLICAOF y 2",
+        "MULTI",
+        "EXEC",
+        "DISCARD",
+        "QUIT",
+        "SHUTDOWN NOSAVE",
+        "PSYNC ? -1",
+        "SYNC",
+        "REPLCONF ACK 5",
+        "REPLCONF capa eof",
+        "REPLCONF x",
+        "AUTH p",
+        "SELECT 99",
+        "SELECT 3",
+        "CONFIG SET repl-backlog-size 100",
+        "DEBUG DIGEST",
+        "DEBUG CHANGE-REPL-ID",
+        "FLUSHALL",
+        "ROLE",
+        "INFO",
+        "COMMAND",
+        "KEYS *",
+        "REPLCONF GETACK",
+    ] {
+        let mut net = Net::with(&["b"], &config());
+        net.script("x");
+        net.run("b", "REPLICAOF x 1");
+        let master = feed(&mut net, "x", 100, &[]);
+        let (replica, ..) = attach(&mut net, "b");
+        for _ in 0..2 {
+            net.send(master, &command(words));
+            net.send(master, &[command("MULTI"), command(words), command("EXEC")].concat());
+            net.send(master, &command("SET k 1"));
+        }
+        net.read(replica);
+        net.pass_secs(3);
+        assert_eq!(net.ask("b", "PING"), "+PONG\r\n", "after {words}");
+    }
+}
