@@ -12,6 +12,9 @@ extern crate std;
 
 pub mod base;
 pub mod io;
+pub mod keyspace;
 pub mod node;
+pub mod repl;
+pub mod resp;
 
 pub use node::Node;

@@ -106,11 +106,7 @@ impl Default for Config {
             repl_diskless_sync: true,
             repl_diskless_sync_delay: secs(5),
             repl_diskless_sync_max_replicas: 0,
-            output_limit_normal: OutputLimit {
-                hard_bytes: 0,
-                soft_bytes: 0,
-                soft_after: secs(0),
-            },
+            output_limit_normal: OutputLimit { hard_bytes: 0, soft_bytes: 0, soft_after: secs(0) },
             output_limit_replica: OutputLimit {
                 hard_bytes: 256 * MB,
                 soft_bytes: 64 * MB,

@@ -4,5 +4,6 @@
 
 pub mod config;
 pub mod ids;
+pub mod number;
 pub mod rng;
 pub mod time;

@@ -1,0 +1,124 @@
+//! Digests of the whole dataset: Redis' own, comparable across servers, and a fast one for the laboratory.
+
+use core::hash::{BuildHasher, Hasher};
+
+use foldhash::quality::FixedState;
+use sha1::{Digest, Sha1};
+
+use super::{Entry, Keyspace};
+
+/// A SHA-1 sum that combines in any order.
+type Sum = [u8; 20];
+
+/// The number of the string type in Redis' objects.
+const TYPE_STRING: u32 = 0;
+
+fn xor(sum: &mut Sum, bytes: &[u8]) {
+    let hash = Sha1::digest(bytes);
+    sum.iter_mut().zip(hash).for_each(|(byte, other)| *byte ^= other);
+}
+
+fn mix(sum: &mut Sum, bytes: &[u8]) {
+    xor(sum, bytes);
+    *sum = Sha1::digest(*sum).into();
+}
+
+fn entry_digest(entry: &Entry) -> Sum {
+    let mut sum = Sum::default();
+    mix(&mut sum, entry.key());
+    mix(&mut sum, &TYPE_STRING.to_be_bytes());
+    mix(&mut sum, entry.value());
+    if entry.expires_at().is_some() {
+        xor(&mut sum, b"!!expire!!");
+    }
+    sum
+}
+
+impl Keyspace {
+    /// What `DEBUG DIGEST` shows: Redis' algorithm (`debug.c`, `computeDatasetDigest`), so that digests of this
+    /// server and of Redis compare. Depends on keys, values, types and on *whether* a key expires.
+    pub fn digest(&self) -> Sum {
+        let mut total = Sum::default();
+        for db in self.indexes().filter(|&db| self.len(db) > 0) {
+            mix(&mut total, &db.0.to_be_bytes());
+            for entry in self.iter(db) {
+                xor(&mut total, &entry_digest(entry));
+            }
+        }
+        total
+    }
+
+    /// What `DEBUG DIGEST-VALUE` shows for one key: its value and whether it expires, not its name.
+    pub fn value_digest(entry: &Entry) -> Sum {
+        let mut sum = Sum::default();
+        mix(&mut sum, &TYPE_STRING.to_be_bytes());
+        mix(&mut sum, entry.value());
+        if entry.expires_at().is_some() {
+            xor(&mut sum, b"!!expire!!");
+        }
+        sum
+    }
+
+    /// A hash of everything two nodes at the same offset must agree on: database, key, value and the absolute
+    /// expiry of each physical entry. Independent of order and of the node's seed; not for adversaries.
+    pub fn dataset_hash(&self) -> u64 {
+        let hasher = FixedState::with_seed(0);
+        let mut total = 0_u64;
+        for db in self.indexes() {
+            for entry in self.iter(db) {
+                let mut hash = hasher.build_hasher();
+                hash.write_u32(db.0);
+                hash.write_usize(entry.key().len());
+                hash.write(entry.key());
+                hash.write(entry.value());
+                hash.write_i64(entry.expires_at().map_or(-1, |at| at.0));
+                total = total.wrapping_add(hash.finish());
+            }
+        }
+        total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        base::time::UnixMillis,
+        keyspace::{DbIndex, KeyHasher},
+    };
+    use alloc::{format, string::String};
+
+    fn hex(sum: Sum) -> String {
+        sum.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn an_empty_dataset_has_the_digest_of_zeros() {
+        assert_eq!(Keyspace::new(KeyHasher::new(0), 16).digest(), [0; 20]);
+    }
+
+    #[test]
+    fn the_digest_is_what_redis_computes() {
+        let mut keyspace = Keyspace::new(KeyHasher::new(0), 16);
+        let mut set = |db, key: &[u8], value: &[u8], expires_at| {
+            let hash = keyspace.hash(key);
+            keyspace.set(DbIndex(db), hash, key, value, expires_at);
+        };
+        set(0, b"foo", b"bar", None);
+        set(0, b"n", b"12345", None);
+        set(3, b"volatile", b"x", Some(UnixMillis(4_102_444_800_000)));
+        assert_eq!(hex(keyspace.digest()), "3cdb3fb32abf0124c431656d48ffe98e44635df2");
+    }
+
+    #[test]
+    fn the_fast_hash_sees_absolute_expiries_and_not_the_seed() {
+        let with = |seed, at| {
+            let mut keyspace = Keyspace::new(KeyHasher::new(seed), 2);
+            let hash = keyspace.hash(b"k");
+            keyspace.set(DbIndex(0), hash, b"k", b"v", Some(UnixMillis(at)));
+            keyspace.dataset_hash()
+        };
+        assert_eq!(with(1, 5), with(2, 5));
+        assert_ne!(with(1, 5), with(1, 6));
+    }
+}

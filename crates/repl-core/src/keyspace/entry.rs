@@ -1,0 +1,325 @@
+//! One key with its value and its expiry, packed into one allocation.
+//!
+//! ```text
+//!  flags  slack  key length   [expiry]   key        value        unused
+//! +------+------+------------+----------+----------+------------+----------------+
+//! | u8   | u8   | u8 or u32  | i64      | n bytes  | the rest   | `slack` bytes  |
+//! +------+------+------------+----------+----------+------------+----------------+
+//! ```
+//!
+//! A key of 16 bytes with a value of 64 takes 83 bytes, rounded up to 88. The unused end lets a value of about
+//! the same size take the place of the old one without an allocation. When `slack` reads 255 the true count
+//! stands in the last four bytes, little endian.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::mem;
+
+use crate::base::time::UnixMillis;
+
+/// The key length takes four bytes instead of one.
+const LONG_KEY: u8 = 1 << 0;
+/// The eight bytes of an expiry follow the key length.
+const EXPIRES: u8 = 1 << 1;
+/// The value was changed in place by a command that gives up the compact encodings (`APPEND`).
+const RAW: u8 = 1 << 2;
+/// The first of the bits, one per snapshot, that say "this entry's image is out already".
+const EMITTED_SHIFT: u8 = 6;
+/// The flags that describe the value's layout rather than its history.
+const LAYOUT: u8 = LONG_KEY | EXPIRES;
+
+/// A slack that does not fit one byte.
+const SLACK_LONG: u8 = u8::MAX;
+/// Bytes that the count of a long slack takes at the end.
+const SLACK_LONG_BYTES: usize = 4;
+/// Allocations are rounded up to this.
+const ROUND_BYTES: usize = 8;
+/// An old allocation is kept for a new value unless more than a quarter and more than this would lie idle.
+const WASTE_BYTES: usize = 32;
+
+/// How a string value came to be, as far as `OBJECT ENCODING` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Set as a whole: `int`, `embstr` or `raw` by its content.
+    Whole,
+    /// Grown in place: `raw` whatever its content.
+    Grown,
+}
+
+/// A key, its string value and its expiry.
+#[derive(Clone, Debug)]
+pub struct Entry(Box<[u8]>);
+
+/// Where the parts of an entry lie.
+#[derive(Clone, Copy)]
+struct Layout {
+    key_at: usize,
+    value_at: usize,
+    value_end: usize,
+}
+
+impl Entry {
+    /// An entry that fits its content, with less than eight bytes to spare.
+    pub fn new(key: &[u8], value: &[u8], expires_at: Option<UnixMillis>, form: Form) -> Self {
+        Self::with_slack(key, value, expires_at, form, 0)
+    }
+
+    fn with_slack(
+        key: &[u8],
+        value: &[u8],
+        expires_at: Option<UnixMillis>,
+        form: Form,
+        slack: usize,
+    ) -> Self {
+        let long_key = key.len() > usize::from(u8::MAX);
+        let header = 2 + if long_key { 4 } else { 1 } + if expires_at.is_some() { 8 } else { 0 };
+        let used = header + key.len() + value.len();
+        let capacity = (used + slack).next_multiple_of(ROUND_BYTES);
+        let mut flags = if long_key { LONG_KEY } else { 0 };
+        if expires_at.is_some() {
+            flags |= EXPIRES;
+        }
+        if form == Form::Grown {
+            flags |= RAW;
+        }
+        let mut bytes = Vec::with_capacity(capacity);
+        bytes.extend_from_slice(&[flags, 0]);
+        if long_key {
+            let length = u32::try_from(key.len()).expect("the protocol limits keys to 512 MB");
+            bytes.extend_from_slice(&length.to_le_bytes());
+        } else {
+            bytes.push(key.len() as u8);
+        }
+        if let Some(at) = expires_at {
+            bytes.extend_from_slice(&at.0.to_le_bytes());
+        }
+        bytes.extend_from_slice(key);
+        bytes.extend_from_slice(value);
+        bytes.resize(capacity, 0);
+        let mut entry = Self(bytes.into_boxed_slice());
+        entry.write_slack(capacity - used);
+        entry
+    }
+
+    /// The key.
+    pub fn key(&self) -> &[u8] {
+        let layout = self.layout();
+        &self.0[layout.key_at..layout.value_at]
+    }
+
+    /// The value.
+    pub fn value(&self) -> &[u8] {
+        let layout = self.layout();
+        &self.0[layout.value_at..layout.value_end]
+    }
+
+    /// When the key ceases to exist, if ever.
+    pub fn expires_at(&self) -> Option<UnixMillis> {
+        if self.0[0] & EXPIRES == 0 {
+            return None;
+        }
+        let at = if self.0[0] & LONG_KEY == 0 { 3 } else { 6 };
+        let bytes = self.0[at..at + 8].try_into().expect("the slice is eight bytes long");
+        Some(UnixMillis(i64::from_le_bytes(bytes)))
+    }
+
+    /// Whether the key has ceased to exist at `now`. As in Redis, it still exists in its last millisecond.
+    pub fn is_expired(&self, now: UnixMillis) -> bool {
+        self.expires_at().is_some_and(|at| now > at)
+    }
+
+    /// How the value came to be.
+    pub fn form(&self) -> Form {
+        if self.0[0] & RAW == 0 { Form::Whole } else { Form::Grown }
+    }
+
+    /// Bytes of memory the entry owns.
+    pub fn memory_bytes(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Replaces value and expiry; without an allocation when the new content fits the old one's place.
+    pub fn replace(&mut self, value: &[u8], expires_at: Option<UnixMillis>, form: Form) {
+        let layout = self.layout();
+        let same_header = self.expires_at().is_some() == expires_at.is_some();
+        let used = layout.value_at + value.len();
+        let capacity = self.0.len();
+        let fits = used <= capacity && capacity - used <= WASTE_BYTES.max(capacity / 4);
+        if same_header && fits {
+            self.0[layout.value_at..used].copy_from_slice(value);
+            if let Some(at) = expires_at {
+                self.write_expiry(at);
+            }
+            self.0[0] = (self.0[0] & !RAW) | if form == Form::Grown { RAW } else { 0 };
+            self.write_slack(capacity - used);
+        } else {
+            let emitted = self.0[0] & !(LAYOUT | RAW);
+            let mut entry = Self::new(self.key(), value, expires_at, form);
+            entry.0[0] |= emitted;
+            *self = entry;
+        }
+    }
+
+    /// Appends to the value. Growth is geometric up to a megabyte ahead, as in Redis' strings.
+    pub fn append(&mut self, tail: &[u8]) {
+        const AHEAD_BYTES_MAX: usize = 1024 * 1024;
+        let layout = self.layout();
+        let used = layout.value_end + tail.len();
+        if used <= self.0.len() {
+            self.0[layout.value_end..used].copy_from_slice(tail);
+            self.0[0] |= RAW;
+            self.write_slack(self.0.len() - used);
+            return;
+        }
+        let length = layout.value_end - layout.value_at + tail.len();
+        let slack = length.min(AHEAD_BYTES_MAX);
+        let emitted = self.0[0] & !(LAYOUT | RAW);
+        let mut entry =
+            Self::with_slack(self.key(), self.value(), self.expires_at(), Form::Grown, tail.len() + slack);
+        entry.0[0] |= emitted;
+        *self = entry;
+        self.append(tail);
+    }
+
+    /// Sets or removes the expiry.
+    pub fn set_expiry(&mut self, expires_at: Option<UnixMillis>) {
+        match (expires_at, self.expires_at()) {
+            (Some(at), Some(_)) => self.write_expiry(at),
+            (None, None) => {}
+            (Some(_), None) | (None, Some(_)) => {
+                let emitted = self.0[0] & !(LAYOUT | RAW);
+                let mut entry = Self::new(self.key(), self.value(), expires_at, self.form());
+                entry.0[0] |= emitted;
+                *self = entry;
+            }
+        }
+    }
+
+    /// Takes the entry out, leaving one that must not be used again.
+    pub fn take(&mut self) -> Self {
+        Self(mem::take(&mut self.0))
+    }
+
+    /// Whether the image of this entry is out for the snapshot in `slot`.
+    pub fn is_emitted(&self, slot: u8) -> bool {
+        self.0[0] & (1 << (EMITTED_SHIFT + slot)) != 0
+    }
+
+    /// Says so.
+    pub fn mark_emitted(&mut self, slot: u8) {
+        self.0[0] |= 1 << (EMITTED_SHIFT + slot);
+    }
+
+    /// Forgets it.
+    pub fn clear_emitted(&mut self, slot: u8) {
+        self.0[0] &= !(1 << (EMITTED_SHIFT + slot));
+    }
+
+    fn layout(&self) -> Layout {
+        let bytes = &self.0;
+        let (key_length, after_length) = if bytes[0] & LONG_KEY == 0 {
+            (usize::from(bytes[2]), 3)
+        } else {
+            let length = bytes[2..6].try_into().expect("the slice is four bytes long");
+            (u32::from_le_bytes(length) as usize, 6)
+        };
+        let key_at = after_length + if bytes[0] & EXPIRES == 0 { 0 } else { 8 };
+        let slack = match bytes[1] {
+            SLACK_LONG => {
+                let tail = bytes.last_chunk::<SLACK_LONG_BYTES>();
+                u32::from_le_bytes(*tail.expect("a long slack has room for its count")) as usize
+            }
+            short => usize::from(short),
+        };
+        Layout { key_at, value_at: key_at + key_length, value_end: bytes.len() - slack }
+    }
+
+    fn write_slack(&mut self, slack: usize) {
+        if slack < usize::from(SLACK_LONG) {
+            self.0[1] = slack as u8;
+        } else {
+            let count = u32::try_from(slack).expect("slack is bounded by AHEAD_BYTES_MAX and the waste rule");
+            let start = self.0.len() - SLACK_LONG_BYTES;
+            self.0[1] = SLACK_LONG;
+            self.0[start..].copy_from_slice(&count.to_le_bytes());
+        }
+    }
+
+    fn write_expiry(&mut self, at: UnixMillis) {
+        let start = if self.0[0] & LONG_KEY == 0 { 3 } else { 6 };
+        self.0[start..start + 8].copy_from_slice(&at.0.to_le_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(entry: &Entry, key: &[u8], value: &[u8], expires_at: Option<i64>) {
+        assert_eq!(entry.key(), key);
+        assert_eq!(entry.value(), value);
+        assert_eq!(entry.expires_at(), expires_at.map(UnixMillis));
+    }
+
+    #[test]
+    fn sixteen_and_sixty_four_bytes_take_eighty_eight() {
+        let entry = Entry::new(&[b'k'; 16], &[b'v'; 64], None, Form::Whole);
+        assert_eq!(entry.memory_bytes(), 88);
+        check(&entry, &[b'k'; 16], &[b'v'; 64], None);
+    }
+
+    #[test]
+    fn keys_longer_than_a_byte_counts_keep_their_length() {
+        for length in [0, 1, 255, 256, 70_000] {
+            let key = alloc::vec![b'k'; length];
+            check(&Entry::new(&key, b"v", Some(UnixMillis(-5)), Form::Whole), &key, b"v", Some(-5));
+        }
+    }
+
+    #[test]
+    fn a_value_of_about_the_same_size_keeps_the_allocation() {
+        let mut entry = Entry::new(b"key", &[b'a'; 64], None, Form::Whole);
+        let at = entry.0.as_ptr();
+        entry.replace(&[b'b'; 60], None, Form::Whole);
+        assert_eq!(entry.0.as_ptr(), at);
+        check(&entry, b"key", &[b'b'; 60], None);
+        entry.replace(b"tiny", None, Form::Whole);
+        check(&entry, b"key", b"tiny", None);
+        assert!(entry.memory_bytes() < 24, "a much smaller value gives its memory back");
+    }
+
+    #[test]
+    fn an_expiry_comes_and_goes_without_touching_the_rest() {
+        let mut entry = Entry::new(b"key", b"value", None, Form::Grown);
+        entry.mark_emitted(1);
+        entry.set_expiry(Some(UnixMillis(99)));
+        check(&entry, b"key", b"value", Some(99));
+        entry.set_expiry(Some(UnixMillis(100)));
+        check(&entry, b"key", b"value", Some(100));
+        entry.set_expiry(None);
+        check(&entry, b"key", b"value", None);
+        assert!(entry.is_emitted(1) && !entry.is_emitted(0));
+        assert_eq!(entry.form(), Form::Grown);
+    }
+
+    #[test]
+    fn appending_byte_by_byte_reallocates_rarely() {
+        let mut entry = Entry::new(b"key", b"", Some(UnixMillis(7)), Form::Whole);
+        let mut model = Vec::new();
+        let mut moves = 0;
+        for i in 0..10_000_u32 {
+            let at = entry.0.as_ptr();
+            entry.append(&[i as u8]);
+            model.push(i as u8);
+            moves += u32::from(entry.0.as_ptr() != at);
+        }
+        check(&entry, b"key", &model, Some(7));
+        assert!(moves < 30, "{moves} moves");
+    }
+
+    #[test]
+    fn a_key_exists_in_its_last_millisecond() {
+        let entry = Entry::new(b"k", b"v", Some(UnixMillis(10)), Form::Whole);
+        assert!(!entry.is_expired(UnixMillis(10)));
+        assert!(entry.is_expired(UnixMillis(11)));
+    }
+}

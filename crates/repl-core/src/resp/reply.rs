@@ -1,0 +1,318 @@
+//! Replies, appended to bytes that the caller owns, in the protocol version its client chose.
+//!
+//! Also the few pieces of the protocol that travel the other way: a command as the replication stream
+//! carries it, and the lines a master answers a replica's handshake with.
+//!
+//! Must not know what a reply means, nor when it leaves.
+
+use alloc::vec::Vec;
+
+use super::double;
+use crate::base::number::{DIGITS_MAX, format_i64, format_u64};
+
+/// The version of the protocol that a connection speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proto {
+    /// What every connection starts with.
+    #[default]
+    Resp2,
+    /// After `HELLO 3`.
+    Resp3,
+}
+
+/// Appends replies to a buffer.
+#[derive(Debug)]
+pub struct Reply<'a> {
+    out: &'a mut Vec<u8>,
+    proto: Proto,
+}
+
+/// Where the length of a collection will be written, once it is known.
+#[derive(Debug)]
+#[must_use = "a collection without its length is no reply"]
+pub struct Deferred {
+    at: usize,
+}
+
+impl<'a> Reply<'a> {
+    /// Replies in `proto`, appended to `out`.
+    pub const fn new(out: &'a mut Vec<u8>, proto: Proto) -> Self {
+        Self { out, proto }
+    }
+
+    /// The version these replies are written in.
+    #[must_use]
+    pub const fn proto(&self) -> Proto {
+        self.proto
+    }
+
+    /// `+OK`.
+    #[inline]
+    pub fn ok(&mut self) {
+        self.raw(b"+OK\r\n");
+    }
+
+    /// A status: one line of text, which holds neither `\r` nor `\n`.
+    pub fn simple(&mut self, text: &str) {
+        debug_assert!(!text.bytes().any(is_line_break), "a status is one line: {text:?}");
+        self.line(b'+', text.as_bytes());
+    }
+
+    /// An error: `text` starts with its code, as in `ERR syntax error`.
+    pub fn error(&mut self, text: &str) {
+        self.error_bytes(text.as_bytes());
+    }
+
+    /// An error that quotes what a client sent. Line breaks in it become blanks, as in Redis.
+    pub fn error_bytes(&mut self, text: &[u8]) {
+        let start = self.out.len() + 1;
+        self.line(b'-', text);
+        let end = start + text.len();
+        for byte in self.out.get_mut(start..end).unwrap_or_default() {
+            if is_line_break(*byte) {
+                *byte = b' ';
+            }
+        }
+    }
+
+    /// A string of any bytes.
+    #[inline]
+    pub fn bulk(&mut self, bytes: &[u8]) {
+        self.header(b'$', bytes.len());
+        self.raw(bytes);
+        self.raw(b"\r\n");
+    }
+
+    /// The decimal text of a number, as a string.
+    pub fn bulk_int(&mut self, value: i64) {
+        self.bulk(format_i64(&mut [0; DIGITS_MAX], value));
+    }
+
+    /// No value.
+    #[inline]
+    pub fn null(&mut self) {
+        self.raw(match self.proto {
+            Proto::Resp2 => b"$-1\r\n",
+            Proto::Resp3 => b"_\r\n",
+        });
+    }
+
+    /// No value where a RESP2 client expects an array.
+    pub fn null_array(&mut self) {
+        self.raw(match self.proto {
+            Proto::Resp2 => b"*-1\r\n",
+            Proto::Resp3 => b"_\r\n",
+        });
+    }
+
+    /// An integer.
+    #[inline]
+    pub fn int(&mut self, value: i64) {
+        match value {
+            0 => self.raw(b":0\r\n"),
+            1 => self.raw(b":1\r\n"),
+            value => self.line(b':', format_i64(&mut [0; DIGITS_MAX], value)),
+        }
+    }
+
+    /// A truth value; an integer in RESP2.
+    pub fn boolean(&mut self, value: bool) {
+        self.raw(match (self.proto, value) {
+            (Proto::Resp2, false) => b":0\r\n",
+            (Proto::Resp2, true) => b":1\r\n",
+            (Proto::Resp3, false) => b"#f\r\n",
+            (Proto::Resp3, true) => b"#t\r\n",
+        });
+    }
+
+    /// A floating-point number with 17 significant digits; a string in RESP2.
+    pub fn double(&mut self, value: f64) {
+        let mut room = [0; double::TEXT_MAX];
+        let text = double::format(&mut room, value);
+        match self.proto {
+            Proto::Resp2 => self.bulk(text),
+            Proto::Resp3 => self.line(b',', text),
+        }
+    }
+
+    /// Text to be shown as it is; `format` is `txt` or `mkd`. A string in RESP2.
+    pub fn verbatim(&mut self, format: &[u8; 3], text: &[u8]) {
+        match self.proto {
+            Proto::Resp2 => self.bulk(text),
+            Proto::Resp3 => {
+                self.header(b'=', format.len() + 1 + text.len());
+                self.raw(format);
+                self.raw(b":");
+                self.raw(text);
+                self.raw(b"\r\n");
+            }
+        }
+    }
+
+    /// The head of an array: `count` replies must follow.
+    #[inline]
+    pub fn array_len(&mut self, count: usize) {
+        self.header(b'*', count);
+    }
+
+    /// The head of a map: `pairs` times a key and its value must follow. An array in RESP2.
+    pub fn map_len(&mut self, pairs: usize) {
+        let (mark, count) = self.map_head(pairs);
+        self.header(mark, count);
+    }
+
+    /// The head of a set: `count` replies must follow. An array in RESP2.
+    pub fn set_len(&mut self, count: usize) {
+        let mark = self.mark(b'~');
+        self.header(mark, count);
+    }
+
+    /// The head of a message that answers no request. An array in RESP2.
+    pub fn push_len(&mut self, count: usize) {
+        let mark = self.mark(b'>');
+        self.header(mark, count);
+    }
+
+    /// Starts a collection whose length is not known yet. One of the `set_deferred` methods must be
+    /// called for it, in reverse order when collections nest, before these bytes leave.
+    pub const fn deferred(&self) -> Deferred {
+        Deferred { at: self.out.len() }
+    }
+
+    /// Everything since `place` is an array of `count` replies.
+    pub fn set_deferred(&mut self, place: Deferred, count: usize) {
+        self.header_at(place, b'*', count);
+    }
+
+    /// Everything since `place` is a map of `pairs` keys and values.
+    pub fn set_deferred_map(&mut self, place: Deferred, pairs: usize) {
+        let (mark, count) = self.map_head(pairs);
+        self.header_at(place, mark, count);
+    }
+
+    /// Everything since `place` is a set of `count` replies.
+    pub fn set_deferred_set(&mut self, place: Deferred, count: usize) {
+        let mark = self.mark(b'~');
+        self.header_at(place, mark, count);
+    }
+
+    /// Bytes that are replies already.
+    #[inline]
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    const fn mark(&self, resp3: u8) -> u8 {
+        match self.proto {
+            Proto::Resp2 => b'*',
+            Proto::Resp3 => resp3,
+        }
+    }
+
+    const fn map_head(&self, pairs: usize) -> (u8, usize) {
+        match self.proto {
+            Proto::Resp2 => (b'*', pairs * 2),
+            Proto::Resp3 => (b'%', pairs),
+        }
+    }
+
+    fn line(&mut self, mark: u8, text: &[u8]) {
+        self.out.reserve(text.len() + 3);
+        self.out.push(mark);
+        self.raw(text);
+        self.raw(b"\r\n");
+    }
+
+    #[inline]
+    fn header(&mut self, mark: u8, count: usize) {
+        write_header(self.out, mark, count);
+    }
+
+    /// Writes the head behind what it belongs in front of, then turns the two around: one copy of a
+    /// reply whose elements were each copied once already, and no bookkeeping.
+    fn header_at(&mut self, place: Deferred, mark: u8, count: usize) {
+        let end = self.out.len();
+        self.header(mark, count);
+        let head_len = self.out.len() - end;
+        self.out
+            .get_mut(place.at..)
+            .expect("replies are only appended after a place is marked")
+            .rotate_right(head_len);
+    }
+}
+
+/// Appends one command the way the replication stream and the append-only file carry it.
+pub fn encode_command<'a, I>(out: &mut Vec<u8>, args: I)
+where
+    I: IntoIterator<Item = &'a [u8], IntoIter: ExactSizeIterator>,
+{
+    let args = args.into_iter();
+    write_header(out, b'*', args.len());
+    for arg in args {
+        write_header(out, b'$', arg.len());
+        out.extend_from_slice(arg);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// A mark, a count and the end of the line.
+#[inline]
+fn write_header(out: &mut Vec<u8>, mark: u8, count: usize) {
+    if let Ok(digit @ 0..=9) = u8::try_from(count) {
+        out.extend_from_slice(&[mark, b'0' + digit, b'\r', b'\n']);
+        return;
+    }
+    let mut room = [0; DIGITS_MAX];
+    // Lossless: no supported target has pointers of more than 64 bits.
+    let digits = format_u64(&mut room, count as u64);
+    out.reserve(digits.len() + 3);
+    out.push(mark);
+    out.extend_from_slice(digits);
+    out.extend_from_slice(b"\r\n");
+}
+
+const fn is_line_break(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
+}
+
+/// The peer sent [`LineReader::MAX`] bytes without the end of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineTooLong;
+
+/// Reads the lines a master answers with while a replica introduces itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LineReader {
+    /// Bytes known not to hold the end of the line.
+    searched: usize,
+}
+
+impl LineReader {
+    /// The longest line, in bytes.
+    pub const MAX: usize = 64 * 1024;
+
+    /// At the start of a line.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { searched: 0 }
+    }
+
+    /// The line at the front of `bytes` without its end, and how many bytes it takes with it. A bare
+    /// `\n` ends a line too. `None` while the line is incomplete: the next call must show the same
+    /// bytes again with more behind them.
+    ///
+    /// # Errors
+    /// When the line is longer than [`LineReader::MAX`].
+    // redis: syncio.c, syncReadLine
+    pub fn next<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<(&'a [u8], usize)>, LineTooLong> {
+        let window = bytes.get(..=Self::MAX).unwrap_or(bytes);
+        let unseen = window.get(self.searched..).unwrap_or_default();
+        let Some(found) = unseen.iter().position(|&byte| byte == b'\n') else {
+            self.searched = window.len();
+            return if window.len() > Self::MAX { Err(LineTooLong) } else { Ok(None) };
+        };
+        let end = self.searched + found;
+        self.searched = 0;
+        let line = window.get(..end).unwrap_or_default();
+        Ok(Some((line.strip_suffix(b"\r").unwrap_or(line), end + 1)))
+    }
+}

@@ -1,0 +1,356 @@
+//! The driver: moves bytes between a [`Node`] and a [`Platform`], and is the only caller of either.
+//!
+//! One task per connection, one for the timers, one per listener, all on one thread. A task borrows the node
+//! for one `handle` at a time and never across an await point: the node runs to completion. The contract is
+//! one sentence: **every mutation of the node is followed by a complete drain of its effects** (`Shared::after`).
+//!
+//! A connection's task does, each time it is polled:
+//!
+//! 1. write what `transmit` shows until it shows nothing or the socket is full;
+//! 2. read once, handle what came (all pipelined requests of it), and go back to 1.
+//!
+//! So a pipeline costs one read and one write, and a batch of replicas' bytes one write each.
+
+use std::{
+    cell::{Cell, Ref, RefCell},
+    future::{Future, poll_fn},
+    io::{self, ErrorKind, IoSlice},
+    pin::pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use repl_core::{
+    Node,
+    base::{
+        ids::{ConnId, Endpoint},
+        time::{Instant, Now},
+    },
+    io::{CloseCause, Effect, Input, Interest, Want},
+};
+
+use crate::platform::{Event, Listener, Platform, Stream};
+
+/// How much one read takes at most. One buffer serves all connections.
+const READ_BYTES: usize = 64 * 1024;
+
+/// How many reads and writes one connection may do before the others have their turn.
+const TURN_BUDGET: u32 = 16;
+
+/// How long the driver waits after the operating system refused to accept a connection (out of file
+/// descriptors, for instance) before it tries again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Drives one node on one platform. Clones are handles to the same driver.
+pub struct Driver<P: Platform>(Rc<Shared<P>>);
+
+impl<P: Platform> Clone for Driver<P> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<P: Platform> std::fmt::Debug for Driver<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driver").finish_non_exhaustive()
+    }
+}
+
+struct Shared<P: Platform> {
+    node: RefCell<Node>,
+    platform: P,
+    /// Where each connection's task sleeps, by slot.
+    sleepers: RefCell<Vec<Option<(ConnId, Waker)>>>,
+    /// The deadline the timer task sleeps for, and its waker.
+    timer: RefCell<(Option<Instant>, Option<Waker>)>,
+    exit: Cell<Option<i32>>,
+    read_buffer: RefCell<Vec<u8>>,
+}
+
+impl<P: Platform> Driver<P> {
+    /// A driver for `node`. Nothing moves until [`Driver::run`] is polled.
+    pub fn new(platform: P, node: Node) -> Self {
+        let driver = Self(Rc::new(Shared {
+            node: RefCell::new(node),
+            platform,
+            sleepers: RefCell::default(),
+            timer: RefCell::default(),
+            exit: Cell::new(None),
+            read_buffer: RefCell::new(vec![0; READ_BYTES]),
+        }));
+        let facts = driver.0.platform.host_facts();
+        driver.input(Input::Host(facts));
+        driver
+    }
+
+    /// The node, to look at.
+    ///
+    /// # Panics
+    /// While the node handles an input, which cannot be seen from outside this module's tasks.
+    pub fn node(&self) -> Ref<'_, Node> {
+        self.0.node.borrow()
+    }
+
+    /// The platform.
+    pub fn platform(&self) -> &P {
+        &self.0.platform
+    }
+
+    /// Hands the node an input that is not about a connection's bytes.
+    pub fn input(&self, input: Input<'_>) {
+        Shared::handle(&self.0, input, Event::Woken);
+    }
+
+    /// Accepts connections from `listener` as long as the driver lives.
+    pub fn serve(&self, mut listener: P::Listener) {
+        let shared = Rc::clone(&self.0);
+        self.0.platform.spawn(async move {
+            loop {
+                match listener.accept().await {
+                    Ok(stream) => Shared::accept(&shared, stream),
+                    Err(error) => {
+                        let text = format!("Accepting client connection: {error}");
+                        shared.platform.log(repl_core::io::Level::Warning, &text);
+                        let until = shared.platform.now().mono + ACCEPT_PAUSE;
+                        shared.platform.sleep_until(until).await;
+                    }
+                }
+            }
+        });
+    }
+
+    /// Serves the node's deadlines until it asks to exit; resolves with the exit status.
+    pub async fn run(&self) -> i32 {
+        let shared = &self.0;
+        loop {
+            if let Some(status) = shared.exit.get() {
+                shared.platform.exit(status);
+                return status;
+            }
+            let deadline = shared.node.borrow().poll_timeout();
+            shared.timer.borrow_mut().0 = deadline;
+            let reached = shared.sleep(deadline).await;
+            if reached {
+                let facts = shared.platform.host_facts();
+                Shared::handle(shared, Input::Host(facts), Event::Woken);
+                Shared::handle(shared, Input::TimerFired, Event::Woken);
+            }
+        }
+    }
+}
+
+impl<P: Platform> Shared<P> {
+    /// Sleeps until `deadline` (true) or until the deadline or the exit status changed (false).
+    async fn sleep(&self, deadline: Option<Instant>) -> bool {
+        let at = deadline.unwrap_or(Instant::from_nanos(u64::MAX));
+        let mut sleep = pin!(self.platform.sleep_until(at));
+        poll_fn(|cx| {
+            let changed = self.exit.get().is_some() || self.timer.borrow().0 != deadline;
+            if changed {
+                return Poll::Ready(false);
+            }
+            self.timer.borrow_mut().1 = Some(cx.waker().clone());
+            sleep.as_mut().poll(cx).map(|()| true)
+        })
+        .await
+    }
+
+    fn accept(shared: &Rc<Self>, stream: P::Stream) {
+        let now = shared.platform.now();
+        let conn = shared.node.borrow_mut().accept(now, stream.peer());
+        Self::after(shared, now, Event::Accepted(conn));
+        shared.platform.spawn(Self::attend(Rc::clone(shared), conn, stream));
+    }
+
+    fn handle(shared: &Rc<Self>, input: Input<'_>, event: Event<'_>) {
+        let now = shared.platform.now();
+        shared.node.borrow_mut().handle(now, input);
+        Self::after(shared, now, event);
+    }
+
+    /// Drains the node's effects and lets the platform look at the result.
+    fn after(shared: &Rc<Self>, _now: Now, event: Event<'_>) {
+        loop {
+            // The borrow ends before the effect is carried out.
+            let effect = shared.node.borrow_mut().poll_effect();
+            match effect {
+                None => break,
+                Some(Effect::Wake(conn)) => shared.wake(conn),
+                Some(Effect::Dial { conn, to }) => {
+                    shared.platform.spawn(Self::dial(Rc::clone(shared), conn, to));
+                }
+                Some(Effect::Log(level, text)) => shared.platform.log(level, &text),
+                Some(Effect::Decided(decision)) => {
+                    shared.platform.observe(&shared.node.borrow(), Event::Decided(decision));
+                }
+                Some(Effect::Exit(status)) => shared.exit.set(Some(status)),
+            }
+        }
+        let node = shared.node.borrow();
+        shared.platform.observe(&node, event);
+        let mut timer = shared.timer.borrow_mut();
+        let next = node.poll_timeout();
+        if shared.exit.get().is_some() || next != timer.0 {
+            timer.0 = next;
+            if let Some(waker) = timer.1.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    fn wake(&self, conn: ConnId) {
+        if let Some(Some((sleeper, waker))) = self.sleepers.borrow().get(conn.slot())
+            && *sleeper == conn
+        {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Remembers where the task of `conn` sleeps.
+    fn sleep_in(&self, conn: ConnId, cx: &Context<'_>) {
+        let mut sleepers = self.sleepers.borrow_mut();
+        if sleepers.len() <= conn.slot() {
+            sleepers.resize(conn.slot() + 1, None);
+        }
+        let place = &mut sleepers[conn.slot()];
+        match place {
+            Some((owner, waker)) if *owner == conn && waker.will_wake(cx.waker()) => {}
+            // A later connection has the slot: this task is about to find out that its own is gone.
+            Some((owner, _)) if owner.generation() > conn.generation() => {}
+            Some(_) | None => *place = Some((conn, cx.waker().clone())),
+        }
+    }
+
+    /// The life of a dialled connection.
+    async fn dial(shared: Rc<Self>, conn: ConnId, to: Endpoint) {
+        let mut dial = pin!(shared.platform.dial(to));
+        // The node may give up on the dial: then its connection is gone before the socket exists.
+        let dialled = poll_fn(|cx| {
+            if shared.node.borrow().interest(conn) == Interest::Gone {
+                return Poll::Ready(None);
+            }
+            shared.sleep_in(conn, cx);
+            dial.as_mut().poll(cx).map(Some)
+        })
+        .await;
+        match dialled {
+            None => {}
+            Some(Ok(stream)) => {
+                let peer = stream.peer();
+                Self::handle(&shared, Input::Connected { conn, peer }, Event::Connected(conn));
+                Self::attend(shared, conn, stream).await;
+            }
+            Some(Err(error)) => {
+                let cause = cause(&error);
+                Self::handle(&shared, Input::Closed { conn, cause }, Event::Closed(conn));
+            }
+        }
+    }
+
+    /// The life of a connection: until the node has forgotten it or the peer is gone.
+    async fn attend(shared: Rc<Self>, conn: ConnId, mut stream: P::Stream) {
+        let ended = poll_fn(|cx| Self::poll_connection(&shared, conn, &mut stream, cx)).await;
+        // The socket is closed first, so that the peer of a refused connection never waits for a log line.
+        drop(stream);
+        if let Some(cause) = ended {
+            Self::handle(&shared, Input::Closed { conn, cause }, Event::Closed(conn));
+        }
+    }
+
+    /// One turn of a connection. Ready when it is over: with a cause if the node does not know yet.
+    fn poll_connection(
+        shared: &Rc<Self>,
+        conn: ConnId,
+        stream: &mut P::Stream,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<CloseCause>> {
+        shared.sleep_in(conn, cx);
+        for _ in 0..TURN_BUDGET {
+            let interest = shared.node.borrow().interest(conn);
+            let Interest::Open { read, write } = interest else { return Poll::Ready(None) };
+            let mut moved = false;
+            if write == Want::Ready {
+                match shared.write_once(conn, stream, cx) {
+                    Poll::Ready(Ok(count)) => {
+                        Self::handle(shared, Input::Sent { conn, count }, Event::Sent(conn, count));
+                        moved = true;
+                        if shared.node.borrow().interest(conn)
+                            == (Interest::Open { read: Want::Ready, write: Want::Ready })
+                        {
+                            continue;
+                        }
+                    }
+                    Poll::Ready(Err(error)) => return Poll::Ready(Some(cause(&error))),
+                    Poll::Pending => {}
+                }
+            }
+            if read == Want::Ready {
+                match Self::read_once(shared, conn, stream, cx) {
+                    Poll::Ready(Ok(())) => moved = true,
+                    Poll::Ready(Err(cause)) => return Poll::Ready(Some(cause)),
+                    Poll::Pending => {}
+                }
+            }
+            if !moved {
+                return Poll::Pending;
+            }
+        }
+        // The budget is spent and the socket may have more: let the others run, then go on.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn write_once(
+        &self,
+        conn: ConnId,
+        stream: &mut P::Stream,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let node = self.node.borrow();
+        let [first, second] = node.transmit(conn);
+        let slices = [IoSlice::new(first), IoSlice::new(second)];
+        let used = if second.is_empty() { 1 } else { 2 };
+        match stream.poll_write(cx, &slices[..used]) {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(ErrorKind::WriteZero.into())),
+            Poll::Ready(done) => Poll::Ready(done),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn read_once(
+        shared: &Rc<Self>,
+        conn: ConnId,
+        stream: &mut P::Stream,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), CloseCause>> {
+        let mut buffer = shared.read_buffer.borrow_mut();
+        match stream.poll_read(cx, &mut buffer) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(CloseCause::EndOfStream)),
+            Poll::Ready(Ok(count)) => {
+                let bytes = &buffer[..count];
+                let event = Event::Received(conn, bytes);
+                Self::handle(shared, Input::Received { conn, bytes }, event);
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(cause(&error))),
+        }
+    }
+}
+
+/// What the node is told about an error of the network stack.
+#[allow(clippy::wildcard_enum_match_arm, reason = "std's error kinds are open-ended")]
+fn cause(error: &io::Error) -> CloseCause {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => CloseCause::Refused,
+        ErrorKind::TimedOut => CloseCause::TimedOut,
+        ErrorKind::UnexpectedEof => CloseCause::EndOfStream,
+        ErrorKind::HostUnreachable
+        | ErrorKind::NetworkUnreachable
+        | ErrorKind::NotFound
+        | ErrorKind::AddrNotAvailable => CloseCause::Unreachable,
+        // Everything else the operating system can say about a stream means that it is broken.
+        _ => CloseCause::Reset,
+    }
+}
