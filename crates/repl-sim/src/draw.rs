@@ -9,17 +9,17 @@ use repl_core::base::rng::{Rng, Seed};
 
 /// One stream of draws.
 #[derive(Clone, Debug)]
-pub struct Draw(Rng);
+pub(crate) struct Draw(Rng);
 
 impl Draw {
     /// The stream that `seed` holds for `purpose`.
     #[must_use]
-    pub fn new(seed: u64, purpose: &str) -> Self {
+    pub(crate) fn new(seed: u64, purpose: &str) -> Self {
         Self(Rng::new(Seed::from_u64(seed), purpose))
     }
 
     /// 64 random bits.
-    pub fn bits(&mut self) -> u64 {
+    pub(crate) fn bits(&mut self) -> u64 {
         self.0.bits()
     }
 
@@ -27,7 +27,7 @@ impl Draw {
     ///
     /// # Panics
     /// When `low` is above `high`.
-    pub fn between(&mut self, low: u64, high: u64) -> u64 {
+    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         assert!(low <= high, "an empty range has no number");
         match (high - low).checked_add(1) {
             Some(width) => low + self.0.below(width),
@@ -39,12 +39,12 @@ impl Draw {
     ///
     /// # Panics
     /// When `len` is zero.
-    pub fn index(&mut self, len: usize) -> usize {
+    pub(crate) fn index(&mut self, len: usize) -> usize {
         usize::try_from(self.0.below(len as u64)).expect("it is below a usize")
     }
 
     /// A span of `low..=high`.
-    pub fn span(&mut self, low: Duration, high: Duration) -> Duration {
+    pub(crate) fn span(&mut self, low: Duration, high: Duration) -> Duration {
         let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         Duration::from_nanos(self.between(nanos(low), nanos(high)))
     }
@@ -53,12 +53,12 @@ impl Draw {
     ///
     /// # Panics
     /// When there is none.
-    pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         &choices[self.index(choices.len())]
     }
 
     /// `true` once in `n` draws.
-    pub fn once_in(&mut self, n: u64) -> bool {
+    pub(crate) fn once_in(&mut self, n: u64) -> bool {
         self.0.below(n) == 0
     }
 }

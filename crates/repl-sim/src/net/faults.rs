@@ -9,23 +9,23 @@ use super::{
 
 impl Network {
     /// Gives one direction another shape.
-    pub fn set_shape(&mut self, from: HostId, to: HostId, shape: Shape) {
+    pub(crate) fn set_shape(&mut self, from: HostId, to: HostId, shape: Shape) {
         self.link(from, to).shape = shape;
     }
 
     /// The shape of one direction.
-    pub fn shape(&mut self, from: HostId, to: HostId) -> Shape {
+    pub(crate) fn shape(&mut self, from: HostId, to: HostId) -> Shape {
         self.link(from, to).shape
     }
 
     /// Whether anything passes in one direction.
     #[must_use]
-    pub fn passage(&self, from: HostId, to: HostId) -> Passage {
+    pub(crate) fn passage(&self, from: HostId, to: HostId) -> Passage {
         self.links.get(&(from, to)).map_or(Passage::Open, |link| link.passage)
     }
 
     /// Opens, stalls or cuts one direction.
-    pub fn set_passage(&mut self, now: Instant, from: HostId, to: HostId, passage: Passage) {
+    pub(crate) fn set_passage(&mut self, now: Instant, from: HostId, to: HostId, passage: Passage) {
         let before = self.link(from, to).passage;
         self.link(from, to).passage = passage;
         match passage {
@@ -40,7 +40,7 @@ impl Network {
     }
 
     /// A box on the way forges resets: every connection between the two is gone at both ends.
-    pub fn reset_between(&mut self, a: HostId, b: HostId) {
+    pub(crate) fn reset_between(&mut self, a: HostId, b: HostId) {
         let mut conns = self.sides_between(a, b);
         conns.extend(self.sides_between(b, a));
         for (conn, _) in conns {
@@ -52,7 +52,7 @@ impl Network {
     }
 
     /// The processes of the host die; its kernel resets their connections and refuses new ones.
-    pub fn kill_processes(&mut self, now: Instant, host: HostId) {
+    pub(crate) fn kill_processes(&mut self, now: Instant, host: HostId) {
         self.close_listeners(now, host);
         for (conn, side) in self.sides_at(host) {
             self.abort(now, conn, side);
@@ -60,7 +60,7 @@ impl Network {
     }
 
     /// The host goes dark: it says nothing to anybody until [`power_on`](Self::power_on).
-    pub fn power_off(&mut self, now: Instant, host: HostId) {
+    pub(crate) fn power_off(&mut self, now: Instant, host: HostId) {
         self.hosts[host.index()].power = Power::Off;
         self.listening.retain(|(listener, _), _| *listener != host);
         for (conn, side) in self.sides_at(host) {
@@ -73,7 +73,7 @@ impl Network {
     }
 
     /// The host is back and remembers none of its connections.
-    pub fn power_on(&mut self, now: Instant, host: HostId) {
+    pub(crate) fn power_on(&mut self, now: Instant, host: HostId) {
         self.hosts[host.index()].power = Power::On;
         let resent_at =
             now + self.timing_draw.span(std::time::Duration::ZERO, self.weather.resend_within);

@@ -8,18 +8,18 @@ use crate::draw::Draw;
 
 /// How a direction carries bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
+pub(crate) struct Shape {
     /// The least time from one host to the other.
-    pub latency: Duration,
+    pub(crate) latency: Duration,
     /// Up to this much is added, drawn per segment; bytes of one connection stay in order.
-    pub jitter: Duration,
+    pub(crate) jitter: Duration,
     /// Bytes a second, shared by all connections of this direction; zero for no limit.
-    pub bytes_per_second: u64,
+    pub(crate) bytes_per_second: u64,
 }
 
 impl Shape {
     /// A shape drawn for one run: mostly a local network, sometimes a long or a thin line.
-    pub fn drawn(draw: &mut Draw) -> Self {
+    pub(crate) fn drawn(draw: &mut Draw) -> Self {
         let millis = Duration::from_millis;
         let latency = match draw.between(0, 9) {
             0..=5 => draw.span(Duration::from_micros(100), millis(2)),
@@ -34,7 +34,7 @@ impl Shape {
 
 /// Whether a direction carries anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passage {
+pub(crate) enum Passage {
     /// It does.
     Open,
     /// Nothing passes and nothing is lost: what waits goes on at once when the stall ends.

@@ -16,7 +16,7 @@ mod ends;
 mod faults;
 mod link;
 mod pipe;
-pub mod stream;
+pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -30,7 +30,7 @@ use std::{
 
 use repl_core::{base::time::Instant, io::PeerInfo};
 
-pub use self::link::{Passage, Shape};
+pub(crate) use self::link::{Passage, Shape};
 use self::{
     conn::{Connection, Side},
     link::Link,
@@ -39,12 +39,12 @@ use crate::draw::Draw;
 
 /// One simulated machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HostId(u16);
+pub(crate) struct HostId(u16);
 
 impl HostId {
     /// Small and dense, in the order of [`Network::add_host`].
     #[must_use]
-    pub const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
 }
@@ -54,24 +54,24 @@ pub(crate) type ConnKey = u64;
 
 /// What the network of a run is like, drawn once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Weather {
+pub(crate) struct Weather {
     /// Every link that was given no other shape.
-    pub shape: Shape,
+    pub(crate) shape: Shape,
     /// How many bytes a direction of a connection holds before its writer must wait.
-    pub window_bytes: usize,
+    pub(crate) window_bytes: usize,
     /// How long a writer waits for an acknowledgement before its connection is `TimedOut`.
-    pub user_timeout: Duration,
+    pub(crate) user_timeout: Duration,
     /// How long a dial waits for an answer before it is `TimedOut`.
-    pub dial_timeout: Duration,
+    pub(crate) dial_timeout: Duration,
     /// After a cut is healed, what was lost is sent again within this time.
-    pub resend_within: Duration,
+    pub(crate) resend_within: Duration,
     /// Once in so many writes the bytes are chopped into several segments.
-    pub chop_once_in: u64,
+    pub(crate) chop_once_in: u64,
 }
 
 impl Weather {
     /// Drawn for one run.
-    pub fn drawn(draw: &mut Draw) -> Self {
+    pub(crate) fn drawn(draw: &mut Draw) -> Self {
         let secs = Duration::from_secs;
         Self {
             shape: Shape::drawn(draw),
@@ -124,7 +124,7 @@ enum Event {
 
 /// All hosts, links and connections of a run.
 #[derive(Debug)]
-pub struct Network {
+pub(crate) struct Network {
     weather: Weather,
     hosts: Vec<Host>,
     links: BTreeMap<(HostId, HostId), Link>,
@@ -147,14 +147,14 @@ pub struct Network {
 impl Network {
     /// A network without hosts, in the weather of `seed`.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let weather = Weather::drawn(&mut Draw::new(seed, "net weather"));
         Self::with_weather(seed, weather)
     }
 
     /// A network without hosts in a given weather.
     #[must_use]
-    pub fn with_weather(seed: u64, weather: Weather) -> Self {
+    pub(crate) fn with_weather(seed: u64, weather: Weather) -> Self {
         Self {
             weather,
             hosts: Vec::new(),
@@ -178,7 +178,7 @@ impl Network {
     ///
     /// # Panics
     /// Above 65,535 hosts.
-    pub fn add_host(&mut self, name: &str, ip: &str) -> HostId {
+    pub(crate) fn add_host(&mut self, name: &str, ip: &str) -> HostId {
         let id = HostId(u16::try_from(self.hosts.len()).expect("a run has few hosts"));
         self.hosts.push(Host { name: name.into(), ip: ip.into(), power: Power::On });
         id
@@ -186,7 +186,7 @@ impl Network {
 
     /// The machine with this name or address.
     #[must_use]
-    pub fn resolve(&self, name_or_ip: &str) -> Option<HostId> {
+    pub(crate) fn resolve(&self, name_or_ip: &str) -> Option<HostId> {
         let index =
             self.hosts.iter().position(|host| host.name == name_or_ip || host.ip == name_or_ip)?;
         Some(HostId(u16::try_from(index).expect("add_host checked it")))
@@ -194,30 +194,24 @@ impl Network {
 
     /// The address of a machine.
     #[must_use]
-    pub fn ip(&self, host: HostId) -> &str {
+    pub(crate) fn ip(&self, host: HostId) -> &str {
         &self.hosts[host.index()].ip
     }
 
     /// What was drawn for the run.
     #[must_use]
-    pub const fn weather(&self) -> &Weather {
+    pub(crate) const fn weather(&self) -> &Weather {
         &self.weather
-    }
-
-    /// How many connections are known to one of their ends at least.
-    #[must_use]
-    pub fn conn_count(&self) -> usize {
-        self.conns.len()
     }
 
     /// When [`handle_due`](Self::handle_due) has something to do.
     #[must_use]
-    pub fn next_due(&self) -> Option<Instant> {
+    pub(crate) fn next_due(&self) -> Option<Instant> {
         self.events.peek().map(|Reverse((due, _, _))| *due)
     }
 
     /// Lets everything arrive that is due.
-    pub fn handle_due(&mut self, now: Instant) {
+    pub(crate) fn handle_due(&mut self, now: Instant) {
         while let Some(Reverse((due, _, event))) = self.events.peek().copied()
             && due <= now
         {

@@ -18,7 +18,7 @@ use super::{ConnKey, HostId, Network, conn::Side};
 
 /// The network of a run and the run's clock. Clones are handles to the same network.
 #[derive(Clone)]
-pub struct Net {
+pub(crate) struct Net {
     network: Rc<RefCell<Network>>,
     time: TimeHandle,
 }
@@ -30,25 +30,29 @@ impl std::fmt::Debug for Net {
 }
 
 impl Net {
-    /// Puts `network` on the clock of the current simulation and starts its pump.
+    /// Puts `network` on the clock of the current simulation. Nothing arrives unless somebody runs
+    /// [`pump`](Self::pump).
     ///
     /// # Panics
     /// Outside a simulation.
     #[must_use]
-    pub fn start(network: Network) -> Self {
-        let net = Self { network: Rc::new(RefCell::new(network)), time: TimeHandle::current() };
-        madsim::task::spawn_local(net.clone().pump());
-        net
+    pub(crate) fn new(network: Network) -> Self {
+        Self { network: Rc::new(RefCell::new(network)), time: TimeHandle::current() }
+    }
+
+    /// The clock behind it.
+    pub(crate) const fn time(&self) -> &TimeHandle {
+        &self.time
     }
 
     /// Virtual time since the start of the run.
     #[must_use]
-    pub fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         Instant::from_nanos(u64::try_from(self.time.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 
     /// Looks at the network or changes it.
-    pub fn with<T>(&self, change: impl FnOnce(&mut Network, Instant) -> T) -> T {
+    pub(crate) fn with<T>(&self, change: impl FnOnce(&mut Network, Instant) -> T) -> T {
         change(&mut self.network.borrow_mut(), self.now())
     }
 
@@ -56,7 +60,7 @@ impl Net {
     ///
     /// # Errors
     /// `AddrInUse` when somebody does already.
-    pub fn listen(&self, host: HostId, port: u16) -> io::Result<SimListener> {
+    pub(crate) fn listen(&self, host: HostId, port: u16) -> io::Result<SimListener> {
         self.with(|network, _| network.listen(host, port))?;
         Ok(SimListener { net: self.clone(), host, port })
     }
@@ -65,7 +69,7 @@ impl Net {
     ///
     /// # Errors
     /// `HostUnreachable` for a name nobody has, `ConnectionRefused` where nobody listens, `TimedOut`.
-    pub fn dial(
+    pub(crate) fn dial(
         &self,
         from: HostId,
         to: &str,
@@ -85,7 +89,7 @@ impl Net {
     }
 
     /// Lets everything arrive at its time, for ever.
-    async fn pump(self) {
+    pub(crate) async fn pump(self) {
         loop {
             let armed_for = self.with(|network, now| {
                 network.handle_due(now);
@@ -135,7 +139,7 @@ enum Parked {
 
 /// One end of a connection. Dropping it closes it, as the operating system would.
 #[derive(Debug)]
-pub struct SimStream {
+pub(crate) struct SimStream {
     net: Net,
     conn: ConnKey,
     side: Side,
@@ -144,30 +148,8 @@ pub struct SimStream {
 impl SimStream {
     /// The host at the other end.
     #[must_use]
-    pub fn peer_host(&self) -> HostId {
+    pub(crate) fn peer_host(&self) -> HostId {
         self.net.network.borrow().peer_host(self.conn, self.side)
-    }
-
-    /// Reads some bytes; zero at the end of the stream.
-    ///
-    /// # Errors
-    /// Reset or timed out.
-    pub async fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|cx| platform::Stream::poll_read(self, cx, into)).await
-    }
-
-    /// Writes all bytes.
-    ///
-    /// # Errors
-    /// Reset or timed out; some of the bytes may have left.
-    pub async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let written =
-                poll_fn(|cx| platform::Stream::poll_write(self, cx, &[IoSlice::new(bytes)]))
-                    .await?;
-            bytes = &bytes[written..];
-        }
-        Ok(())
     }
 }
 
@@ -197,7 +179,7 @@ impl Drop for SimStream {
 
 /// A listening port. Dropping it resets what nobody accepted.
 #[derive(Debug)]
-pub struct SimListener {
+pub(crate) struct SimListener {
     net: Net,
     host: HostId,
     port: u16,
@@ -208,7 +190,7 @@ impl SimListener {
     ///
     /// # Errors
     /// `NotConnected` when the host has lost its listeners.
-    pub async fn accept(&mut self) -> io::Result<SimStream> {
+    pub(crate) async fn accept(&mut self) -> io::Result<SimStream> {
         let conn =
             poll_fn(|cx| self.net.network.borrow_mut().poll_accept(self.host, self.port, cx))
                 .await?;
@@ -219,5 +201,72 @@ impl SimListener {
 impl Drop for SimListener {
     fn drop(&mut self) {
         self.net.with(|network, now| network.stop_listening(now, self.host, self.port));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use madsim::runtime::Runtime;
+
+    use super::*;
+
+    async fn read(stream: &mut SimStream, into: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|cx| platform::Stream::poll_read(stream, cx, into)).await
+    }
+
+    async fn write(stream: &mut SimStream, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let parts = [IoSlice::new(bytes)];
+            let count = poll_fn(|cx| platform::Stream::poll_write(stream, cx, &parts)).await?;
+            bytes = &bytes[count..];
+        }
+        Ok(())
+    }
+
+    /// Sends a megabyte through an echo and counts what comes back; gives the virtual time it took.
+    async fn echo(seed: u64) -> (usize, Duration) {
+        let net = Net::new(Network::new(seed));
+        let pump = madsim::task::spawn_local(net.clone().pump()).abort_handle();
+        let (a, b) = net.with(|network, _| {
+            (network.add_host("a", "10.0.0.1"), network.add_host("b", "10.0.0.2"))
+        });
+        let mut listener = net.listen(b, 7).expect("a fresh port");
+        madsim::task::spawn_local(async move {
+            let mut stream = listener.accept().await.expect("somebody dials");
+            let mut buffer = [0; 1_000];
+            while let Ok(count @ 1..) = read(&mut stream, &mut buffer).await {
+                write(&mut stream, &buffer[..count]).await.expect("the dialer is there");
+            }
+        });
+        let mut stream = net.dial(a, "b", 7).await.expect("b listens");
+        let mut back = 0;
+        let mut buffer = vec![0; 100_000];
+        for _ in 0..1_000 {
+            write(&mut stream, &[7; 1_000]).await.expect("b is there");
+            let mut piece = 0;
+            while piece < 1_000 {
+                piece += read(&mut stream, &mut buffer).await.expect("b echoes");
+            }
+            back += piece;
+        }
+        pump.abort();
+        (back, net.time().elapsed())
+    }
+
+    #[test]
+    fn an_echo_over_the_executor_loses_nothing_and_repeats_to_the_nanosecond() {
+        let run = |seed| {
+            std::thread::spawn(move || {
+                let config = madsim::Config::default();
+                Runtime::with_seed_and_config(seed, config).block_on(echo(seed))
+            })
+            .join()
+            .expect("the echo ends")
+        };
+        for seed in 0..8 {
+            let (back, span) = run(seed);
+            assert_eq!(back, 1_000_000);
+            assert_eq!(run(seed), (back, span));
+        }
     }
 }

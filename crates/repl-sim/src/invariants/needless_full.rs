@@ -1,0 +1,59 @@
+//! **No needless full sync**: a snapshot is sent only when the stream could not be continued: the asker's
+//! history is no prefix of the granter's, or what it lacks is more than `repl-backlog-size`, or is older than
+//! the granter's backlog could be.
+//!
+//! The asker's history is the one it names; if it names none, the one the lab knows it to have. Exceptions, by
+//! name: *unknown asker* (a peer that is no node of the lab and names no history), *unfinished full sync* (the
+//! asker was granted a snapshot before and may have dropped its own history for it).
+//!
+//! Source: oracle NOFULL. Premise: full syncs that were checked.
+
+use repl_core::base::ids::ReplId;
+
+use super::{Broken, Question, Seen, ledger::Ledger};
+
+pub(super) const NAME: &str = "needless-full";
+
+#[derive(Debug, Default)]
+pub(super) struct NeedlessFull {
+    pub(super) premise_count: u64,
+}
+
+impl NeedlessFull {
+    pub(super) fn check(
+        &mut self,
+        ledger: &Ledger,
+        question: &Question<'_>,
+        asker: Option<&Seen>,
+        asked: Option<(ReplId, u64)>,
+    ) -> Result<(), Broken> {
+        let held = match (asked, asker) {
+            (Some((id, wanted)), _) => (id, wanted.saturating_sub(1)),
+            (None, Some(seen)) if !seen.full_sync_pending => (seen.view.replid, seen.view.offset),
+            (None, Some(_) | None) => return Ok(()),
+        };
+        self.premise_count += 1;
+        let (id, offset) = held;
+        let granter = question.granter;
+        let Some(began) = question.backlog_began else { return Ok(()) };
+        let prefix = ledger.same_up_to(id, granter.replid, offset) && offset <= granter.offset;
+        let reachable =
+            offset + 1 >= began && granter.offset.saturating_sub(offset) <= question.backlog_size;
+        if !prefix || !reachable {
+            return Ok(());
+        }
+        let asker = question.asker.map_or_else(|| "a peer".to_owned(), |n| format!("n{}", n + 1));
+        Err(Broken {
+            property: NAME,
+            expected: format!(
+                "CONTINUE for {asker}: it holds {id:?} up to byte {offset}, a prefix of the granter's {:?} \
+                 up to {}, and lacks no more than the backlog of {} bytes",
+                granter.replid, granter.offset, question.backlog_size
+            ),
+            actual: match asked {
+                Some((id, wanted)) => format!("FULLRESYNC to PSYNC {id:?} {wanted}"),
+                None => "FULLRESYNC to PSYNC ? -1".to_owned(),
+            },
+        })
+    }
+}

@@ -1,0 +1,61 @@
+//! **Sound CONTINUE**: a partial resynchronisation is granted only to a replica whose history is a prefix of
+//! the granter's: it names byte k of id R, all bytes of R before k are bytes of the granter's history too, the
+//! granter has produced all of them, and its backlog reaches back to k.
+//!
+//! The check asks the ledger, not the granter's ids: it fires even when the data happens to agree. That the
+//! bytes sent afterwards are the right ones is the property `one-byte` on the replica's own backlog.
+//!
+//! Source: oracle CONT-SAFE. Premises: grants, and grants by the granter's second id.
+
+use repl_core::base::ids::ReplId;
+
+use super::{Broken, Question, ledger::Ledger};
+
+pub(super) const NAME: &str = "sound-continue";
+pub(super) const BY_SECOND_ID: &str = "sound-continue-by-second-id";
+
+#[derive(Debug, Default)]
+pub(super) struct SoundContinue {
+    pub(super) premise_count: u64,
+    pub(super) by_second_id_count: u64,
+}
+
+impl SoundContinue {
+    pub(super) fn check(
+        &mut self,
+        ledger: &Ledger,
+        question: &Question<'_>,
+        asked: Option<(ReplId, u64)>,
+    ) -> Result<(), Broken> {
+        self.premise_count += 1;
+        let granter = question.granter;
+        let refuse = |expected: String| {
+            let actual = match asked {
+                Some((id, wanted)) => format!("CONTINUE for byte {wanted} of {id:?}"),
+                None => "CONTINUE for nothing".to_owned(),
+            };
+            Err(Broken { property: NAME, expected, actual })
+        };
+        let Some((id, wanted)) = asked else {
+            return refuse("a full sync for a replica that names no history".to_owned());
+        };
+        self.by_second_id_count += u64::from(id != granter.replid);
+        let held = wanted.saturating_sub(1);
+        if !ledger.same_up_to(id, granter.replid, held) {
+            return refuse(format!(
+                "a full sync: byte {held} of {id:?} is of {:?}, of the granter's {:?} it is of {:?}",
+                ledger.owner(id, held),
+                granter.replid,
+                ledger.owner(granter.replid, held),
+            ));
+        }
+        if held > granter.offset {
+            return refuse(format!("a full sync: the granter ends at byte {}", granter.offset));
+        }
+        match granter.backlog {
+            Some((first, _)) if first <= wanted => Ok(()),
+            Some((first, _)) => refuse(format!("a full sync: the backlog begins at byte {first}")),
+            None => refuse("a full sync: there is no backlog".to_owned()),
+        }
+    }
+}
