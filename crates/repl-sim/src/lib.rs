@@ -14,7 +14,6 @@
 //!
 //! Everything here needs the build flag `--cfg madsim`, which the workspace's cargo configuration sets.
 //! Without it only [`unsimulated`] is left, which says so.
-#![cfg_attr(not(madsim), allow(unused_crate_dependencies, reason = "nothing is simulated"))]
 
 #[cfg(madsim)]
 mod alarm;

@@ -213,7 +213,7 @@ mod tests {
     fn a_gap_makes_two_runs_and_both_are_compared() {
         let [a] = ids();
         let mut ledger = Ledger::default();
-        ledger.record(a, 10, b"klm").expect("new");
+        ledger.record(a, 11, b"klm").expect("new");
         ledger.record(a, 1, b"abc").expect("before the gap");
         ledger.record(a, 2, b"bcdefghijklmn").expect("across the gap");
         assert!(ledger.record(a, 12, b"x").is_err());

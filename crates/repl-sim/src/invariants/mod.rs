@@ -10,6 +10,8 @@ mod monotone_offset;
 mod needless_full;
 mod one_byte;
 mod one_dataset;
+#[cfg(test)]
+mod samples;
 mod sound_continue;
 
 use std::collections::BTreeMap;
@@ -125,13 +127,16 @@ impl Judge {
             return Ok(());
         }
         self.monotone_offset.check(before, view)?;
-        let changed = self.one_byte.check(&mut self.ledger, before, state, view)?;
+        let bytes = |first, last| node_view::backlog_bytes(state, first, last);
+        let changed = self.one_byte.check(&mut self.ledger, before, view, bytes)?;
         let after = Seen::next(before, view);
+        // A snapshot that is not loaded yet may have replaced a part of the dataset.
+        let whole = view.dataset_is_whole() && !after.full_sync_pending;
         self.seen.insert(node, after);
         if let Some(owner) = changed {
             self.absolute_expiry.check(&self.ledger, owner)?;
         }
-        if view.dataset_is_whole() && OneDataset::samples(view.offset) {
+        if whole && OneDataset::samples(view.offset) {
             let dataset = node_view::dataset_hash(state);
             self.one_dataset.check(&self.ledger, view, dataset)?;
         }

@@ -33,3 +33,24 @@ impl MonotoneOffset {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::samples::{ids, master, seen};
+
+    #[test]
+    fn going_back_needs_another_id_or_a_full_sync() {
+        let [a, b] = ids();
+        let mut property = MonotoneOffset::default();
+        let mut check = |before: &Seen, view: &View| {
+            property.check(Some(before), view).map_err(|broken| broken.property)
+        };
+        let before = seen(master(a, 1..=100));
+        assert_eq!(check(&before, &master(a, 1..=101)), Ok(()));
+        assert_eq!(check(&before, &master(a, 1..=99)), Err(NAME));
+        assert_eq!(check(&before, &master(b, 1..=99)), Ok(()));
+        let pending = Seen { full_sync_pending: true, ..before };
+        assert_eq!(check(&pending, &master(a, 1..=99)), Ok(()));
+    }
+}

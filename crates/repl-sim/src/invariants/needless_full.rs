@@ -57,3 +57,43 @@ impl NeedlessFull {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        invariants::samples::{ids, master, question, seen},
+        node_view::View,
+    };
+
+    fn check(
+        granter: &View,
+        asker: Option<&Seen>,
+        asked: Option<(ReplId, u64)>,
+    ) -> Result<u64, &'static str> {
+        let mut property = NeedlessFull::default();
+        let outcome = property.check(&Ledger::default(), &question(granter, 40), asker, asked);
+        outcome.map(|()| property.premise_count).map_err(|broken| broken.property)
+    }
+
+    #[test]
+    fn a_full_sync_is_needless_when_the_backlog_could_hold_what_is_missing() {
+        let [a, b] = ids();
+        let granter = master(a, 90..=100);
+        assert_eq!(check(&granter, None, Some((a, 61))), Err(NAME));
+        assert_eq!(check(&granter, None, Some((a, 60))), Ok(1));
+        assert_eq!(check(&granter, None, Some((a, 102))), Ok(1));
+        assert_eq!(check(&granter, None, Some((b, 61))), Ok(1));
+    }
+
+    #[test]
+    fn an_asker_that_hides_its_history_is_found_and_one_that_lost_it_is_not() {
+        let [a, _] = ids();
+        let granter = master(a, 61..=100);
+        let asker = seen(master(a, 61..=80));
+        assert_eq!(check(&granter, Some(&asker), None), Err(NAME));
+        let unfinished = Seen { full_sync_pending: true, ..asker };
+        assert_eq!(check(&granter, Some(&unfinished), None), Ok(0));
+        assert_eq!(check(&granter, None, None), Ok(0));
+    }
+}

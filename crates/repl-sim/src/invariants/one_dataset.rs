@@ -55,3 +55,27 @@ impl OneDataset {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::samples::{ids, master};
+
+    #[test]
+    fn another_dataset_at_the_same_point_is_found_across_a_promotion() {
+        let [old, new] = ids();
+        let mut ledger = Ledger::default();
+        ledger.inherit(new, old, 61).expect("a promotion after byte 60");
+        let mut property = OneDataset::default();
+        let mut check = |view: &View, dataset| {
+            property.check(&ledger, view, dataset).map_err(|broken| broken.property)
+        };
+        assert_eq!(check(&master(old, 1..=60), 7), Ok(()));
+        assert_eq!(check(&master(new, 1..=60), 7), Ok(()));
+        assert_eq!(check(&master(new, 1..=60), 8), Err(NAME));
+        // After the switch the two ids are two histories.
+        assert_eq!(check(&master(old, 1..=70), 1), Ok(()));
+        assert_eq!(check(&master(new, 1..=70), 2), Ok(()));
+        assert_eq!(property.premise_count, 2);
+    }
+}

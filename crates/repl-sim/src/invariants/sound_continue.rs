@@ -59,3 +59,46 @@ impl SoundContinue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        invariants::samples::{ids, master, question},
+        node_view::View,
+    };
+
+    fn check(ledger: &Ledger, granter: &View, asked: (ReplId, u64)) -> Result<(), &'static str> {
+        let mut property = SoundContinue::default();
+        let question = question(granter, 1_000);
+        property.check(ledger, &question, Some(asked)).map_err(|broken| broken.property)
+    }
+
+    #[test]
+    fn a_prefix_of_the_same_history_within_the_backlog_is_sound() {
+        let [a] = ids();
+        let granter = master(a, 50..=100);
+        let ledger = Ledger::default();
+        assert_eq!(check(&ledger, &granter, (a, 50)), Ok(()));
+        assert_eq!(check(&ledger, &granter, (a, 101)), Ok(()));
+        assert_eq!(check(&ledger, &granter, (a, 49)), Err(NAME));
+        assert_eq!(check(&ledger, &granter, (a, 102)), Err(NAME));
+    }
+
+    #[test]
+    fn another_history_is_unsound_at_any_offset() {
+        let [a, b] = ids();
+        let granter = master(a, 1..=100);
+        assert_eq!(check(&Ledger::default(), &granter, (b, 50)), Err(NAME));
+    }
+
+    #[test]
+    fn the_history_before_a_promotion_is_sound_up_to_the_switch() {
+        let [old, new] = ids();
+        let mut ledger = Ledger::default();
+        ledger.inherit(new, old, 61).expect("a promotion after byte 60");
+        let granter = master(new, 1..=100);
+        assert_eq!(check(&ledger, &granter, (old, 61)), Ok(()));
+        assert_eq!(check(&ledger, &granter, (old, 62)), Err(NAME));
+    }
+}

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long a server that is up may take to answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// How long a client waits before it dials again.
 const REDIAL_AFTER: Duration = Duration::from_millis(200);

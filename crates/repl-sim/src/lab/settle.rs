@@ -18,6 +18,9 @@ use crate::{
 /// The property's name.
 pub(crate) const NAME: &str = "convergence";
 
+/// More than a snapshot or a backlog of these scenarios holds.
+const TRANSFER_BYTES: u64 = 2 * 1024 * 1024;
+
 /// How often the lab looks.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
@@ -65,16 +68,14 @@ impl Lab {
     /// retries after a second, waits for the snapshot's delay and loads it; chains do so one after another.
     fn convergence_limit(&self) -> Duration {
         let config = self.config();
-        let (user_timeout, dial_timeout) = self
-            .world()
-            .net
-            .with(|network, _| (network.weather().user_timeout, network.weather().dial_timeout));
+        let weather = self.world().net.with(|network, _| *network.weather());
+        let transfer_secs = TRANSFER_BYTES.div_ceil(weather.bytes_per_second().max(1));
         let one_link = config.repl_timeout * 2
-            + user_timeout
-            + dial_timeout
+            + weather.user_timeout
+            + weather.dial_timeout
             + config.repl_diskless_sync_delay
             + config.repl_ping_replica_period
-            + Duration::from_secs(20);
+            + Duration::from_secs(10 + transfer_secs);
         one_link * u32::try_from(self.machines().len().max(1)).expect("a run has few nodes")
     }
 

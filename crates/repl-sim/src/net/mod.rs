@@ -70,12 +70,24 @@ pub(crate) struct Weather {
 }
 
 impl Weather {
+    /// The least a full window moves in a second on a link of the usual shape: one window per round trip, or
+    /// what the line carries.
+    pub(crate) fn bytes_per_second(&self) -> u64 {
+        let round_trip = (self.shape.latency + self.shape.jitter) * 2 + Duration::from_millis(2);
+        let by_window = self.window_bytes as f64 / round_trip.as_secs_f64();
+        let by_line = match self.shape.bytes_per_second {
+            0 => f64::MAX,
+            rate => rate as f64,
+        };
+        by_window.min(by_line) as u64
+    }
+
     /// Drawn for one run.
     pub(crate) fn drawn(draw: &mut Draw) -> Self {
         let secs = Duration::from_secs;
         Self {
             shape: Shape::drawn(draw),
-            window_bytes: usize::try_from(draw.between(2_000, 65_536)).expect("it is small"),
+            window_bytes: usize::try_from(draw.between(4_000, 65_536)).expect("it is small"),
             user_timeout: draw.span(secs(5), secs(60)),
             dial_timeout: draw.span(secs(2), secs(20)),
             resend_within: draw.span(Duration::from_millis(50), Duration::from_millis(400)),
