@@ -19,7 +19,9 @@ pub struct Scenario {
 
 /// Defines scenarios and their registry, a constant `SCENARIOS`.
 ///
-/// ```ignore
+/// ```no_run
+/// use repl_sim::scenarios;
+///
 /// scenarios! {
 ///     /// A replica that follows an empty master is empty.
 ///     async fn nothing_from_nothing(lab: Lab) seeds = 50 {
@@ -29,6 +31,7 @@ pub struct Scenario {
 ///         assert_eq!(replica.dataset(), master.dataset());
 ///     }
 /// }
+/// # fn main() {}
 /// ```
 #[macro_export]
 macro_rules! scenarios {
