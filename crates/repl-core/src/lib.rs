@@ -11,10 +11,16 @@ extern crate alloc;
 extern crate std;
 
 pub mod base;
+pub mod command;
+pub mod conn;
 pub mod io;
 pub mod keyspace;
 pub mod node;
+pub mod rdb;
 pub mod repl;
 pub mod resp;
 
 pub use node::Node;
+
+/// The version of Redis this server behaves like, and names itself to clients that branch on it.
+pub const REDIS_VERSION: &str = "7.0.15";

@@ -1,4 +1,19 @@
 //! The driver that moves bytes between a node and a [`Platform`](platform::Platform), and the platform on tokio.
+//!
+//! The simulator uses [`driver`] and [`platform`] only. The rest makes the shipped server: where its
+//! configuration comes from ([`args`], [`config_file`]), its [`log`] and its [`signals`].
 
+pub mod args;
+pub mod config_file;
 pub mod driver;
+mod glob;
+pub mod log;
 pub mod platform;
+pub mod signals;
+pub mod tokio_platform;
+
+/// The name of the server, where Redis prints its own.
+pub const NAME: &str = "repl-server";
+
+/// The version of the server, where Redis prints its own.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

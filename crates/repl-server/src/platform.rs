@@ -83,11 +83,8 @@ pub trait Stream: 'static {
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>>;
 
     /// Writes some of the bytes of `from`, in order. What is written leaves without a flush.
-    fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        from: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>>;
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &[IoSlice<'_>])
+    -> Poll<io::Result<usize>>;
 
     /// Both ends.
     fn peer(&self) -> PeerInfo;

@@ -90,7 +90,7 @@ impl Segment {
 
 /// All keys of one database.
 #[derive(Clone, Debug)]
-pub struct Directory {
+pub(super) struct Directory {
     hasher: KeyHasher,
     segments: Vec<Segment>,
     /// 2^depth numbers of segments, indexed by the first `depth` bits of a hash.
@@ -103,7 +103,7 @@ pub struct Directory {
 
 impl Directory {
     /// An empty database.
-    pub fn new(hasher: KeyHasher) -> Self {
+    pub(super) fn new(hasher: KeyHasher) -> Self {
         Self {
             hasher,
             segments: vec![Segment::new(0, 0)],
@@ -115,17 +115,17 @@ impl Directory {
     }
 
     /// How many keys there are, expired ones included.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.keys
     }
 
     /// How many keys have an expiry.
-    pub fn volatile_len(&self) -> usize {
+    pub(super) fn volatile_len(&self) -> usize {
         self.volatile
     }
 
     /// The hash of `key`.
-    pub fn hash(&self, key: &[u8]) -> KeyHash {
+    pub(super) fn hash(&self, key: &[u8]) -> KeyHash {
         self.hasher.hash(key)
     }
 
@@ -135,13 +135,13 @@ impl Directory {
     }
 
     /// The entry of `key`.
-    pub fn find(&self, hash: KeyHash, key: &[u8]) -> Option<&Entry> {
+    pub(super) fn find(&self, hash: KeyHash, key: &[u8]) -> Option<&Entry> {
         let segment = &self.segments[self.segment_of(hash)];
         segment.table.find(hash.in_segment(), |entry| entry.key() == key)
     }
 
     /// Changes the entry of `key` in place, expiry included. `None` when there is no such key.
-    pub fn update<R>(
+    pub(super) fn update<R>(
         &mut self,
         hash: KeyHash,
         key: &[u8],
@@ -160,7 +160,7 @@ impl Directory {
     }
 
     /// Adds an entry whose key is not there yet.
-    pub fn insert(&mut self, hash: KeyHash, entry: Entry) {
+    pub(super) fn insert(&mut self, hash: KeyHash, entry: Entry) {
         debug_assert!(self.find(hash, entry.key()).is_none(), "keys are unique");
         let mut at = self.segment_of(hash);
         while self.segments[at].table.len() >= SEGMENT_KEYS_MAX
@@ -180,7 +180,7 @@ impl Directory {
     }
 
     /// Takes the entry of `key` out.
-    pub fn remove(&mut self, hash: KeyHash, key: &[u8]) -> Option<Entry> {
+    pub(super) fn remove(&mut self, hash: KeyHash, key: &[u8]) -> Option<Entry> {
         let at = self.segment_of(hash);
         let table = &mut self.segments[at].table;
         let found = table.find_entry(hash.in_segment(), |entry| entry.key() == key).ok()?;
@@ -235,28 +235,25 @@ impl Directory {
     }
 
     /// The entries of the segment that holds hash `from`, in no order, and where the next segment begins.
-    pub fn walk(&self, from: u64) -> (impl Iterator<Item = &Entry>, Option<u64>) {
+    pub(super) fn walk(&self, from: u64) -> (impl Iterator<Item = &Entry>, Option<u64>) {
         let (at, next) = self.segment_at(from);
         (self.segments[at].table.iter(), next)
     }
 
     /// As `walk`, for marking entries. Keys and expiries must stay as they are.
-    pub fn walk_mut(
-        &mut self,
-        from: u64,
-    ) -> (hash_table::IterMut<'_, Entry>, Option<u64>) {
+    pub(super) fn walk_mut(&mut self, from: u64) -> (hash_table::IterMut<'_, Entry>, Option<u64>) {
         let (at, next) = self.segment_at(from);
         (self.segments[at].table.iter_mut(), next)
     }
 
     /// Every entry, in no order that means anything.
-    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.segments.iter().flat_map(|segment| segment.table.iter())
     }
 
     /// Looks at the segment of hash `from` for keys expired at `now`: at most `limit` of them, as copies of
     /// their keys, and where the next segment begins. Costs nothing when the segment's earliest expiry is to come.
-    pub fn expired_keys(
+    pub(super) fn expired_keys(
         &mut self,
         from: u64,
         now: UnixMillis,
@@ -284,7 +281,7 @@ impl Directory {
 
     /// Gives up to `segments` segments back to the allocator; whether anything is left. For a directory that
     /// nobody will ask again: dropping a large one at once would stall the node.
-    pub fn dismantle(&mut self, segments: usize) -> bool {
+    pub(super) fn dismantle(&mut self, segments: usize) -> bool {
         let keep = self.segments.len().saturating_sub(segments);
         self.segments.truncate(keep);
         keep > 0
@@ -385,8 +382,7 @@ mod tests {
     fn expired_keys_are_found_without_looking_at_segments_that_have_none() {
         let mut directory = filled(10);
         let hash = directory.hash(b"volatile");
-        directory
-            .insert(hash, Entry::new(b"volatile", b"v", Some(UnixMillis(100)), Form::Whole));
+        directory.insert(hash, Entry::new(b"volatile", b"v", Some(UnixMillis(100)), Form::Whole));
         assert_eq!(directory.volatile_len(), 1);
         assert!(directory.expired_keys(0, UnixMillis(100), 10).0.is_empty());
         assert_eq!(directory.expired_keys(0, UnixMillis(101), 10).0, [b"volatile".to_vec()]);

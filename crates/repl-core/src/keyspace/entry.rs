@@ -173,8 +173,13 @@ impl Entry {
         let length = layout.value_end - layout.value_at + tail.len();
         let slack = length.min(AHEAD_BYTES_MAX);
         let emitted = self.0[0] & !(LAYOUT | RAW);
-        let mut entry =
-            Self::with_slack(self.key(), self.value(), self.expires_at(), Form::Grown, tail.len() + slack);
+        let mut entry = Self::with_slack(
+            self.key(),
+            self.value(),
+            self.expires_at(),
+            Form::Grown,
+            tail.len() + slack,
+        );
         entry.0[0] |= emitted;
         *self = entry;
         self.append(tail);
@@ -237,7 +242,8 @@ impl Entry {
         if slack < usize::from(SLACK_LONG) {
             self.0[1] = slack as u8;
         } else {
-            let count = u32::try_from(slack).expect("slack is bounded by AHEAD_BYTES_MAX and the waste rule");
+            let count = u32::try_from(slack)
+                .expect("slack is bounded by AHEAD_BYTES_MAX and the waste rule");
             let start = self.0.len() - SLACK_LONG_BYTES;
             self.0[1] = SLACK_LONG;
             self.0[start..].copy_from_slice(&count.to_le_bytes());

@@ -15,12 +15,12 @@ mod snapshot;
 use alloc::vec::Vec;
 use core::mem;
 
+use self::{directory::Directory, snapshot::Snapshot};
 pub use self::{
     directory::{KeyHash, KeyHasher},
     entry::{Entry, Form},
     snapshot::{Image, SnapshotId, Walked},
 };
-use self::{directory::Directory, snapshot::Snapshot};
 use crate::base::time::UnixMillis;
 
 /// How many snapshots may be under way at a time: one bit of an entry each.
@@ -223,7 +223,11 @@ impl Keyspace {
     /// removes them), or `None` when this call has been through all databases without finding any.
     ///
     /// The next step goes on where this one ended. Segments whose earliest expiry is to come cost a comparison.
-    pub fn next_expired(&mut self, now: UnixMillis, limit: usize) -> Option<(DbIndex, Vec<Vec<u8>>)> {
+    pub fn next_expired(
+        &mut self,
+        now: UnixMillis,
+        limit: usize,
+    ) -> Option<(DbIndex, Vec<Vec<u8>>)> {
         let mut visited = 0;
         while visited <= self.databases.len() {
             let (number, from) = self.expiry_cursor;

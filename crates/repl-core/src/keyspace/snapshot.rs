@@ -8,7 +8,7 @@
 //! The walk may stop between any two entries. The bit makes that safe: entries of the segment under the walk
 //! are marked as they are handed out and cleared when the segment is done.
 
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::collections::VecDeque;
 
 use super::{DbIndex, DirId, Entry, KeyHash, Keyspace, SNAPSHOTS_MAX};
 use crate::base::time::UnixMillis;
@@ -99,7 +99,8 @@ impl Keyspace {
     /// Before a write to `key`: saves its image for each snapshot that has not handed it out.
     pub(super) fn save_image(&mut self, id: DirId, hash: KeyHash, key: &[u8]) {
         for slot in self.snapshots_ahead(id, hash) {
-            let directory = self.pool[id.0].as_mut().expect("a database's directory is in the pool");
+            let directory =
+                self.pool[id.0].as_mut().expect("a database's directory is in the pool");
             let image = directory.update(hash, key, |entry| {
                 if entry.is_emitted(slot) {
                     return None;
@@ -115,6 +116,11 @@ impl Keyspace {
                 snapshot.early.push_back((part.0, image));
             }
         }
+    }
+
+    /// Whether `begin_snapshot` would succeed.
+    pub fn can_begin_snapshot(&self) -> bool {
+        self.snapshots.iter().any(Option::is_none)
     }
 
     /// Takes a cut of all databases, in no time. `None` when two snapshots are under way.
@@ -262,7 +268,7 @@ mod tests {
         base::rng::{Rng, Seed},
         keyspace::KeyHasher,
     };
-    use alloc::collections::BTreeMap;
+    use alloc::{collections::BTreeMap, vec::Vec};
 
     type Model = BTreeMap<(u32, Vec<u8>), Vec<u8>>;
 

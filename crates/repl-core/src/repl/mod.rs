@@ -5,5 +5,7 @@
 mod backlog;
 mod effects;
 mod history;
+pub mod master;
+pub mod replica;
 
 pub use self::{backlog::Backlog, effects::Effects, history::History};

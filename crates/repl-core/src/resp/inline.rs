@@ -3,7 +3,7 @@
 //! Must not know where a line ends: it gets the line alone.
 // redis: sds.c, sdssplitargs
 
-use super::request::{Argv, Span};
+use super::args::{Argv, Span};
 
 /// Splits `line` into `argv`, with quotes and escapes undone. `None` when a quote is left open or is
 /// closed in the middle of a word. The line holds no zero byte, where Redis would stop.

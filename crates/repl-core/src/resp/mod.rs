@@ -2,10 +2,16 @@
 //!
 //! Knows bytes only: neither commands nor connections, and nothing of what an argument means.
 
+mod args;
 mod double;
 mod inline;
-pub mod reply;
-pub mod request;
+mod line;
+#[cfg(any(test, feature = "arbitrary"))]
+pub mod properties;
+mod reply;
+mod request;
 
-pub use reply::{Deferred, LineReader, LineTooLong, Proto, Reply, encode_command};
-pub use request::{Args, Argv, Authenticated, Form, Limits, Parsed, Parser, ProtocolError};
+pub use args::{Args, Argv};
+pub use line::{LineReader, LineTooLong};
+pub use reply::{Deferred, Proto, Reply, encode_command};
+pub use request::{Authenticated, Form, LINE_MAX, Limits, Parsed, Parser, ProtocolError};

@@ -1,7 +1,7 @@
 //! Replies, appended to bytes that the caller owns, in the protocol version its client chose.
 //!
-//! Also the few pieces of the protocol that travel the other way: a command as the replication stream
-//! carries it, and the lines a master answers a replica's handshake with.
+//! Also the one piece of the protocol that travels the other way: a command as the replication stream
+//! carries it.
 //!
 //! Must not know what a reply means, nor when it leaves.
 
@@ -273,46 +273,4 @@ fn write_header(out: &mut Vec<u8>, mark: u8, count: usize) {
 
 const fn is_line_break(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n')
-}
-
-/// The peer sent [`LineReader::MAX`] bytes without the end of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LineTooLong;
-
-/// Reads the lines a master answers with while a replica introduces itself.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LineReader {
-    /// Bytes known not to hold the end of the line.
-    searched: usize,
-}
-
-impl LineReader {
-    /// The longest line, in bytes.
-    pub const MAX: usize = 64 * 1024;
-
-    /// At the start of a line.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { searched: 0 }
-    }
-
-    /// The line at the front of `bytes` without its end, and how many bytes it takes with it. A bare
-    /// `\n` ends a line too. `None` while the line is incomplete: the next call must show the same
-    /// bytes again with more behind them.
-    ///
-    /// # Errors
-    /// When the line is longer than [`LineReader::MAX`].
-    // redis: syncio.c, syncReadLine
-    pub fn next<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<(&'a [u8], usize)>, LineTooLong> {
-        let window = bytes.get(..=Self::MAX).unwrap_or(bytes);
-        let unseen = window.get(self.searched..).unwrap_or_default();
-        let Some(found) = unseen.iter().position(|&byte| byte == b'\n') else {
-            self.searched = window.len();
-            return if window.len() > Self::MAX { Err(LineTooLong) } else { Ok(None) };
-        };
-        let end = self.searched + found;
-        self.searched = 0;
-        let line = window.get(..end).unwrap_or_default();
-        Ok(Some((line.strip_suffix(b"\r").unwrap_or(line), end + 1)))
-    }
 }

@@ -1,7 +1,6 @@
 //! Requests, read from the bytes where they lie: `*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n`, or one inline line.
 //!
-//! [`Parser`] is what one connection remembers of a request that has not wholly arrived, [`Argv`] is the
-//! scratch that all connections share, [`Args`] is what a command sees. Nothing is allocated for a whole
+//! [`Parser`] is what one connection remembers of a request that has not wholly arrived. Nothing is allocated for a whole
 //! request, nothing is reserved for a size the peer merely declared, and a request that arrives byte by
 //! byte costs time in proportion to its length.
 //!
@@ -10,7 +9,10 @@
 use alloc::vec::Vec;
 use core::{fmt, mem};
 
-use super::inline;
+use super::{
+    args::{Argv, Span},
+    inline,
+};
 use crate::base::number::parse_i64;
 
 /// The longest line without arguments of known length: an inline request, or the line of a count or
@@ -23,10 +25,8 @@ pub const LINE_MAX: usize = 64 * 1024;
 const UNAUTHENTICATED_ARGS_MAX: i64 = 10;
 const UNAUTHENTICATED_BULK_MAX: i64 = 16 * 1024;
 
-/// Scratch space beyond this many arguments is given back after use.
-const SPANS_KEPT: usize = 1024;
-/// The same for what a connection keeps between two partial requests.
-const SPANS_KEPT_PER_CONNECTION: usize = 64;
+/// What a connection keeps room for between two partial requests, in arguments.
+const SPANS_KEPT: usize = 64;
 
 /// Whether the sender has authenticated, or need not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,140 +150,6 @@ impl fmt::Display for ProtocolError {
 
 impl core::error::Error for ProtocolError {}
 
-/// One argument, in bytes from the start of the request or of the unquoted text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) start: usize,
-    pub(super) end: usize,
-}
-
-/// Where the bytes that the spans speak of lie.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Home {
-    /// In the buffer that was parsed, from this index on.
-    Buffer { from: usize },
-    /// In [`Argv::text`].
-    #[default]
-    Own,
-}
-
-/// The arguments of the request found last. One for all connections: it keeps its capacity.
-#[derive(Debug, Default)]
-pub struct Argv {
-    pub(super) spans: Vec<Span>,
-    /// Arguments that do not lie in a buffer: those of inline requests, with quotes and escapes undone.
-    pub(super) text: Vec<u8>,
-    home: Home,
-}
-
-impl Argv {
-    /// No arguments.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { spans: Vec::new(), text: Vec::new(), home: Home::Own }
-    }
-
-    /// The arguments. `buf` is the buffer that was given to [`Parser::next`].
-    #[must_use]
-    pub fn view<'a>(&'a self, buf: &'a [u8]) -> Args<'a> {
-        let bytes = match self.home {
-            Home::Buffer { from } => buf.get(from..).unwrap_or_default(),
-            Home::Own => &self.text,
-        };
-        Args { bytes, spans: &self.spans }
-    }
-
-    /// Copies `args` into this scratch, as if they had been received: for commands that the node
-    /// makes up itself. The view of them needs no buffer.
-    pub fn fill<'a>(&mut self, args: impl IntoIterator<Item = &'a [u8]>) {
-        self.clear();
-        self.home = Home::Own;
-        for arg in args {
-            let start = self.text.len();
-            self.text.extend_from_slice(arg);
-            self.spans.push(Span { start, end: self.text.len() });
-        }
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.spans.clear();
-        self.text.clear();
-        if self.spans.capacity() > SPANS_KEPT {
-            self.spans.shrink_to(SPANS_KEPT);
-        }
-        if self.text.capacity() > LINE_MAX {
-            self.text.shrink_to(LINE_MAX);
-        }
-    }
-}
-
-/// The arguments of one request, borrowed. The first is the command's name.
-#[derive(Clone, Copy)]
-pub struct Args<'a> {
-    bytes: &'a [u8],
-    spans: &'a [Span],
-}
-
-impl<'a> Args<'a> {
-    /// How many, the name included.
-    #[must_use]
-    pub const fn len(self) -> usize {
-        self.spans.len()
-    }
-
-    /// Whether there are none; never the case for a parsed request.
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.spans.is_empty()
-    }
-
-    /// The argument at `index`; the name is at 0.
-    ///
-    /// # Panics
-    /// When there are not that many: a command's arity is checked before its handler runs.
-    #[must_use]
-    pub fn get(self, index: usize) -> &'a [u8] {
-        self.slice(self.spans[index])
-    }
-
-    /// The argument at `index`, if there are that many.
-    #[must_use]
-    pub fn try_get(self, index: usize) -> Option<&'a [u8]> {
-        self.spans.get(index).map(|&span| self.slice(span))
-    }
-
-    /// The command's name as it was sent.
-    ///
-    /// # Panics
-    /// When there are no arguments at all.
-    #[must_use]
-    pub fn name(self) -> &'a [u8] {
-        self.get(0)
-    }
-
-    /// The arguments from `index` on; none when there are not that many.
-    #[must_use]
-    pub fn from(self, index: usize) -> Self {
-        Self { bytes: self.bytes, spans: self.spans.get(index..).unwrap_or_default() }
-    }
-
-    /// All of them, in order.
-    pub fn iter(self) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone {
-        self.spans.iter().map(move |&span| self.slice(span))
-    }
-
-    fn slice(self, span: Span) -> &'a [u8] {
-        // The parser made the span from these bytes; another buffer is a mistake of the caller.
-        self.bytes.get(span.start..span.end).expect("the buffer that was parsed is the one viewed")
-    }
-}
-
-impl fmt::Debug for Args<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter().map(|arg| arg.escape_ascii())).finish()
-    }
-}
-
 /// How far a request was understood. All positions count from its first byte.
 #[derive(Clone, Copy, Debug)]
 struct Progress {
@@ -341,12 +207,34 @@ impl Parser {
         argv: &mut Argv,
     ) -> Result<Parsed, ProtocolError> {
         let request = buf.get(from..).expect("a request starts inside of its buffer");
-        argv.clear();
-        argv.home = Home::Buffer { from };
+        argv.start_in_buffer(from);
         let first = match request.first() {
             None => return Ok(Parsed::Incomplete),
             Some(&byte) => byte,
         };
+        if first == b'*' && self.progress.at == 0 {
+            if let Some(end) = whole_request(request, limits, &mut argv.spans) {
+                self.restart();
+                return Ok(Parsed::Request { end: from + end, form: Form::Canonical });
+            }
+            argv.spans.clear();
+        }
+        self.next_part(first, request, limits, argv).map(|found| match found {
+            Parsed::Request { end, form } => Parsed::Request { end: from + end, form },
+            Parsed::Empty { end } => Parsed::Empty { end: from + end },
+            Parsed::Incomplete => Parsed::Incomplete,
+        })
+    }
+
+    /// Reads on where the last call had to stop. Positions count from the start of the request.
+    #[inline(never)]
+    fn next_part(
+        &mut self,
+        first: u8,
+        request: &[u8],
+        limits: &Limits,
+        argv: &mut Argv,
+    ) -> Result<Parsed, ProtocolError> {
         let mut progress = self.progress;
         if progress.missing > 0 {
             mem::swap(&mut self.found, &mut argv.spans);
@@ -354,26 +242,17 @@ impl Parser {
         let found = if first == b'*' {
             progress.multibulk(request, limits, &mut argv.spans)?
         } else {
-            let found = progress.inline(request, argv)?;
-            argv.home = Home::Own;
-            found
+            progress.inline(request, argv)?
         };
-        Ok(match found {
-            Parsed::Request { end, form } => {
-                self.restart();
-                Parsed::Request { end: from + end, form }
-            }
-            Parsed::Empty { end } => {
-                self.restart();
-                Parsed::Empty { end: from + end }
-            }
+        match found {
+            Parsed::Request { .. } | Parsed::Empty { .. } => self.restart(),
             Parsed::Incomplete => {
                 // The scratch goes on to the next connection; what it holds stays with this one.
                 mem::swap(&mut self.found, &mut argv.spans);
                 self.progress = progress;
-                Parsed::Incomplete
             }
-        })
+        }
+        Ok(found)
     }
 
     /// Back to the start of a request.
@@ -381,10 +260,70 @@ impl Parser {
     fn restart(&mut self) {
         self.progress = Progress::START;
         self.found.clear();
-        if self.found.capacity() > SPANS_KEPT_PER_CONNECTION {
+        if self.found.capacity() > SPANS_KEPT {
             self.found = Vec::new();
         }
     }
+}
+
+/// The fast path: reads a request that is here as a whole, in canonical form and within the limits,
+/// and returns where it ends. `None` means no more than that the careful path must look at it.
+#[inline]
+fn whole_request(request: &[u8], limits: &Limits, spans: &mut Vec<Span>) -> Option<usize> {
+    if limits.auth == Authenticated::No {
+        return None;
+    }
+    let (count, mut rest) = short_line(request, b'*')?;
+    if count == 0 {
+        return None;
+    }
+    for _ in 0..count {
+        let (length, body) = short_line(rest, b'$')?;
+        if length as u64 > limits.proto_max_bulk_len {
+            return None;
+        }
+        let (_, [b'\r', b'\n', after @ ..]) = body.split_at_checked(length)? else {
+            return None;
+        };
+        let start = request.len() - body.len();
+        spans.push(Span { start, end: start + length });
+        rest = after;
+    }
+    Some(request.len() - rest.len())
+}
+
+/// The number on a line of `mark`, up to eight digits and `\r\n`, and what follows the line.
+#[inline(always)]
+fn short_line(bytes: &[u8], mark: u8) -> Option<(usize, &[u8])> {
+    // Nearly all counts and lengths have one digit or two.
+    match bytes {
+        [first, a @ b'0'..=b'9', b'\r', b'\n', rest @ ..] if *first == mark => {
+            Some((usize::from(a - b'0'), rest))
+        }
+        [first, a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', rest @ ..] if *first == mark => {
+            Some((usize::from(a - b'0') * 10 + usize::from(b - b'0'), rest))
+        }
+        [first, b'1'..=b'9', ..] if *first == mark => long_line(bytes),
+        _ => None,
+    }
+}
+
+/// Like [`short_line`], behind a mark and a first digit that were looked at already.
+fn long_line(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let mut value = 0;
+    let mut rest = bytes.get(1..)?;
+    // Eight digits and the end of the line; so few cannot overflow.
+    for _ in 0..9 {
+        match rest {
+            [digit @ b'0'..=b'9', after @ ..] => {
+                value = value * 10 + usize::from(digit - b'0');
+                rest = after;
+            }
+            [b'\r', b'\n', after @ ..] => return Some((value, after)),
+            _ => return None,
+        }
+    }
+    None
 }
 
 impl Progress {
@@ -496,6 +435,7 @@ impl Progress {
             };
         };
         let end = self.searched + 1;
+        argv.start_in_text();
         inline::split(line.strip_suffix(b"\r").unwrap_or(line), argv)
             .ok_or(ProtocolError::UnbalancedQuotes)?;
         if argv.spans.is_empty() {

@@ -1,0 +1,345 @@
+//! Configuration: the directives of `redis.conf`, with Redis' names, defaults, ranges and error texts.
+//!
+//! One table ([`Config::directives`]) drives everything: reading files and command lines, `CONFIG GET`,
+//! `CONFIG SET` and `docs/CONFIG.md`. To add a directive, add its row; if somebody acts on it, also a field.
+//! Nothing here touches a file or a socket, and no value a user types can make it panic.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod choice;
+mod directive;
+mod error;
+mod table;
+mod words;
+
+use alloc::{
+    borrow::ToOwned,
+    collections::BTreeMap,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::time::Duration;
+
+use super::ids::Endpoint;
+
+pub use self::{
+    choice::{Access, DisklessLoad, LogLevel},
+    directive::{Change, Directive, Effect, Listing},
+    error::{ConfigError, Reason},
+};
+
+/// Who changes a directive: it decides what may change, and whether `save` adds or replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// A configuration file or the command line, before the server runs.
+    Boot,
+    /// `CONFIG SET`.
+    Running,
+}
+
+/// When a client's pending output closes it: at `hard` bytes at once, above `soft` bytes for `soft_after`.
+/// Zero means no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutputLimit {
+    /// Bytes; zero for none.
+    pub hard_bytes: u64,
+    /// Bytes; zero for none.
+    pub soft_bytes: u64,
+    /// How long `soft_bytes` may be exceeded.
+    pub soft_after: Duration,
+}
+
+/// The value of every directive.
+///
+/// The fields are what some code acts on; whoever builds a node directly may give them any value, also one
+/// that a file or `CONFIG SET` would refuse. Directives that nobody acts on have no field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `port`: where clients connect; announced to the master.
+    pub port: u16,
+    /// `databases`.
+    pub databases: usize,
+    /// `requirepass`: empty for none.
+    pub requirepass: String,
+    /// `masterauth`: empty for none.
+    pub masterauth: String,
+    /// `masteruser`: empty for the default user.
+    pub masteruser: String,
+    /// `replicaof`: the master to follow from the start.
+    pub replicaof: Option<Endpoint>,
+    /// `replica-serve-stale-data`.
+    pub replica_serve_stale_data: bool,
+    /// `replica-read-only`.
+    pub replica_read_only: bool,
+    /// `replica-priority`.
+    pub replica_priority: u32,
+    /// `replica-announced`.
+    pub replica_announced: bool,
+    /// `replica-announce-ip`: empty for none.
+    pub replica_announce_ip: String,
+    /// `replica-announce-port`: zero for none.
+    pub replica_announce_port: u16,
+    /// `repl-backlog-size` in bytes.
+    pub repl_backlog_size: u64,
+    /// `repl-backlog-ttl`: zero for never.
+    pub repl_backlog_ttl: Duration,
+    /// `repl-timeout`.
+    pub repl_timeout: Duration,
+    /// `repl-ping-replica-period`.
+    pub repl_ping_replica_period: Duration,
+    /// `repl-diskless-sync`.
+    pub repl_diskless_sync: bool,
+    /// `repl-diskless-sync-delay`.
+    pub repl_diskless_sync_delay: Duration,
+    /// `repl-diskless-sync-max-replicas`: zero for no limit.
+    pub repl_diskless_sync_max_replicas: u32,
+    /// `client-output-buffer-limit normal`.
+    pub output_limit_normal: OutputLimit,
+    /// `client-output-buffer-limit replica`.
+    pub output_limit_replica: OutputLimit,
+    /// `client-output-buffer-limit pubsub`.
+    pub output_limit_pubsub: OutputLimit,
+    /// `client-query-buffer-limit` in bytes.
+    pub client_query_buffer_limit: u64,
+    /// `proto-max-bulk-len` in bytes.
+    pub proto_max_bulk_len: u64,
+    /// `maxclients`.
+    pub maxclients: u32,
+    /// `timeout`: idle clients are closed after this; zero for never.
+    pub timeout: Duration,
+    /// `hz`: how often a second the node's periodic work runs.
+    pub hz: u32,
+    /// `rdbcompression`.
+    pub rdbcompression: bool,
+    /// `rdbchecksum`.
+    pub rdbchecksum: bool,
+    /// `save`: (seconds, changes) pairs.
+    pub save: Vec<(u64, u64)>,
+    /// `bind`: addresses to listen on.
+    pub bind: Vec<String>,
+    /// `tcp-backlog`: connections that may wait to be accepted.
+    pub tcp_backlog: u32,
+    /// `tcp-keepalive`: how long a silent client is left unprobed; zero for ever.
+    pub tcp_keepalive: Duration,
+    /// `protected-mode`: without a password, clients of other hosts are refused.
+    pub protected_mode: bool,
+    /// `loglevel`.
+    pub loglevel: LogLevel,
+    /// `logfile`: empty for standard output.
+    pub logfile: String,
+    /// `pidfile`: empty for none.
+    pub pidfile: String,
+    /// `dir`: the working directory; empty for the one the process was started in.
+    pub dir: String,
+    /// `dbfilename`.
+    pub dbfilename: String,
+    /// `min-replicas-to-write`: zero for no minimum.
+    pub min_replicas_to_write: u32,
+    /// `min-replicas-max-lag`: a replica silent for longer does not count; zero switches the check off.
+    pub min_replicas_max_lag: Duration,
+    /// `repl-diskless-load`.
+    pub repl_diskless_load: DisklessLoad,
+    /// `repl-disable-tcp-nodelay`.
+    pub repl_disable_tcp_nodelay: bool,
+    /// `shutdown-timeout`: how long a shutdown waits for replicas that lag.
+    pub shutdown_timeout: Duration,
+    /// `enable-debug-command`.
+    pub enable_debug_command: Access,
+    /// `enable-protected-configs`.
+    pub enable_protected_configs: Access,
+    /// The values of directives that have no field.
+    pub kept: Kept,
+}
+
+/// Values other than the default of directives that have no field, by name, as `CONFIG GET` shows them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept(BTreeMap<&'static str, String>);
+
+impl Config {
+    /// Every directive, in the order `CONFIG GET *` lists them.
+    pub fn directives() -> impl Iterator<Item = &'static Directive> {
+        table::TABLE.iter().copied().flatten()
+    }
+
+    /// The value of the directive called `name` (in any case, or by its alias), as `CONFIG GET` shows it.
+    #[must_use]
+    pub fn value(&self, name: &[u8]) -> Option<String> {
+        Self::directives().find(|one| one.is_named(name)).map(|one| one.show(self))
+    }
+
+    /// What `CONFIG GET` answers: names and values, each name once.
+    ///
+    /// A pattern without `*`, `?` and `[` is a name: it finds hidden directives too and is shown as the user
+    /// wrote it. `glob(pattern, name)` decides about the others, ignoring case.
+    pub fn matching(
+        &self,
+        patterns: &[&[u8]],
+        glob: impl Fn(&[u8], &[u8]) -> bool,
+    ) -> Vec<(String, String)> {
+        let mut found: Vec<(String, String)> = Vec::new();
+        let mut add = |name: &str, directive: &Directive| {
+            if !found.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
+                found.push((name.to_owned(), directive.show(self)));
+            }
+        };
+        for pattern in patterns {
+            if !pattern.iter().any(|byte| b"*?[".contains(byte)) {
+                if let Some(directive) = Self::directives().find(|one| one.is_named(pattern)) {
+                    add(&String::from_utf8_lossy(pattern), directive);
+                }
+                continue;
+            }
+            for directive in Self::directives().filter(|one| one.listing == Listing::Listed) {
+                for name in directive.names().filter(|name| glob(pattern, name.as_bytes())) {
+                    add(name, directive);
+                }
+            }
+        }
+        found
+    }
+
+    /// Sets one directive from the words that follow its name.
+    ///
+    /// A directive of several words also takes them as one word with spaces, and none at all as an empty
+    /// word: `save "3600 1"`, `save ""`.
+    ///
+    /// # Errors
+    /// The directive does not exist, must not change now, or refuses the value; `self` is unchanged then.
+    pub fn set(&mut self, name: &[u8], args: &[&[u8]], when: When) -> Result<(), ConfigError> {
+        let directive = self.changeable(name, when)?;
+        let split: Vec<&[u8]>;
+        let args = match args {
+            [b""] if directive.takes_words() => &[],
+            [word] if directive.takes_words() => {
+                split = word.split(|byte| *byte == b' ').collect();
+                split.as_slice()
+            }
+            _ => args,
+        };
+        // On a copy: a list of limits may be refused after its first half was taken.
+        let mut changed = self.clone();
+        directive.take(&mut changed, args, when).map_err(|reason| error(name, reason))?;
+        *self = changed;
+        Ok(())
+    }
+
+    /// `CONFIG SET name value [name value ...]`: all or nothing.
+    ///
+    /// # Errors
+    /// The first pair that is refused. All names are looked at before any value, as in Redis.
+    pub fn set_running(&mut self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigError> {
+        let mut named: Vec<&'static str> = Vec::new();
+        for (name, _) in pairs {
+            let directive = self.changeable(name, When::Running)?;
+            // redis: config.c registers an alias as a directive of its own: only the same spelling repeats.
+            let spelt = directive.names().find(|own| own.as_bytes().eq_ignore_ascii_case(name));
+            if spelt.is_some_and(|spelt| named.contains(&spelt)) {
+                return Err(error(name, Reason::Duplicate));
+            }
+            named.extend(spelt);
+        }
+        let mut changed = self.clone();
+        for (name, value) in pairs {
+            changed.set(name, &[value], When::Running)?;
+        }
+        *self = changed;
+        Ok(())
+    }
+
+    /// The directive called `name`, if it may change now.
+    fn changeable(&self, name: &[u8], when: When) -> Result<&'static Directive, ConfigError> {
+        let found = Self::directives().find(|one| one.is_named(name));
+        let directive = found.ok_or_else(|| error(name, Reason::UnknownName))?;
+        match (when, directive.change) {
+            (When::Boot, _) | (When::Running, Change::Running) => Ok(directive),
+            (When::Running, Change::Boot) => Err(error(name, Reason::Immutable)),
+            // `local` would need to know the connection: it counts as `no` here.
+            (When::Running, Change::Protected) => {
+                if self.enable_protected_configs == Access::Yes {
+                    Ok(directive)
+                } else {
+                    Err(error(name, Reason::Protected))
+                }
+            }
+        }
+    }
+
+    /// Keeps the value of a directive without a field, unless it is the default.
+    fn keep(&mut self, name: &'static str, value: String, default: &str) {
+        if value == default {
+            self.kept.0.remove(name);
+        } else {
+            self.kept.0.insert(name, value);
+        }
+    }
+}
+
+fn error(name: &[u8], reason: Reason) -> ConfigError {
+    ConfigError { name: String::from_utf8_lossy(name).to_string(), reason }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        const MB: u64 = 1024 * 1024;
+        let secs = Duration::from_secs;
+        Self {
+            port: 6379,
+            databases: 16,
+            requirepass: String::new(),
+            masterauth: String::new(),
+            masteruser: String::new(),
+            replicaof: None,
+            replica_serve_stale_data: true,
+            replica_read_only: true,
+            replica_priority: 100,
+            replica_announced: true,
+            replica_announce_ip: String::new(),
+            replica_announce_port: 0,
+            repl_backlog_size: MB,
+            repl_backlog_ttl: secs(3600),
+            repl_timeout: secs(60),
+            repl_ping_replica_period: secs(10),
+            repl_diskless_sync: true,
+            repl_diskless_sync_delay: secs(5),
+            repl_diskless_sync_max_replicas: 0,
+            output_limit_normal: OutputLimit { hard_bytes: 0, soft_bytes: 0, soft_after: secs(0) },
+            output_limit_replica: OutputLimit {
+                hard_bytes: 256 * MB,
+                soft_bytes: 64 * MB,
+                soft_after: secs(60),
+            },
+            output_limit_pubsub: OutputLimit {
+                hard_bytes: 32 * MB,
+                soft_bytes: 8 * MB,
+                soft_after: secs(60),
+            },
+            client_query_buffer_limit: 1024 * MB,
+            proto_max_bulk_len: 512 * MB,
+            maxclients: 10_000,
+            timeout: secs(0),
+            hz: 10,
+            rdbcompression: true,
+            rdbchecksum: true,
+            save: Vec::new(),
+            bind: ["*", "-::*"].map(String::from).into(),
+            tcp_backlog: 511,
+            tcp_keepalive: secs(300),
+            protected_mode: true,
+            loglevel: LogLevel::Notice,
+            logfile: String::new(),
+            pidfile: String::new(),
+            dir: String::new(),
+            dbfilename: "dump.rdb".to_owned(),
+            min_replicas_to_write: 0,
+            min_replicas_max_lag: secs(10),
+            repl_diskless_load: DisklessLoad::Disabled,
+            repl_disable_tcp_nodelay: false,
+            shutdown_timeout: secs(10),
+            enable_debug_command: Access::No,
+            enable_protected_configs: Access::No,
+            kept: Kept::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! The rows without a field: directives that clients, test suites and configuration files expect. Their
+//! values are checked, kept and shown, and nobody acts on them. One that starts to matter moves to `live`.
+
+use super::{BYTES_MAX, INT_MAX, row};
+use crate::base::config::{
+    directive::{
+        Directive, Effect,
+        Kind::Kept,
+        Rule::{self, Choice, Memory, MemoryOrPercent, Number, OnlyDefault, Text, YesNo},
+    },
+    words,
+};
+
+const NO_LIMIT: &str = "No memory limit is enforced yet: nothing is evicted.";
+const NO_FILE: &str = "Nothing is written to disk yet.";
+const NO_ACL: &str = "There is only the default user yet.";
+const NO_CLUSTER: &str = "There is no cluster mode.";
+const NO_DEFRAG: &str = "Memory is not defragmented.";
+const NO_OBSERVER: &str = "Nothing is measured yet.";
+const NO_SCRIPT: &str = "There are no scripts yet.";
+const OWN_ENCODING: &str = "Values choose their encoding by Redis' default thresholds.";
+const OWN_FREEING: &str = "Freeing is not handed to another thread.";
+const OWN_PROCESS: &str = "The process does not do this.";
+const OWN_THREADS: &str = "One thread serves all clients.";
+const FOR_TESTS: &str = "For tests of Redis; no delay is made.";
+
+const fn kept(
+    name: &'static str,
+    default: &'static str,
+    rule: Rule,
+    doc: &'static str,
+) -> Directive {
+    row(name, Effect::Inert, Kept { rule, default }, doc)
+}
+
+const fn unsupported(
+    name: &'static str,
+    default: &'static str,
+    rule: &'static Rule,
+    why_not: &'static str,
+) -> Directive {
+    kept(name, default, OnlyDefault(rule, why_not), "Only the default is accepted.")
+}
+
+const POSITIVE: Rule = Number(0, INT_MAX);
+const POSITIVE_LONG: Rule = Number(0, i64::MAX);
+const BYTES: Rule = Memory(0, BYTES_MAX);
+const POLICIES: &[&str] = &[
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "noeviction",
+];
+
+pub(super) static ROWS: &[Directive] = &[
+    // What this server cannot do, so that a file that counts on it stops at once.
+    unsupported("appendonly", "no", &YesNo, "this server keeps no append-only file"),
+    unsupported("daemonize", "no", &YesNo, "this server stays in the foreground: use a supervisor"),
+    unsupported("cluster-enabled", "no", &YesNo, "this server has no cluster mode").at_boot(),
+    unsupported("tls-port", "0", &Number(0, 65535), "this server does not speak TLS"),
+    unsupported("tls-replication", "no", &YesNo, "this server does not speak TLS"),
+    unsupported("unixsocket", "", &Text, "this server listens on TCP only").at_boot(),
+    unsupported("aclfile", "", &Text, "this server has only the default user").at_boot(),
+    unsupported("syslog-enabled", "no", &YesNo, "this server logs to a file or standard output")
+        .at_boot(),
+    // Process.
+    kept("supervised", "no", Choice(&["upstart", "systemd", "auto", "no"]), OWN_PROCESS).at_boot(),
+    kept("unixsocketperm", "0", Text, OWN_PROCESS).at_boot(),
+    kept("syslog-ident", "redis", Text, OWN_PROCESS).at_boot(),
+    kept("always-show-logo", "no", YesNo, OWN_PROCESS).at_boot(),
+    kept("set-proc-title", "yes", YesNo, OWN_PROCESS).at_boot(),
+    kept("proc-title-template", "{title} {listen-addr} {server-mode}", Text, OWN_PROCESS),
+    kept("crash-log-enabled", "yes", YesNo, OWN_PROCESS),
+    kept("crash-memcheck-enabled", "yes", YesNo, OWN_PROCESS),
+    kept("disable-thp", "yes", YesNo, OWN_PROCESS).at_boot(),
+    kept("ignore-warnings", "", Text, OWN_PROCESS),
+    kept("oom-score-adj", "no", Choice(&["no", "yes", "relative", "absolute"]), OWN_PROCESS),
+    kept("oom-score-adj-values", "0 200 800", Rule::Words(words::oom_scores), OWN_PROCESS),
+    kept("enable-module-command", "no", Choice(&["no", "yes", "local"]), OWN_PROCESS).at_boot(),
+    kept("shutdown-on-sigint", "default", Rule::Words(words::shutdown_options), OWN_PROCESS),
+    kept("shutdown-on-sigterm", "default", Rule::Words(words::shutdown_options), OWN_PROCESS),
+    kept("bind-source-addr", "", Text, OWN_PROCESS),
+    kept("io-threads", "1", Number(1, 128), OWN_THREADS).at_boot(),
+    kept("io-threads-do-reads", "no", YesNo, OWN_THREADS).at_boot(),
+    kept("jemalloc-bg-thread", "yes", YesNo, OWN_THREADS),
+    kept("dynamic-hz", "yes", YesNo, "The periodic work runs hz times a second, always."),
+    kept("activerehashing", "yes", YesNo, "The keyspace never rehashes as a whole."),
+    kept("active-expire-effort", "1", Number(1, 10), "One effort fits all."),
+    // Memory.
+    kept("maxmemory", "0", Memory(0, u64::MAX), NO_LIMIT),
+    kept("maxmemory-policy", "noeviction", Choice(POLICIES), NO_LIMIT),
+    kept("maxmemory-samples", "5", Number(1, INT_MAX), NO_LIMIT),
+    kept("maxmemory-eviction-tenacity", "10", Number(0, 100), NO_LIMIT),
+    kept("maxmemory-clients", "0", MemoryOrPercent, NO_LIMIT),
+    kept("replica-ignore-maxmemory", "yes", YesNo, NO_LIMIT).alias("slave-ignore-maxmemory"),
+    kept("lfu-log-factor", "10", POSITIVE, NO_LIMIT),
+    kept("lfu-decay-time", "1", POSITIVE, NO_LIMIT),
+    unsupported("activedefrag", "no", &YesNo, "this server does not defragment its memory"),
+    kept("active-defrag-ignore-bytes", "104857600", Memory(1, BYTES_MAX), NO_DEFRAG),
+    kept("active-defrag-threshold-lower", "10", Number(0, 1000), NO_DEFRAG),
+    kept("active-defrag-threshold-upper", "100", Number(0, 1000), NO_DEFRAG),
+    kept("active-defrag-cycle-min", "1", Number(1, 99), NO_DEFRAG),
+    kept("active-defrag-cycle-max", "25", Number(1, 99), NO_DEFRAG),
+    kept("active-defrag-max-scan-fields", "1000", Number(1, i64::MAX), NO_DEFRAG),
+    kept("lazyfree-lazy-eviction", "no", YesNo, OWN_FREEING),
+    kept("lazyfree-lazy-expire", "no", YesNo, OWN_FREEING),
+    kept("lazyfree-lazy-server-del", "no", YesNo, OWN_FREEING),
+    kept("lazyfree-lazy-user-del", "no", YesNo, OWN_FREEING),
+    kept("lazyfree-lazy-user-flush", "no", YesNo, OWN_FREEING),
+    kept("replica-lazy-flush", "no", YesNo, OWN_FREEING).alias("slave-lazy-flush"),
+    // Encodings.
+    kept("hash-max-listpack-entries", "512", POSITIVE_LONG, OWN_ENCODING)
+        .alias("hash-max-ziplist-entries"),
+    kept("hash-max-listpack-value", "64", BYTES, OWN_ENCODING).alias("hash-max-ziplist-value"),
+    kept("list-max-listpack-size", "-2", Number(-INT_MAX - 1, INT_MAX), OWN_ENCODING)
+        .alias("list-max-ziplist-size"),
+    kept("list-compress-depth", "0", POSITIVE, OWN_ENCODING),
+    kept("set-max-intset-entries", "512", POSITIVE_LONG, OWN_ENCODING),
+    kept("zset-max-listpack-entries", "128", POSITIVE_LONG, OWN_ENCODING)
+        .alias("zset-max-ziplist-entries"),
+    kept("zset-max-listpack-value", "64", BYTES, OWN_ENCODING).alias("zset-max-ziplist-value"),
+    kept("stream-node-max-bytes", "4096", BYTES, OWN_ENCODING),
+    kept("stream-node-max-entries", "100", POSITIVE_LONG, OWN_ENCODING),
+    kept("hll-sparse-max-bytes", "3000", BYTES, OWN_ENCODING),
+    // Files.
+    kept("appendfsync", "everysec", Choice(&["everysec", "always", "no"]), NO_FILE),
+    kept("appendfilename", "appendonly.aof", Text, NO_FILE).at_boot(),
+    kept("appenddirname", "appendonlydir", Text, NO_FILE).at_boot(),
+    kept("no-appendfsync-on-rewrite", "no", YesNo, NO_FILE),
+    kept("auto-aof-rewrite-percentage", "100", POSITIVE, NO_FILE),
+    kept("auto-aof-rewrite-min-size", "67108864", BYTES, NO_FILE),
+    kept("aof-load-truncated", "yes", YesNo, NO_FILE),
+    kept("aof-use-rdb-preamble", "yes", YesNo, NO_FILE),
+    kept("aof-timestamp-enabled", "no", YesNo, NO_FILE),
+    kept("aof-disable-auto-gc", "no", YesNo, NO_FILE),
+    kept("aof-rewrite-incremental-fsync", "yes", YesNo, NO_FILE),
+    kept("rdb-save-incremental-fsync", "yes", YesNo, NO_FILE),
+    kept("rdb-del-sync-files", "no", YesNo, NO_FILE),
+    kept("stop-writes-on-bgsave-error", "yes", YesNo, NO_FILE),
+    kept("replica-ignore-disk-write-errors", "no", YesNo, NO_FILE),
+    kept("sanitize-dump-payload", "no", Choice(&["no", "yes", "clients"]), "Always done in full."),
+    // Users.
+    kept("acl-pubsub-default", "resetchannels", Choice(&["allchannels", "resetchannels"]), NO_ACL),
+    kept("acllog-max-len", "128", POSITIVE_LONG, NO_ACL),
+    // Observation.
+    kept("slowlog-log-slower-than", "10000", Number(-1, i64::MAX), NO_OBSERVER),
+    kept("slowlog-max-len", "128", POSITIVE_LONG, NO_OBSERVER),
+    kept("latency-monitor-threshold", "0", POSITIVE_LONG, NO_OBSERVER),
+    kept("latency-tracking", "yes", YesNo, NO_OBSERVER),
+    kept(
+        "latency-tracking-info-percentiles",
+        "50 99 99.9",
+        Rule::Words(words::percentiles),
+        NO_OBSERVER,
+    ),
+    kept(
+        "notify-keyspace-events",
+        "",
+        Rule::Words(words::event_classes),
+        "No keyspace events are published yet.",
+    ),
+    kept("tracking-table-max-keys", "1000000", POSITIVE_LONG, "Clients cannot track keys yet."),
+    kept("busy-reply-threshold", "5000", POSITIVE_LONG, NO_SCRIPT).alias("lua-time-limit"),
+    kept(
+        "propagation-error-behavior",
+        "ignore",
+        Choice(&["ignore", "panic", "panic-on-replicas"]),
+        "Errors in the master's stream are counted and ignored.",
+    ),
+    // Cluster.
+    kept("cluster-config-file", "nodes.conf", Text, NO_CLUSTER).at_boot(),
+    kept("cluster-node-timeout", "15000", POSITIVE_LONG, NO_CLUSTER),
+    kept("cluster-announce-ip", "", Text, NO_CLUSTER),
+    kept("cluster-announce-port", "0", Number(0, 65535), NO_CLUSTER),
+    // Tests.
+    kept("key-load-delay", "0", Number(-INT_MAX - 1, INT_MAX), FOR_TESTS).hidden(),
+    kept("rdb-key-save-delay", "0", Number(-INT_MAX - 1, INT_MAX), FOR_TESTS).hidden(),
+];

@@ -1,0 +1,330 @@
+//! The rows that have a field in `Config`: what the node or the process around it acts on.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use super::{BYTES_MAX, INT_MAX, row};
+use crate::base::config::{
+    choice::{Access, DisklessLoad, LogLevel},
+    directive::{
+        Directive,
+        Effect::{Inert, Node, Server},
+        Field, Kind, Words,
+    },
+    error::Reason,
+    words,
+};
+
+/// Below this a backlog is of no use: smaller values are raised, as in Redis.
+const BACKLOG_BYTES_MIN: u64 = 16 * 1024;
+/// Redis' bounds of `hz`; values outside are moved to them.
+const HZ_MIN: i64 = 1;
+const HZ_MAX: i64 = 500;
+/// `client-query-buffer-limit` and `proto-max-bulk-len` begin here.
+const MB: u64 = 1024 * 1024;
+
+macro_rules! yes_no {
+    ($field:ident) => {
+        Kind::YesNo(Field { get: |c| c.$field, set: |c, on| c.$field = on })
+    };
+}
+
+// A number that passed the row's bounds fits the field; if a row had them wrong the field would keep its
+// value, and the test that sets every row's bounds would fail.
+macro_rules! number {
+    ($field:ident, $min:expr, $max:expr) => {
+        Kind::Number {
+            min: $min,
+            max: $max,
+            field: Field {
+                get: |c| i64::try_from(c.$field).unwrap_or(i64::MAX),
+                set: |c, number| c.$field = number.try_into().unwrap_or(c.$field),
+            },
+        }
+    };
+}
+
+macro_rules! seconds {
+    ($field:ident, $min:expr, $max:expr) => {
+        Kind::Number {
+            min: $min,
+            max: $max,
+            field: Field {
+                get: |c| i64::try_from(c.$field.as_secs()).unwrap_or(i64::MAX),
+                set: |c, secs| c.$field = Duration::from_secs(secs.unsigned_abs()),
+            },
+        }
+    };
+}
+
+macro_rules! memory {
+    ($field:ident, $min:expr) => {
+        Kind::Memory {
+            min: $min,
+            max: BYTES_MAX,
+            field: Field { get: |c| c.$field, set: |c, bytes| c.$field = bytes },
+        }
+    };
+}
+
+macro_rules! choice {
+    ($field:ident, $choice:ty) => {
+        Kind::Choice {
+            words: <$choice>::WORDS,
+            field: Field {
+                get: |c| c.$field.word(),
+                set: |c, word| c.$field = <$choice>::from_word(word).unwrap_or(c.$field),
+            },
+        }
+    };
+}
+
+macro_rules! text {
+    ($field:ident) => {
+        text!($field, |_| Ok(()))
+    };
+    ($field:ident, $accept:expr) => {
+        Kind::Text {
+            accept: $accept,
+            field: Field { get: |c| String::clone(&c.$field), set: |c, text| c.$field = text },
+        }
+    };
+}
+
+fn file_name(text: &str) -> Result<(), Reason> {
+    if text.contains('/') {
+        return Err(Reason::Other("dbfilename can't be a path, just a filename"));
+    }
+    Ok(())
+}
+
+/// What the process around the node acts on.
+pub(super) static PROCESS: &[Directive] = &[
+    row(
+        "port",
+        Server,
+        number!(port, 0, 65535),
+        "TCP port; announced to the master; 0: do not listen.",
+    )
+    .at_boot(),
+    row(
+        "bind",
+        Server,
+        Kind::Words(Words { show: words::show_bind, take: words::take_bind }),
+        "Addresses to listen on; one with a leading - may be missing.",
+    )
+    .at_boot(),
+    row(
+        "tcp-backlog",
+        Server,
+        number!(tcp_backlog, 0, INT_MAX),
+        "Connections that may wait to be accepted.",
+    )
+    .at_boot(),
+    row(
+        "tcp-keepalive",
+        Server,
+        seconds!(tcp_keepalive, 0, INT_MAX),
+        "Seconds until a silent connection is probed; read at boot.",
+    ),
+    row("loglevel", Server, choice!(loglevel, LogLevel), "The quietest line that is still logged."),
+    row("logfile", Server, text!(logfile), "Where the log goes; empty: standard output.").at_boot(),
+    row("pidfile", Server, text!(pidfile), "File to write the process id to.").at_boot(),
+    row("dir", Server, text!(dir), "Working directory, entered at boot.").protected(),
+];
+
+/// What the node acts on, replication aside.
+pub(super) static NODE: &[Directive] = &[
+    row("databases", Node, number!(databases, 1, INT_MAX), "Number of databases.").at_boot(),
+    row("requirepass", Node, text!(requirepass), "Password of the default user; empty: none."),
+    row(
+        "protected-mode",
+        Inert,
+        yes_no!(protected_mode),
+        "Clients of other hosts are not refused yet when no password is set.",
+    ),
+    row("maxclients", Node, number!(maxclients, 1, 4_294_967_295), "Most clients at a time."),
+    row("timeout", Node, seconds!(timeout, 0, INT_MAX), "Seconds until an idle client is closed."),
+    row(
+        "hz",
+        Node,
+        Kind::Number {
+            min: 0,
+            max: INT_MAX,
+            field: Field {
+                get: |c| c.hz.into(),
+                set: |c, hz| c.hz = hz.clamp(HZ_MIN, HZ_MAX).try_into().unwrap_or(c.hz),
+            },
+        },
+        "Turns of the periodic work a second; moved into 1..500.",
+    ),
+    row(
+        "client-output-buffer-limit",
+        Node,
+        Kind::Words(Words { show: words::show_output_limits, take: words::take_output_limits }),
+        "Pending output that closes a client: class, hard bytes, soft bytes, soft seconds.",
+    ),
+    row(
+        "client-query-buffer-limit",
+        Node,
+        memory!(client_query_buffer_limit, MB),
+        "Most bytes of one client's unfinished request.",
+    ),
+    row("proto-max-bulk-len", Node, memory!(proto_max_bulk_len, MB), "Most bytes of one argument."),
+    row(
+        "save",
+        Inert,
+        Kind::Words(Words { show: words::show_save, take: words::take_save }),
+        "Seconds and changes after which to save; nothing is written to disk yet.",
+    ),
+    row(
+        "dbfilename",
+        Inert,
+        text!(dbfilename, file_name),
+        "Name of the snapshot file; nothing is written to disk yet.",
+    )
+    .protected(),
+    row("rdbcompression", Node, yes_no!(rdbcompression), "Compress strings of a snapshot."),
+    row("rdbchecksum", Node, yes_no!(rdbchecksum), "End a snapshot with its checksum.").at_boot(),
+    row(
+        "shutdown-timeout",
+        Node,
+        seconds!(shutdown_timeout, 0, INT_MAX),
+        "Seconds a shutdown waits for replicas that lag.",
+    ),
+    row("enable-debug-command", Node, choice!(enable_debug_command, Access), "Who may use DEBUG.")
+        .at_boot(),
+    row(
+        "enable-protected-configs",
+        Node,
+        choice!(enable_protected_configs, Access),
+        "Whether CONFIG SET may change protected directives; local counts as no.",
+    )
+    .at_boot(),
+];
+
+/// What replication acts on.
+pub(super) static REPLICATION: &[Directive] = &[
+    row(
+        "replicaof",
+        Node,
+        Kind::Words(Words { show: words::show_replicaof, take: words::take_replicaof }),
+        "Host and port of the master to follow from the start.",
+    )
+    .alias("slaveof")
+    .at_boot(),
+    row("masterauth", Node, text!(masterauth), "Password to give to the master."),
+    row("masteruser", Node, text!(masteruser), "User to give to the master; empty: default."),
+    row(
+        "replica-serve-stale-data",
+        Node,
+        yes_no!(replica_serve_stale_data),
+        "Answer clients while the link to the master is down.",
+    )
+    .alias("slave-serve-stale-data"),
+    row(
+        "replica-read-only",
+        Node,
+        yes_no!(replica_read_only),
+        "Clients of a replica cannot write.",
+    )
+    .alias("slave-read-only"),
+    row(
+        "replica-priority",
+        Node,
+        number!(replica_priority, 0, INT_MAX),
+        "Sentinel promotes the lowest; 0: never.",
+    )
+    .alias("slave-priority"),
+    row("replica-announced", Node, yes_no!(replica_announced), "Sentinel lists this replica."),
+    row(
+        "replica-announce-ip",
+        Node,
+        text!(replica_announce_ip),
+        "Address to announce to the master; empty: the connection's.",
+    )
+    .alias("slave-announce-ip"),
+    row(
+        "replica-announce-port",
+        Node,
+        number!(replica_announce_port, 0, 65535),
+        "Port to announce to the master; 0: the listening one.",
+    )
+    .alias("slave-announce-port"),
+    row(
+        "repl-backlog-size",
+        Node,
+        Kind::Memory {
+            min: 1,
+            max: BYTES_MAX,
+            field: Field {
+                get: |c| c.repl_backlog_size,
+                set: |c, bytes| c.repl_backlog_size = bytes.max(BACKLOG_BYTES_MIN),
+            },
+        },
+        "Bytes of history kept for replicas that come back; at least 16 KB.",
+    ),
+    row(
+        "repl-backlog-ttl",
+        Node,
+        seconds!(repl_backlog_ttl, 0, i64::MAX),
+        "Seconds without replicas until the backlog is freed; 0: never.",
+    ),
+    row(
+        "repl-timeout",
+        Node,
+        seconds!(repl_timeout, 1, INT_MAX),
+        "Seconds of silence until a replication link is given up.",
+    ),
+    row(
+        "repl-ping-replica-period",
+        Node,
+        seconds!(repl_ping_replica_period, 1, INT_MAX),
+        "Seconds between the PINGs of a master.",
+    )
+    .alias("repl-ping-slave-period"),
+    row(
+        "repl-diskless-sync",
+        Node,
+        yes_no!(repl_diskless_sync),
+        "Send snapshots in the form of unknown length.",
+    ),
+    row(
+        "repl-diskless-sync-delay",
+        Node,
+        seconds!(repl_diskless_sync_delay, 0, INT_MAX),
+        "Seconds to wait for more replicas before a snapshot.",
+    ),
+    row(
+        "repl-diskless-sync-max-replicas",
+        Node,
+        number!(repl_diskless_sync_max_replicas, 0, INT_MAX),
+        "Replicas that end that wait early; 0: none.",
+    ),
+    row(
+        "repl-diskless-load",
+        Inert,
+        choice!(repl_diskless_load, DisklessLoad),
+        "How a replica takes in a snapshot: always straight from the socket here.",
+    ),
+    row(
+        "repl-disable-tcp-nodelay",
+        Inert,
+        yes_no!(repl_disable_tcp_nodelay),
+        "Let the kernel gather small packets to replicas: never done here.",
+    ),
+    row(
+        "min-replicas-to-write",
+        Node,
+        number!(min_replicas_to_write, 0, INT_MAX),
+        "Refuse writes with fewer good replicas; 0: never.",
+    )
+    .alias("min-slaves-to-write"),
+    row(
+        "min-replicas-max-lag",
+        Node,
+        seconds!(min_replicas_max_lag, 0, INT_MAX),
+        "Seconds of silence after which a replica is no good one.",
+    )
+    .alias("min-slaves-max-lag"),
+];

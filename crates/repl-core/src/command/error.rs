@@ -1,0 +1,177 @@
+//! What a client reads when a command fails: exact Redis text, all of it in this file.
+
+use core::fmt;
+
+/// Why a command failed. `Display` gives the text of the reply without the leading `-`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandError<'a> {
+    /// The key holds another type.
+    WrongType,
+    /// The arguments make no sense.
+    Syntax,
+    /// Not a 64-bit integer.
+    NotInteger,
+    /// `INCR` and its kin would leave the range of 64 bits.
+    IncrementOverflow,
+    /// `DECRBY` of the smallest integer.
+    DecrementOverflow,
+    /// An expiry that is not positive or too far away, in this command.
+    InvalidExpire(&'static str),
+    /// `EXPIRE` with an option it does not know.
+    UnsupportedOption(&'a [u8]),
+    /// `EXPIRE` with `NX` and another condition.
+    ExpireNxWithOthers,
+    /// `EXPIRE` with `GT` and `LT`.
+    ExpireGtWithLt,
+    /// The value would be longer than `proto-max-bulk-len`.
+    StringTooLong,
+    /// `SELECT` of a database that does not exist.
+    DbIndexOutOfRange,
+    /// `SELECT` of something that is no number.
+    InvalidDbIndex,
+    /// Too few or too many arguments for this command.
+    Arity(&'static str),
+    /// A container command with a subcommand it does not know.
+    UnknownSubcommand {
+        /// The container, in upper case.
+        command: &'static str,
+        /// What was asked.
+        asked: &'a [u8],
+    },
+    /// A client must authenticate first.
+    NoAuth,
+    /// A wrong password or user.
+    WrongPass,
+    /// `AUTH` without a configured password.
+    AuthNotConfigured,
+    /// `MULTI` inside `MULTI`.
+    NestedMulti,
+    /// `EXEC` without `MULTI`.
+    ExecWithoutMulti,
+    /// `DISCARD` without `MULTI`.
+    DiscardWithoutMulti,
+    /// A transaction with a command that could not be queued.
+    ExecAbort,
+    /// A command that cannot be part of a transaction.
+    NotInTransaction,
+    /// A write to a read-only replica.
+    ReadOnly,
+    /// A replica without its master that may not serve stale data.
+    MasterDown,
+    /// A write while too few replicas are close.
+    NoReplicas,
+    /// The dataset is being loaded.
+    Loading,
+    /// A keyspace command on a replica's connection.
+    ReplicaTouchesKeyspace,
+    /// `REPLICAOF` from a replica's connection.
+    NotFromReplica,
+    /// `REPLICAOF` with a port that is none.
+    InvalidMasterPort,
+    /// `PSYNC` to a replica that is not connected to its own master.
+    NoMasterLink,
+    /// `PSYNC` with replies still to be sent.
+    PendingOutput,
+    /// `PSYNC ... FAILOVER` to a master.
+    FailoverToMaster,
+    /// `REPLCONF` with an option nobody knows.
+    UnknownReplconf(&'a [u8]),
+    /// `REPLCONF ip-address` with too much text.
+    AnnouncedIpTooLong(usize),
+    /// `REPLCONF rdb-filter-only` with something it does not know.
+    UnsupportedFilter(&'a [u8]),
+    /// `SHUTDOWN SAVE`: this version writes no snapshot files.
+    ShutdownCannotSave,
+    /// `DEBUG` without permission.
+    DebugNotAllowed,
+}
+
+impl fmt::Display for CommandError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match *self {
+            Self::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
+            Self::Syntax => "ERR syntax error",
+            Self::NotInteger => "ERR value is not an integer or out of range",
+            Self::IncrementOverflow => "ERR increment or decrement would overflow",
+            Self::DecrementOverflow => "ERR decrement would overflow",
+            Self::InvalidExpire(command) => {
+                return write!(f, "ERR invalid expire time in '{command}' command");
+            }
+            Self::UnsupportedOption(option) => {
+                return write!(f, "ERR Unsupported option {}", Text(option));
+            }
+            Self::ExpireNxWithOthers => {
+                "ERR NX and XX, GT or LT options at the same time are not compatible"
+            }
+            Self::ExpireGtWithLt => "ERR GT and LT options at the same time are not compatible",
+            Self::StringTooLong => "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+            Self::DbIndexOutOfRange => "ERR DB index is out of range",
+            Self::InvalidDbIndex => "ERR invalid DB index",
+            Self::Arity(command) => {
+                return write!(f, "ERR wrong number of arguments for '{command}' command");
+            }
+            Self::UnknownSubcommand { command, asked } => {
+                let asked = Text(&asked[..asked.len().min(128)]);
+                return write!(f, "ERR unknown subcommand '{asked}'. Try {command} HELP.");
+            }
+            Self::NoAuth => "NOAUTH Authentication required.",
+            Self::WrongPass => "WRONGPASS invalid username-password pair or user is disabled.",
+            Self::AuthNotConfigured => {
+                "ERR AUTH <password> called without any password configured for the default user. \
+                 Are you sure your configuration is correct?"
+            }
+            Self::NestedMulti => "ERR MULTI calls can not be nested",
+            Self::ExecWithoutMulti => "ERR EXEC without MULTI",
+            Self::DiscardWithoutMulti => "ERR DISCARD without MULTI",
+            Self::ExecAbort => "EXECABORT Transaction discarded because of previous errors.",
+            Self::NotInTransaction => "ERR Command not allowed inside a transaction",
+            Self::ReadOnly => "READONLY You can't write against a read only replica.",
+            Self::MasterDown => {
+                "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
+            }
+            Self::NoReplicas => "NOREPLICAS Not enough good replicas to write.",
+            Self::Loading => "LOADING Redis is loading the dataset in memory",
+            Self::ReplicaTouchesKeyspace => "ERR Replica can't interact with the keyspace",
+            Self::NotFromReplica => "ERR Command is not valid when client is a replica.",
+            Self::InvalidMasterPort => "ERR Invalid master port",
+            Self::NoMasterLink => "NOMASTERLINK Can't SYNC while not connected with my master",
+            Self::PendingOutput => "ERR SYNC and PSYNC are invalid with pending output",
+            Self::FailoverToMaster => "ERR PSYNC FAILOVER can't be sent to a master.",
+            Self::UnknownReplconf(option) => {
+                return write!(f, "ERR Unrecognized REPLCONF option: {}", Text(option));
+            }
+            Self::AnnouncedIpTooLong(length) => {
+                return write!(
+                    f,
+                    "ERR REPLCONF ip-address provided by replica instance is too long: {length} bytes"
+                );
+            }
+            Self::UnsupportedFilter(filter) => {
+                return write!(f, "ERR Unsupported rdb-filter-only option: {}", Text(filter));
+            }
+            Self::ShutdownCannotSave => "ERR Errors trying to SHUTDOWN. Check logs.",
+            Self::DebugNotAllowed => {
+                "ERR DEBUG command not allowed. If the enable-debug-command option is set to \
+                 \"local\", you can run it from a local connection, otherwise you need to set this \
+                 option in the configuration file, and then restart the server."
+            }
+        })
+    }
+}
+
+impl core::error::Error for CommandError<'_> {}
+
+/// Bytes of a peer in a message of ours. Bytes that are no UTF-8 show as the replacement character.
+pub struct Text<'a>(pub &'a [u8]);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            f.write_str(chunk.valid())?;
+            if !chunk.invalid().is_empty() {
+                f.write_str("\u{fffd}")?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,243 @@
+//! Commands: their specs, their handlers, and what a handler may touch.
+//!
+//! A file per group holds that group's `SPECS`, handlers and tests; adding a command touches one file. A
+//! handler sees the dataset and a reply, never a connection or the backlog. It returns an [`Outcome`] that says
+//! what replicas must hear; the node feeds it to the history. The same handlers run for clients and for the
+//! stream of our master.
+
+mod connection;
+mod error;
+mod expire;
+mod keys;
+mod server;
+mod spec;
+mod string;
+
+use crate::{
+    base::{number::DIGITS_MAX, number::format_i64, time::UnixMillis},
+    keyspace::{DbIndex, Entry, KeyHash, Keyspace},
+    repl::Effects,
+    resp::Reply,
+};
+
+pub use self::{
+    error::{CommandError, Text},
+    spec::{Flags, Handler, Keys, NodeCommand, Spec},
+};
+
+/// What a handler did to the dataset, as replicas must hear it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing to tell.
+    Unchanged,
+    /// The command as it was received.
+    Propagate,
+    /// Other commands, which the handler has put into the effects.
+    Rewritten,
+}
+
+/// What becomes of a key whose time has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// We own the dataset: whoever meets the key deletes it, and replicas hear of it.
+    Delete,
+    /// We are a replica: clients do not see the key, but only the master deletes it.
+    Hide,
+    /// The command comes from our master, in whose eyes the key exists until it says otherwise.
+    Ignore,
+}
+
+/// Whether whoever asks may see what the keyspace holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// Whatever is found.
+    AsFound,
+    /// A replica's client must not see this key.
+    Hidden,
+}
+
+/// Everything a handler may touch.
+pub struct Data<'a> {
+    /// The dataset.
+    pub keyspace: &'a mut Keyspace,
+    /// Where commands for replicas go, when the command itself will not do.
+    pub effects: &'a mut Effects,
+    /// The reply.
+    pub reply: Reply<'a>,
+    /// The selected database.
+    pub db: DbIndex,
+    /// The wall clock at the start of the command.
+    pub now: UnixMillis,
+    /// What becomes of expired keys.
+    pub expiry: Expiry,
+    /// `proto-max-bulk-len` in bytes.
+    pub value_bytes_max: u64,
+    /// Counts keys deleted because their time has passed.
+    pub expired_count: &'a mut u64,
+}
+
+impl Data<'_> {
+    /// Deals with a key whose time has passed. What `Keyspace::find` says next about `key` is what whoever asks
+    /// may see, unless it is hidden.
+    pub fn meet(&mut self, key: &[u8]) -> (KeyHash, Sight) {
+        let hash = self.keyspace.hash(key);
+        if self.keyspace.is_expired(self.db, hash, key, self.now) {
+            match self.expiry {
+                Expiry::Ignore => {}
+                Expiry::Hide => return (hash, Sight::Hidden),
+                Expiry::Delete => {
+                    self.keyspace.remove(self.db, hash, key);
+                    self.effects.push(self.db, [b"DEL".as_slice(), key]);
+                    *self.expired_count += 1;
+                }
+            }
+        }
+        (hash, Sight::AsFound)
+    }
+
+    /// The hash of `key`, and the entry if it exists for whoever asks. A key whose time has passed is dealt with.
+    pub fn lookup(&mut self, key: &[u8]) -> (KeyHash, Option<&Entry>) {
+        match self.meet(key) {
+            (hash, Sight::Hidden) => (hash, None),
+            (hash, Sight::AsFound) => (hash, self.keyspace.find(self.db, hash, key)),
+        }
+    }
+
+    /// Whether the key exists for whoever asks.
+    pub fn exists(&mut self, key: &[u8]) -> bool {
+        self.lookup(key).1.is_some()
+    }
+
+    /// Tells replicas that `key` now expires at `at`, in terms that no clock can bend.
+    fn propagate_expiry(&mut self, key: &[u8], at: UnixMillis) {
+        let mut digits = [0; DIGITS_MAX];
+        let at = format_i64(&mut digits, at.0);
+        self.effects.push(self.db, [b"PEXPIREAT".as_slice(), key, at]);
+    }
+}
+
+/// The longest command name that can be looked up.
+const NAME_MAX: usize = 16;
+
+/// Finds commands by name, in any case.
+#[derive(Debug)]
+pub struct Table {
+    /// Open addressing over the specs' numbers; 255 is free.
+    slots: [u8; Self::SLOTS],
+}
+
+const FREE: u8 = u8::MAX;
+const GROUPS: [&[Spec]; 5] =
+    [connection::SPECS, expire::SPECS, keys::SPECS, server::SPECS, string::SPECS];
+
+const SPEC_COUNT: usize = {
+    let mut count = 0;
+    let mut group = 0;
+    while group < GROUPS.len() {
+        count += GROUPS[group].len();
+        group += 1;
+    }
+    count
+};
+
+static SPECS: [Spec; SPEC_COUNT] = {
+    let mut specs = [GROUPS[0][0]; SPEC_COUNT];
+    let (mut count, mut group) = (0, 0);
+    while group < GROUPS.len() {
+        let mut at = 0;
+        while at < GROUPS[group].len() {
+            specs[count] = GROUPS[group][at];
+            count += 1;
+            at += 1;
+        }
+        group += 1;
+    }
+    specs
+};
+
+impl Table {
+    const SLOTS: usize = 256;
+
+    /// A table of all commands.
+    pub fn new() -> Self {
+        const { assert!(SPEC_COUNT < Self::SLOTS / 2, "the table stays half empty") };
+        let mut slots = [FREE; Self::SLOTS];
+        for (number, spec) in SPECS.iter().enumerate() {
+            let mut at = Self::home(spec.name.as_bytes());
+            while slots[at] != FREE {
+                at = (at + 1) % Self::SLOTS;
+            }
+            slots[at] = number as u8;
+        }
+        Self { slots }
+    }
+
+    fn home(name: &[u8]) -> usize {
+        // FNV-1a over the lower-cased name.
+        let hash = name.iter().fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(byte | 0x20)).wrapping_mul(0x0100_0193)
+        });
+        (hash ^ (hash >> 15)) as usize % Self::SLOTS
+    }
+
+    /// The command called `name`.
+    pub fn find(&self, name: &[u8]) -> Option<&'static Spec> {
+        if name.len() > NAME_MAX {
+            return None;
+        }
+        let mut at = Self::home(name);
+        while self.slots[at] != FREE {
+            let spec = &SPECS[usize::from(self.slots[at])];
+            if spec.name.as_bytes().eq_ignore_ascii_case(name) {
+                return Some(spec);
+            }
+            at = (at + 1) % Self::SLOTS;
+        }
+        None
+    }
+
+    /// All commands.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'static Spec> + use<> {
+        SPECS.iter()
+    }
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether an argument is this word, in any case. `word` is in upper case.
+fn is_word(arg: &[u8], word: &str) -> bool {
+    arg.eq_ignore_ascii_case(word.as_bytes())
+}
+
+#[cfg(test)]
+mod testing;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_found_in_any_case_and_nothing_else_is() {
+        let table = Table::new();
+        for spec in table.iter() {
+            let upper = spec.name.to_ascii_uppercase();
+            assert_eq!(table.find(upper.as_bytes()).map(|found| found.name), Some(spec.name));
+            assert!(spec.name.len() <= NAME_MAX);
+        }
+        assert!(table.find(b"").is_none());
+        assert!(table.find(b"gett").is_none());
+        assert!(table.find(&[b'g'; 1000]).is_none());
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: alloc::vec::Vec<_> = SPECS.iter().map(|spec| spec.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), SPEC_COUNT);
+    }
+}

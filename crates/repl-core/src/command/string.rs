@@ -1,0 +1,396 @@
+//! Strings: `SET GET INCR DECR INCRBY DECRBY APPEND STRLEN`.
+
+use super::{CommandError, Data, Flags, Handler, Keys, Outcome, Sight, Spec, is_word};
+use crate::{
+    base::{
+        number::{DIGITS_MAX, format_i64, parse_i64},
+        time::UnixMillis,
+    },
+    resp::Args,
+};
+
+const WRITE: Flags = Flags::WRITE.and(Flags::DENYOOM);
+const RW: &[&str] = &["RW", "access", "update"];
+
+pub(super) const SPECS: &[Spec] = &[
+    Spec {
+        name: "append",
+        arity: 3,
+        flags: WRITE.and(Flags::FAST),
+        keys: Keys::one(&["RW", "insert"]),
+        group: "string",
+        categories: &["@string"],
+        summary: "Append a value to a key",
+        handler: Handler::Data(append),
+    },
+    Spec {
+        name: "decr",
+        arity: 2,
+        flags: WRITE.and(Flags::FAST),
+        keys: Keys::one(RW),
+        group: "string",
+        categories: &["@string"],
+        summary: "Decrement the integer value of a key by one",
+        handler: Handler::Data(|data, args| add(data, args, -1)),
+    },
+    Spec {
+        name: "decrby",
+        arity: 3,
+        flags: WRITE.and(Flags::FAST),
+        keys: Keys::one(RW),
+        group: "string",
+        categories: &["@string"],
+        summary: "Decrement the integer value of a key by the given number",
+        handler: Handler::Data(|data, args| {
+            let amount = parse_i64(args.get(2)).ok_or(CommandError::NotInteger)?;
+            add(data, args, amount.checked_neg().ok_or(CommandError::DecrementOverflow)?)
+        }),
+    },
+    Spec {
+        name: "get",
+        arity: 2,
+        flags: Flags::READONLY.and(Flags::FAST),
+        keys: Keys::one(&["RO", "access"]),
+        group: "string",
+        categories: &["@string"],
+        summary: "Get the value of a key",
+        handler: Handler::Data(get),
+    },
+    Spec {
+        name: "incr",
+        arity: 2,
+        flags: WRITE.and(Flags::FAST),
+        keys: Keys::one(RW),
+        group: "string",
+        categories: &["@string"],
+        summary: "Increment the integer value of a key by one",
+        handler: Handler::Data(|data, args| add(data, args, 1)),
+    },
+    Spec {
+        name: "incrby",
+        arity: 3,
+        flags: WRITE.and(Flags::FAST),
+        keys: Keys::one(RW),
+        group: "string",
+        categories: &["@string"],
+        summary: "Increment the integer value of a key by the given amount",
+        handler: Handler::Data(|data, args| {
+            let amount = parse_i64(args.get(2)).ok_or(CommandError::NotInteger)?;
+            add(data, args, amount)
+        }),
+    },
+    Spec {
+        name: "set",
+        arity: -3,
+        flags: WRITE,
+        keys: Keys::one(&["RW", "access", "update", "variable_flags"]),
+        group: "string",
+        categories: &["@string"],
+        summary: "Set the string value of a key",
+        handler: Handler::Data(set),
+    },
+    Spec {
+        name: "strlen",
+        arity: 2,
+        flags: Flags::READONLY.and(Flags::FAST),
+        keys: Keys::one(&["RO"]),
+        group: "string",
+        categories: &["@string"],
+        summary: "Get the length of the value stored in a key",
+        handler: Handler::Data(strlen),
+    },
+];
+
+fn get<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
+    reply_value(data, args.get(1));
+    Ok(Outcome::Unchanged)
+}
+
+/// Replies with the value of `key`, or with null.
+fn reply_value(data: &mut Data<'_>, key: &[u8]) {
+    let (hash, sight) = data.meet(key);
+    match (sight, data.keyspace.find(data.db, hash, key)) {
+        (Sight::AsFound, Some(entry)) => data.reply.bulk(entry.value()),
+        (Sight::AsFound, None) | (Sight::Hidden, _) => data.reply.null(),
+    }
+}
+
+fn strlen<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
+    let length = data.lookup(args.get(1)).1.map_or(0, |entry| entry.value().len());
+    data.reply.int(length as i64);
+    Ok(Outcome::Unchanged)
+}
+
+/// `SET`'s condition on the key's existence.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    Always,
+    IfAbsent,
+    IfPresent,
+}
+
+/// What `SET` does to the key's expiry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SetExpiry {
+    Remove,
+    Keep,
+    At(UnixMillis),
+}
+
+/// What `SET` replies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Ok,
+    OldValue,
+}
+
+struct SetOptions {
+    condition: Condition,
+    expiry: SetExpiry,
+    answer: Answer,
+}
+
+impl SetOptions {
+    // redis: t_string.c, parseExtendedStringArgumentsOrReply and getExpireMillisecondsOrReply
+    fn parse<'a>(args: Args<'a>, now: UnixMillis) -> Result<Self, CommandError<'a>> {
+        let mut options =
+            Self { condition: Condition::Always, expiry: SetExpiry::Remove, answer: Answer::Ok };
+        // The number is read after the syntax is known to be right, as in Redis.
+        let mut deadline: Option<(&[u8], i64, UnixMillis)> = None;
+        let mut at = 3;
+        while let Some(option) = args.try_get(at) {
+            at += 1;
+            let plain = options.expiry == SetExpiry::Remove && deadline.is_none();
+            if is_word(option, "NX") && options.condition != Condition::IfPresent {
+                options.condition = Condition::IfAbsent;
+            } else if is_word(option, "XX") && options.condition != Condition::IfAbsent {
+                options.condition = Condition::IfPresent;
+            } else if is_word(option, "GET") {
+                options.answer = Answer::OldValue;
+            } else if is_word(option, "KEEPTTL") && plain {
+                options.expiry = SetExpiry::Keep;
+            } else {
+                let unit = [
+                    ("EX", 1000, now),
+                    ("PX", 1, now),
+                    ("EXAT", 1000, UnixMillis(0)),
+                    ("PXAT", 1, UnixMillis(0)),
+                ]
+                .into_iter()
+                .find(|(word, ..)| is_word(option, word));
+                let (Some((_, millis, base)), Some(number), true) = (unit, args.try_get(at), plain)
+                else {
+                    return Err(CommandError::Syntax);
+                };
+                at += 1;
+                deadline = Some((number, millis, base));
+            }
+        }
+        if let Some((number, millis, base)) = deadline {
+            options.expiry = SetExpiry::At(expire_time(number, millis, base, "set")?);
+        }
+        Ok(options)
+    }
+}
+
+/// A positive expiry of `number` units of `millis` after `base`.
+fn expire_time<'a>(
+    number: &'a [u8],
+    millis: i64,
+    base: UnixMillis,
+    command: &'static str,
+) -> Result<UnixMillis, CommandError<'a>> {
+    let number = parse_i64(number).ok_or(CommandError::NotInteger)?;
+    let at = number.checked_mul(millis).and_then(|span| span.checked_add(base.0));
+    match at {
+        Some(at) if number > 0 && at > 0 => Ok(UnixMillis(at)),
+        Some(_) | None => Err(CommandError::InvalidExpire(command)),
+    }
+}
+
+fn set<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
+    let (key, value) = (args.get(1), args.get(2));
+    if args.len() == 3 {
+        // An expired key is overwritten without a `DEL` before it: the value and the expiry it had are gone either
+        // way, here and on every replica.
+        let hash = data.keyspace.hash(key);
+        data.keyspace.set(data.db, hash, key, value, None);
+        data.reply.ok();
+        return Ok(Outcome::Propagate);
+    }
+    let options = SetOptions::parse(args, data.now)?;
+    let (hash, old) = data.lookup(key);
+    let (exists, old_expiry) = (old.is_some(), old.and_then(|entry| entry.expires_at()));
+    if options.answer == Answer::OldValue {
+        reply_value(data, key);
+    }
+    let refused = match options.condition {
+        Condition::Always => false,
+        Condition::IfAbsent => exists,
+        Condition::IfPresent => !exists,
+    };
+    if refused {
+        if options.answer == Answer::Ok {
+            data.reply.null();
+        }
+        return Ok(Outcome::Unchanged);
+    }
+    let expires_at = match options.expiry {
+        SetExpiry::Remove => None,
+        SetExpiry::Keep => old_expiry,
+        SetExpiry::At(at) => Some(at),
+    };
+    data.keyspace.set(data.db, hash, key, value, expires_at);
+    if options.answer == Answer::Ok {
+        data.reply.ok();
+    }
+    let mut digits = [0; DIGITS_MAX];
+    match options.expiry {
+        SetExpiry::Remove => data.effects.push(data.db, [b"SET".as_slice(), key, value]),
+        SetExpiry::Keep => data.effects.push(data.db, [b"SET".as_slice(), key, value, b"KEEPTTL"]),
+        SetExpiry::At(at) => {
+            let at = format_i64(&mut digits, at.0);
+            data.effects.push(data.db, [b"SET".as_slice(), key, value, b"PXAT", at]);
+        }
+    }
+    Ok(Outcome::Rewritten)
+}
+
+fn add<'a>(data: &mut Data<'_>, args: Args<'a>, amount: i64) -> Result<Outcome, CommandError<'a>> {
+    let key = args.get(1);
+    let (hash, found) = data.lookup(key);
+    let (old, expires_at) = match found {
+        None => (0, None),
+        Some(entry) => {
+            let number = parse_i64(entry.value()).ok_or(CommandError::NotInteger)?;
+            (number, entry.expires_at())
+        }
+    };
+    let new = old.checked_add(amount).ok_or(CommandError::IncrementOverflow)?;
+    let mut digits = [0; DIGITS_MAX];
+    let text = format_i64(&mut digits, new);
+    data.keyspace.set(data.db, hash, key, text, expires_at);
+    data.reply.int(new);
+    Ok(Outcome::Propagate)
+}
+
+fn append<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
+    let (key, tail) = (args.get(1), args.get(2));
+    let (hash, found) = data.lookup(key);
+    let length = match found.map(|entry| entry.value().len()) {
+        None => {
+            data.keyspace.set(data.db, hash, key, tail, None);
+            tail.len()
+        }
+        Some(length) => {
+            let total = length + tail.len();
+            if total as u64 > data.value_bytes_max {
+                return Err(CommandError::StringTooLong);
+            }
+            data.keyspace.update(data.db, hash, key, |entry| entry.append(tail));
+            total
+        }
+    };
+    data.reply.int(length as i64);
+    Ok(Outcome::Propagate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Expiry, testing::Bench};
+    use crate::base::time::UnixMillis;
+
+    #[test]
+    fn set_goes_out_as_it_came_unless_it_has_options() {
+        let mut bench = Bench::new();
+        bench.check("SET k v", "+OK", "SET k v");
+        bench.check("SET k w NX", "$-1", "");
+        bench.check("SET n w nx", "+OK", "SET n w");
+        bench.check("SET k w XX GET", "$1 v", "SET k w");
+        bench.check("SET absent w XX GET", "$-1", "");
+        bench.check("SET k v NX XX", "-ERR syntax error", "");
+        bench.check("SET k v EX", "-ERR syntax error", "");
+        bench.check("SET k v EX 1 PX 1", "-ERR syntax error", "");
+        bench.check("SET k v KEEPTTL EX 1", "-ERR syntax error", "");
+    }
+
+    #[test]
+    fn every_expiry_of_set_goes_out_absolute() {
+        let mut bench = Bench::new();
+        bench.check("SET k v EX 10", "+OK", "SET k v PXAT 1010000");
+        bench.check("SET k v PX 10 NX GET", "$1 v", "");
+        bench.check("SET k v PX 10", "+OK", "SET k v PXAT 1000010");
+        bench.check("SET k v EXAT 2000", "+OK", "SET k v PXAT 2000000");
+        bench.check("SET k v PXAT 2000001", "+OK", "SET k v PXAT 2000001");
+        bench.check("SET k w KEEPTTL", "+OK", "SET k w KEEPTTL");
+        bench.check("PEXPIRETIME k", ":2000001", "");
+        bench.check("SET k w", "+OK", "SET k w");
+        bench.check("PEXPIRETIME k", ":-1", "");
+    }
+
+    #[test]
+    fn an_expiry_must_be_a_positive_number_in_range() {
+        let mut bench = Bench::new();
+        for bad in ["EX 0", "EX -1", "EX 9223372036854775", "PX 9223372036854775807", "PXAT 0"] {
+            let error = "-ERR invalid expire time in 'set' command";
+            bench.check(&alloc::format!("SET k v {bad}"), error, "");
+        }
+        bench.check("SET k v EX x", "-ERR value is not an integer or out of range", "");
+        bench.check("SET k v PXAT 1", "+OK", "SET k v PXAT 1");
+        bench.check("GET k", "$-1", "DEL k");
+    }
+
+    #[test]
+    fn integers_count_and_keep_their_expiry() {
+        let mut bench = Bench::new();
+        bench.check("SET n 41 EX 10", "+OK", "SET n 41 PXAT 1010000");
+        bench.check("INCR n", ":42", "INCR n");
+        bench.check("DECRBY n 50", ":-8", "DECRBY n 50");
+        bench.check("PTTL n", ":10000", "");
+        bench.check(
+            "INCRBY n 9223372036854775807",
+            ":9223372036854775799",
+            "INCRBY n 9223372036854775807",
+        );
+        bench.check("INCRBY n 9", "-ERR increment or decrement would overflow", "");
+        bench.check("DECRBY n -9223372036854775808", "-ERR decrement would overflow", "");
+        bench.check("SET s 01", "+OK", "SET s 01");
+        bench.check("INCR s", "-ERR value is not an integer or out of range", "");
+    }
+
+    #[test]
+    fn an_expired_key_met_by_a_write_is_deleted_first() {
+        let mut bench = Bench::new();
+        bench.run("SET n 41 PX 10");
+        bench.now = UnixMillis(1_000_011);
+        bench.check("INCR n", ":1", "DEL n; INCR n");
+        bench.run("SET s abc PX 10");
+        bench.now = UnixMillis(1_000_022);
+        bench.check("APPEND s x", ":1", "DEL s; APPEND s x");
+    }
+
+    #[test]
+    fn a_replica_hides_expired_keys_and_its_master_sees_them() {
+        let mut bench = Bench::new();
+        bench.run("SET n 41 PX 10");
+        bench.now = UnixMillis(1_000_011);
+        bench.expiry = Expiry::Hide;
+        bench.check("GET n", "$-1", "");
+        bench.check("STRLEN n", ":0", "");
+        bench.check("EXISTS n", ":0", "");
+        bench.expiry = Expiry::Ignore;
+        bench.check("INCR n", ":42", "INCR n");
+        bench.check("PEXPIRETIME n", ":1000010", "");
+    }
+
+    #[test]
+    fn append_is_bounded_by_the_longest_value() {
+        let mut bench = Bench::new();
+        bench.check("APPEND k abc", ":3", "APPEND k abc");
+        bench.check("APPEND k def", ":6", "APPEND k def");
+        bench.check("GET k", "$6 abcdef", "");
+        let long = "x".repeat(1 << 20);
+        let error = "-ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+        bench.check(&alloc::format!("APPEND k {long}"), error, "");
+    }
+}

@@ -1,0 +1,71 @@
+//! A dataset and a clock for the tests of command groups: no node, no connection.
+
+use alloc::{string::String, vec::Vec};
+
+use super::{Data, Expiry, Handler, Outcome, Table};
+use crate::{
+    base::time::UnixMillis,
+    keyspace::{DbIndex, KeyHasher, Keyspace},
+    repl::Effects,
+    resp::{Argv, Proto, Reply},
+};
+
+/// Runs commands one by one.
+pub(crate) struct Bench {
+    pub(crate) keyspace: Keyspace,
+    pub(crate) now: UnixMillis,
+    pub(crate) expiry: Expiry,
+    table: Table,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self {
+            keyspace: Keyspace::new(KeyHasher::new(1), 4),
+            now: UnixMillis(1_000_000),
+            expiry: Expiry::Delete,
+            table: Table::new(),
+        }
+    }
+
+    /// The reply and what replicas hear, both with spaces for line ends. Words are separated by spaces.
+    pub(crate) fn run(&mut self, line: &str) -> (String, String) {
+        let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let spec = self.table.find(args[0]).expect("the test names a command");
+        assert!(spec.takes(args.len()), "the test gives {line:?} its arguments");
+        let Handler::Data(handler) = spec.handler else { panic!("{line:?} is for the node") };
+        let (mut effects, mut out, mut expired_count) = (Effects::default(), Vec::new(), 0);
+        let mut argv = Argv::new();
+        argv.fill(args.iter().copied());
+        let mut data = Data {
+            keyspace: &mut self.keyspace,
+            effects: &mut effects,
+            reply: Reply::new(&mut out, Proto::Resp2),
+            db: DbIndex(0),
+            now: self.now,
+            expiry: self.expiry,
+            value_bytes_max: 1 << 20,
+            expired_count: &mut expired_count,
+        };
+        match handler(&mut data, argv.view(&[])) {
+            Ok(Outcome::Propagate) => effects.push(DbIndex(0), args.iter().copied()),
+            Ok(Outcome::Unchanged | Outcome::Rewritten) => {}
+            Err(error) => data.reply.error(&alloc::format!("{error}")),
+        }
+        let told: Vec<String> = effects
+            .iter()
+            .map(|(_, command)| {
+                let text = String::from_utf8_lossy(command).into_owned();
+                let words: Vec<&str> = text.split("\r\n").skip(2).step_by(2).collect();
+                words.join(" ")
+            })
+            .collect();
+        let reply = String::from_utf8_lossy(&out).trim_end().replace("\r\n", " ");
+        (reply, told.join("; "))
+    }
+
+    /// Checks reply and stream.
+    pub(crate) fn check(&mut self, line: &str, reply: &str, told: &str) {
+        assert_eq!(self.run(line), (reply.into(), told.into()), "{line}");
+    }
+}

@@ -1,0 +1,151 @@
+//! What happens by itself: expiry, pings, timeouts, retries.
+
+use alloc::{format, vec::Vec};
+use core::time::Duration;
+
+use super::{ActiveExpiry, Node, sync::replica_name};
+use crate::{
+    base::{ids::ConnId, time::Now},
+    conn::{Conn, Role},
+    io::Level,
+    repl::master::{Phase, Protocol},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Expired keys are deleted in batches of this many.
+const EXPIRED_PER_BATCH: usize = 64;
+/// And so many batches at most per turn: what is left waits for the next.
+const EXPIRED_BATCHES: usize = 128;
+
+/// Small tables freed or cleaned per turn.
+const SEGMENTS_PER_TURN: usize = 64;
+
+impl Node {
+    pub(super) fn on_timer(&mut self, now: Now) {
+        self.dial(now);
+        self.spool_transfers();
+        self.start_transfers(now);
+        if now.mono < self.next_cron {
+            return;
+        }
+        self.next_cron = now.mono + self.cron_period();
+        self.expire_keys(now);
+        self.keyspace.collect_garbage(SEGMENTS_PER_TURN);
+        self.keyspace.clear_snapshot_marks(SEGMENTS_PER_TURN);
+        self.close_idle_clients(now);
+        if now.mono >= self.next_second {
+            self.next_second = now.mono + SECOND;
+            self.link_cron(now);
+            self.replica_cron(now);
+        }
+    }
+
+    /// The owner of the dataset deletes what has expired and tells its replicas, one key at a time.
+    fn expire_keys(&mut self, now: Now) {
+        if self.following.is_some() || self.active_expiry == ActiveExpiry::Off {
+            return;
+        }
+        for _ in 0..EXPIRED_BATCHES {
+            let Some((db, keys)) = self.keyspace.next_expired(now.wall, EXPIRED_PER_BATCH) else {
+                return;
+            };
+            for key in keys {
+                let hash = self.keyspace.hash(&key);
+                self.keyspace.remove(db, hash, &key);
+                self.stats.expired_keys += 1;
+                self.unit.push(db, [b"DEL".as_slice(), &key]);
+                self.finish_unit();
+            }
+        }
+    }
+
+    /// `timeout`.
+    fn close_idle_clients(&mut self, now: Now) {
+        if self.config.timeout.is_zero() {
+            return;
+        }
+        let idle = |conn: &Conn| {
+            matches!(conn.role, Role::Client(_))
+                && now.mono.since(conn.last_input_at) > self.config.timeout
+        };
+        let found: Vec<ConnId> =
+            self.conns.iter().filter(|(_, conn)| idle(conn)).map(|(id, _)| id).collect();
+        for id in found {
+            self.log(Level::Verbose, "Closing idle client".into());
+            self.close(now, id);
+        }
+    }
+
+    /// Once a second.
+    // redis: replication.c, replicationCron
+    fn replica_cron(&mut self, now: Now) {
+        self.ping_replicas(now);
+        self.close_silent_replicas(now);
+        self.enforce_replica_limits(now);
+        self.forget_unused_backlog(now);
+    }
+
+    fn ping_replicas(&mut self, now: Now) {
+        let due = now.mono.since(self.last_ping_at) >= self.config.repl_ping_replica_period;
+        if due && self.following.is_none() && !self.replicas.is_empty() {
+            self.last_ping_at = now.mono;
+            self.history.feed_ping();
+            self.grown = true;
+        }
+        // Those that have been promised a snapshot hear something else than the stream.
+        for at in 0..self.replicas.len() {
+            let id = self.replicas[at];
+            let unreadable = |node: &Self, conn: &Conn| match conn.session()?.phase {
+                Phase::Waiting { .. } => Some(()),
+                Phase::Loading { position: 0, .. } if node.slices(conn)[0].is_empty() => Some(()),
+                Phase::Loading { .. } | Phase::AwaitAck { .. } | Phase::Online { .. } => None,
+            };
+            let waits = self.conns.get(id).and_then(|conn| unreadable(self, conn)).is_some();
+            if waits && let Some(conn) = self.conns.get_mut(id) {
+                conn.outbox.writer().push(b'\n');
+                self.wake(id);
+            }
+        }
+    }
+
+    fn close_silent_replicas(&mut self, now: Now) {
+        let mut silent = Vec::new();
+        for id in &self.replicas {
+            let Some(conn) = self.conns.get(*id) else { continue };
+            let Some(session) = conn.session() else { continue };
+            let quiet = now.mono.since(session.ack_at) > self.config.repl_timeout;
+            let doing = match session.phase {
+                Phase::Waiting { .. } => continue,
+                Phase::Loading { .. } | Phase::AwaitAck { .. } => "full sync",
+                Phase::Online { .. } if session.protocol == Protocol::Sync => continue,
+                Phase::Online { .. } => "streaming sync",
+            };
+            if quiet {
+                silent.push((*id, replica_name(conn), doing));
+            }
+        }
+        for (id, name, doing) in silent {
+            let text = format!("Disconnecting timedout replica ({doing}): {name}");
+            self.log(Level::Warning, text);
+            self.close(now, id);
+        }
+    }
+
+    /// Without a backlog writes are not counted, so the id is given up with it.
+    fn forget_unused_backlog(&mut self, now: Now) {
+        let ttl = self.config.repl_backlog_ttl;
+        let unused = self.following.is_none()
+            && self.replicas.is_empty()
+            && self.history.is_recording()
+            && !ttl.is_zero();
+        if unused && now.mono.since(self.no_replicas_since) > ttl {
+            self.history.forget();
+            let text = format!(
+                "Replication backlog freed after {} seconds without connected replicas.",
+                ttl.as_secs()
+            );
+            self.log(Level::Notice, text);
+        }
+    }
+}

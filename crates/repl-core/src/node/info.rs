@@ -1,0 +1,254 @@
+//! `INFO`: only fields whose value is true.
+
+use alloc::{format, string::String, vec::Vec};
+use core::fmt::Write as _;
+
+use super::{Node, introspect::announced};
+use crate::{
+    REDIS_VERSION,
+    base::time::Now,
+    conn::Role,
+    repl::{master::Protocol, replica::Link},
+    resp::Args,
+};
+
+/// The sections in the order they are printed.
+const SECTIONS: [&str; 8] =
+    ["server", "clients", "memory", "persistence", "stats", "replication", "cpu", "keyspace"];
+
+type Fields = Vec<(&'static str, String)>;
+
+impl Node {
+    /// The text of `INFO [section ...]`.
+    pub(super) fn info(&self, now: Now, args: Args<'_>) -> String {
+        let wanted = |section: &str| {
+            args.len() == 1
+                || args.iter().skip(1).any(|arg| {
+                    ["all", "default", "everything", section]
+                        .iter()
+                        .any(|word| arg.eq_ignore_ascii_case(word.as_bytes()))
+                })
+        };
+        let mut text = String::new();
+        for section in SECTIONS.into_iter().filter(|section| wanted(section)) {
+            if !text.is_empty() {
+                text.push_str("\r\n");
+            }
+            let title = if section == "cpu" {
+                "CPU".into()
+            } else {
+                let (first, rest) = section.split_at(1);
+                format!("{}{rest}", first.to_ascii_uppercase())
+            };
+            self.section(&mut text, now, section, &title);
+        }
+        text
+    }
+
+    fn section(&self, text: &mut String, now: Now, section: &str, title: &str) {
+        let fields = match section {
+            "server" => self.info_server(now),
+            "clients" => self.info_clients(),
+            "memory" => self.info_memory(),
+            "persistence" => self.info_persistence(),
+            "stats" => self.info_stats(),
+            "replication" => {
+                write!(text, "# {title}\r\n").expect("a string takes any text");
+                self.info_replication(text, now);
+                return;
+            }
+            "cpu" => self.info_cpu(),
+            _ => {
+                write!(text, "# {title}\r\n").expect("a string takes any text");
+                self.info_keyspace(text);
+                return;
+            }
+        };
+        write!(text, "# {title}\r\n").expect("a string takes any text");
+        for (name, value) in fields {
+            write!(text, "{name}:{value}\r\n").expect("a string takes any text");
+        }
+    }
+
+    fn info_server(&self, now: Now) -> Fields {
+        let up = now.mono.since(self.started.mono).as_secs();
+        let micros = i128::from(now.wall.0) * 1000;
+        Vec::from([
+            ("redis_version", REDIS_VERSION.into()),
+            ("redis_mode", "standalone".into()),
+            ("server_name", "repl".into()),
+            ("repl_version", env!("CARGO_PKG_VERSION").into()),
+            ("os", self.facts.os.clone()),
+            ("arch_bits", "64".into()),
+            ("process_id", format!("{}", self.facts.pid)),
+            ("run_id", String::from_utf8_lossy(&self.run_id).into_owned()),
+            ("tcp_port", format!("{}", self.config.port)),
+            ("server_time_usec", format!("{micros}")),
+            ("uptime_in_seconds", format!("{up}")),
+            ("uptime_in_days", format!("{}", up / 86_400)),
+            ("hz", format!("{}", self.config.hz)),
+            ("configured_hz", format!("{}", self.config.hz)),
+            ("executable", self.facts.executable.clone()),
+            ("config_file", self.facts.config_file.clone()),
+        ])
+    }
+
+    fn info_clients(&self) -> Fields {
+        let is_client = |role: &Role| matches!(role, Role::Client(_));
+        let count = self.conns.iter().filter(|(_, conn)| is_client(&conn.role)).count();
+        Vec::from([
+            ("connected_clients", format!("{count}")),
+            ("maxclients", format!("{}", self.config.maxclients)),
+            ("blocked_clients", "0".into()),
+        ])
+    }
+
+    fn info_memory(&self) -> Fields {
+        let backlog = self.history.backlog().map_or(0, |backlog| backlog.memory_bytes());
+        Vec::from([
+            ("used_memory", format!("{}", self.facts.used_memory)),
+            ("used_memory_human", human(self.facts.used_memory)),
+            ("used_memory_rss", format!("{}", self.facts.used_memory_rss)),
+            ("used_memory_rss_human", human(self.facts.used_memory_rss)),
+            ("mem_replication_backlog", format!("{backlog}")),
+            ("mem_total_replication_buffers", format!("{backlog}")),
+        ])
+    }
+
+    fn info_persistence(&self) -> Fields {
+        let loading = self
+            .following
+            .as_ref()
+            .is_some_and(|following| matches!(following.link, Link::Loading { .. }));
+        Vec::from([
+            // The old dataset is served while the new one loads beside it.
+            ("loading", "0".into()),
+            ("async_loading", format!("{}", u8::from(loading))),
+            ("rdb_changes_since_last_save", format!("{}", self.stats.changes)),
+            ("rdb_bgsave_in_progress", "0".into()),
+            ("aof_enabled", "0".into()),
+        ])
+    }
+
+    fn info_stats(&self) -> Fields {
+        let stats = &self.stats;
+        [
+            ("total_connections_received", stats.connections),
+            ("total_commands_processed", stats.commands),
+            ("total_net_input_bytes", stats.net_input_bytes + stats.net_repl_input_bytes),
+            ("total_net_output_bytes", stats.net_output_bytes + stats.net_repl_output_bytes),
+            ("total_net_repl_input_bytes", stats.net_repl_input_bytes),
+            ("total_net_repl_output_bytes", stats.net_repl_output_bytes),
+            ("rejected_connections", stats.rejected_connections),
+            ("sync_full", stats.sync_full),
+            ("sync_partial_ok", stats.sync_partial_ok),
+            ("sync_partial_err", stats.sync_partial_err),
+            ("expired_keys", stats.expired_keys),
+            ("unexpected_error_replies", stats.unexpected_error_replies),
+            ("total_error_replies", stats.error_replies),
+            ("client_output_buffer_limit_disconnections", stats.output_limit_disconnections),
+        ]
+        .into_iter()
+        .map(|(name, count)| (name, format!("{count}")))
+        .collect()
+    }
+
+    fn info_cpu(&self) -> Fields {
+        let secs = |micros: u64| format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+        Vec::from([
+            ("used_cpu_sys", secs(self.facts.cpu_sys_micros)),
+            ("used_cpu_user", secs(self.facts.cpu_user_micros)),
+        ])
+    }
+
+    fn info_keyspace(&self, text: &mut String) {
+        for db in self.keyspace.indexes().filter(|&db| self.keyspace.len(db) > 0) {
+            let (keys, expires) = (self.keyspace.len(db), self.keyspace.volatile_len(db));
+            write!(text, "db{}:keys={keys},expires={expires},avg_ttl=0\r\n", db.0)
+                .expect("a string takes any text");
+        }
+    }
+
+    // redis: server.c, genRedisInfoString, in the order printed there
+    fn info_replication(&self, text: &mut String, now: Now) {
+        let mut put = |name: &str, value: &dyn core::fmt::Display| {
+            write!(text, "{name}:{value}\r\n").expect("a string takes any text");
+        };
+        match &self.following {
+            None => put("role", &"master"),
+            Some(following) => {
+                let up = following.link.is_up();
+                let silent = now.mono.since(following.last_io_at).as_secs() as i64;
+                let loading = match &following.link {
+                    Link::Loading { payload, .. } => Some(payload),
+                    Link::Waiting { .. }
+                    | Link::Dialing { .. }
+                    | Link::Greeting { .. }
+                    | Link::Streaming { .. } => None,
+                };
+                put("role", &"slave");
+                put("master_host", &following.master.host);
+                put("master_port", &following.master.port);
+                put("master_link_status", &if up { "up" } else { "down" });
+                put("master_last_io_seconds_ago", &if up { silent } else { -1 });
+                put("master_sync_in_progress", &u8::from(loading.is_some()));
+                put("slave_read_repl_offset", &self.history.offset());
+                put("slave_repl_offset", &self.history.offset());
+                if let Some(payload) = loading {
+                    let (total, read) = (payload.announced_bytes(), payload.received_bytes());
+                    put("master_sync_total_bytes", &total.unwrap_or(0));
+                    put("master_sync_read_bytes", &read);
+                    put("master_sync_left_bytes", &total.map_or(-1, |total| (total - read) as i64));
+                    put("master_sync_last_io_seconds_ago", &silent);
+                }
+                if !up {
+                    let down =
+                        following.down_since.map_or(-1, |at| now.mono.since(at).as_secs() as i64);
+                    put("master_link_down_since_seconds", &down);
+                }
+                put("slave_priority", &self.config.replica_priority);
+                put("slave_read_only", &u8::from(self.config.replica_read_only));
+                put("replica_announced", &u8::from(self.config.replica_announced));
+            }
+        }
+        put("connected_slaves", &self.replicas.len());
+        for (number, conn) in self.replicas.iter().filter_map(|id| self.conns.get(*id)).enumerate()
+        {
+            let Some(session) = conn.session() else { continue };
+            let (ip, port) = announced(conn);
+            let lag = match (session.is_online(), session.protocol) {
+                (true, Protocol::Psync) => now.mono.since(session.ack_at).as_secs(),
+                (true | false, Protocol::Sync) | (false, Protocol::Psync) => 0,
+            };
+            let line = format!(
+                "ip={ip},port={port},state={},offset={},lag={lag}",
+                session.state_name(),
+                session.ack_offset
+            );
+            put(&format!("slave{number}"), &line);
+        }
+        put("master_failover_state", &"no-failover");
+        put("master_replid", &self.history.replid());
+        put("master_replid2", &self.history.replid2());
+        put("master_repl_offset", &self.history.offset());
+        put("second_repl_offset", &self.history.switch().map_or(-1, |at| at as i64));
+        let backlog = self.history.backlog();
+        put("repl_backlog_active", &u8::from(backlog.is_some()));
+        put("repl_backlog_size", &self.config.repl_backlog_size);
+        put("repl_backlog_first_byte_offset", &backlog.map_or(0, |backlog| backlog.first()));
+        put("repl_backlog_histlen", &backlog.map_or(0, |backlog| backlog.len()));
+    }
+}
+
+/// As Redis prints sizes: `1.50M`.
+fn human(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 4] =
+        [(1 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
+    match UNITS.iter().find(|(size, _)| bytes >= *size) {
+        Some((size, unit)) => {
+            let hundredths = u128::from(bytes) * 100 / u128::from(*size);
+            format!("{}.{:02}{unit}", hundredths / 100, hundredths % 100)
+        }
+        None => format!("{bytes}B"),
+    }
+}

@@ -1,0 +1,560 @@
+//! Our master: making the link, losing it, and applying what comes over it.
+
+use alloc::{format, string::String, vec::Vec};
+use core::{mem, time::Duration};
+
+use super::{
+    Node,
+    requests::{Caller, Request},
+};
+use crate::{
+    base::{
+        ids::{ConnId, Endpoint, ReplId},
+        time::{Instant, Now},
+    },
+    conn::{Conn, Role},
+    io::{Effect, Level, PeerInfo},
+    keyspace::DbIndex,
+    repl::replica::{
+        Answer, Greeting, Handshake, Link, LinkError, Loaded, Payload, PayloadFed, Stream,
+        Transaction,
+    },
+    resp::{Args, Form, Limits, LineReader, Parsed, Parser, encode_command},
+};
+
+/// How long after a failed attempt the next one begins.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Signs of life that a master does not read are not heaped up beyond this.
+const UNREAD_ACK_BYTES: usize = 16 * 1024;
+
+/// What we may ask the master for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Resume {
+    /// To go on where our history ends.
+    FromHistory,
+    /// Everything: our bytes belong to no history that the master could know.
+    FromScratch,
+}
+
+/// Whom we follow, and how that goes.
+#[derive(Debug)]
+pub(super) struct Following {
+    pub(super) master: Endpoint,
+    pub(super) link: Link,
+    resume: Resume,
+    /// When the master last gave a sign of life.
+    pub(super) last_io_at: Instant,
+    /// Since when the link is down, if it was ever up.
+    pub(super) down_since: Option<Instant>,
+}
+
+impl Following {
+    /// When the next attempt is due.
+    pub(super) fn retry_at(&self) -> Option<Instant> {
+        match self.link {
+            Link::Waiting { retry_at } => Some(retry_at),
+            Link::Dialing { .. }
+            | Link::Greeting { .. }
+            | Link::Loading { .. }
+            | Link::Streaming { .. } => None,
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn follows(&self, master: &Endpoint) -> bool {
+        self.following.as_ref().is_some_and(|following| {
+            following.master.host.eq_ignore_ascii_case(&master.host)
+                && following.master.port == master.port
+        })
+    }
+
+    /// `REPLICAOF host port`. Our replicas stay: they hear of a new history only if there is one.
+    // redis: replication.c, replicationSetMaster
+    pub(super) fn follow(&mut self, now: Now, master: Endpoint) {
+        let resume = match &self.following {
+            Some(following) => following.resume,
+            // A master that has counted its bytes may be an earlier part of the new master's history.
+            None if self.history.is_recording() => Resume::FromHistory,
+            None => Resume::FromScratch,
+        };
+        self.drop_link(now);
+        self.log(Level::Notice, format!("Connecting to MASTER {master}"));
+        self.following = Some(Following {
+            master,
+            link: Link::Waiting { retry_at: now.mono },
+            resume,
+            last_io_at: now.mono,
+            down_since: None,
+        });
+        self.dial(now);
+    }
+
+    /// `REPLICAOF NO ONE`.
+    pub(super) fn become_master(&mut self, now: Now) {
+        if self.following.is_none() {
+            return;
+        }
+        self.drop_link(now);
+        self.following = None;
+        self.history.promote();
+        // They must learn the new id, which their next PSYNC will be told.
+        self.drop_replicas(now);
+        self.no_replicas_since = now.mono;
+        self.last_ping_at = now.mono;
+        let text = format!(
+            "Setting secondary replication ID to {}, valid up to offset: {}. New replication ID is {}",
+            self.history.replid2(),
+            self.history.switch().unwrap_or(0),
+            self.history.replid(),
+        );
+        self.log(Level::Warning, text);
+        self.log(Level::Notice, "MASTER MODE enabled (user request)".into());
+    }
+
+    /// Forgets the connection of the link, if there is one, and with it everything half received.
+    fn drop_link(&mut self, now: Now) {
+        let conn = self.following.as_ref().and_then(|following| following.link.conn());
+        if let Some(conn) = conn {
+            self.close(now, conn);
+        }
+    }
+
+    /// The link is broken. What was applied stays; what was half received is forgotten.
+    pub(super) fn link_failed(&mut self, now: Now, error: LinkError) {
+        self.drop_link(now);
+        let Some(following) = &mut self.following else { return };
+        let was_up = following.link.is_up();
+        let retry_at = if was_up {
+            following.down_since = Some(now.mono);
+            now.mono
+        } else {
+            now.mono + RETRY_AFTER
+        };
+        following.link = Link::Waiting { retry_at };
+        if error.spoils_history() {
+            following.resume = Resume::FromScratch;
+        }
+        if was_up {
+            self.log(Level::Warning, format!("Connection with master lost: {error}"));
+            self.log(Level::Notice, "Caching the disconnected master state.".into());
+            self.dial(now);
+        } else {
+            self.log(Level::Warning, format!("MASTER <-> REPLICA sync: {error}"));
+        }
+    }
+
+    /// Dials, if that is due.
+    pub(super) fn dial(&mut self, now: Now) {
+        let due = self.following.as_ref().is_some_and(|following| {
+            following.retry_at().is_some_and(|retry_at| retry_at <= now.mono)
+        });
+        if !due {
+            return;
+        }
+        let conn = self.conns.insert(Conn::new(PeerInfo::default(), Role::Master, now.mono));
+        let Some(following) = &mut self.following else { return };
+        following.link = Link::Dialing { conn };
+        following.last_io_at = now.mono;
+        let to = following.master.clone();
+        self.log(Level::Notice, "MASTER <-> REPLICA sync started".into());
+        self.effects.push_back(Effect::Dial { conn, to });
+    }
+
+    /// The dial succeeded: the handshake begins.
+    pub(super) fn on_connected(&mut self, now: Now, id: ConnId, peer: PeerInfo) {
+        let Some(following) = &mut self.following else { return };
+        if following.link.conn() != Some(id) {
+            return;
+        }
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        conn.peer = peer;
+        let config = &self.config;
+        let greeting = Greeting {
+            user: config.masteruser.clone(),
+            password: config.masterauth.clone(),
+            port: match config.replica_announce_port {
+                0 => config.port,
+                port => port,
+            },
+            ip: config.replica_announce_ip.clone(),
+            resume: match following.resume {
+                Resume::FromHistory => Some((self.history.replid(), self.history.next())),
+                Resume::FromScratch => None,
+            },
+        };
+        let handshake = Handshake::begin(greeting, conn.outbox.writer());
+        following.link = Link::Greeting { conn: id, handshake };
+        following.last_io_at = now.mono;
+        self.wake(id);
+        self.log(Level::Notice, "Non blocking connect for SYNC fired the event.".into());
+    }
+
+    /// Bytes of our master.
+    pub(super) fn on_master_bytes(&mut self, now: Now, id: ConnId, bytes: &[u8]) {
+        let Some(following) = &mut self.following else { return };
+        if following.link.conn() != Some(id) {
+            return;
+        }
+        following.last_io_at = now.mono;
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let mut inbox = mem::take(&mut conn.inbox);
+        let result = if inbox.bytes.is_empty() {
+            let result = self.on_link_bytes(now, id, bytes, &mut inbox.parser);
+            if let Ok(used) = result {
+                inbox.bytes.extend_from_slice(&bytes[used..]);
+            }
+            result
+        } else {
+            inbox.bytes.extend_from_slice(bytes);
+            let result = self.on_link_bytes(now, id, &inbox.bytes, &mut inbox.parser);
+            if let Ok(used) = result {
+                inbox.bytes.drain(..used);
+            }
+            result
+        };
+        match result {
+            Ok(_) => {
+                if let Some(conn) = self.conns.get_mut(id) {
+                    conn.inbox = inbox;
+                }
+            }
+            Err(error) => self.link_failed(now, error),
+        }
+    }
+
+    /// Whether `id` is still the connection of our link.
+    fn is_link(&self, id: ConnId) -> bool {
+        self.following.as_ref().is_some_and(|following| following.link.conn() == Some(id))
+    }
+
+    /// Takes what it can of `buf`; how many bytes that was.
+    fn on_link_bytes(
+        &mut self,
+        now: Now,
+        id: ConnId,
+        buf: &[u8],
+        parser: &mut Parser,
+    ) -> Result<usize, LinkError> {
+        let mut at = 0;
+        while at < buf.len() && self.is_link(id) {
+            let Some(following) = &mut self.following else { break };
+            // The state is taken out and put back as what it has become; a failure leaves `Waiting`.
+            let waiting = Link::Waiting { retry_at: now.mono };
+            match mem::replace(&mut following.link, waiting) {
+                Link::Greeting { conn, handshake } => {
+                    match self.on_handshake_bytes(now, conn, handshake, &buf[at..])? {
+                        0 => break,
+                        used => at += used,
+                    }
+                }
+                Link::Loading { conn, payload } => match self.on_payload(conn, payload, &buf[at..])
+                {
+                    Ok(PayloadFed::More(payload)) => {
+                        self.set_link(Link::Loading { conn, payload });
+                        at = buf.len();
+                    }
+                    Ok(PayloadFed::Done { consumed, loaded }) => {
+                        at += consumed;
+                        *parser = Parser::new();
+                        self.install(now, conn, loaded);
+                    }
+                    Err(error) => {
+                        self.set_link(Link::Dialing { conn });
+                        return Err(error);
+                    }
+                },
+                link @ Link::Streaming { .. } => {
+                    self.set_link(link);
+                    at += self.apply_stream(now, id, &buf[at..], parser)?;
+                    break;
+                }
+                link @ (Link::Waiting { .. } | Link::Dialing { .. }) => {
+                    self.set_link(link);
+                    break;
+                }
+            }
+        }
+        Ok(at)
+    }
+
+    fn set_link(&mut self, link: Link) {
+        if let Some(following) = &mut self.following {
+            following.link = link;
+        }
+    }
+
+    fn on_payload(
+        &self,
+        _conn: ConnId,
+        payload: Payload,
+        bytes: &[u8],
+    ) -> Result<PayloadFed, LinkError> {
+        payload.feed(bytes)
+    }
+
+    /// One line of the handshake; how many bytes it took, zero when it is not whole.
+    fn on_handshake_bytes(
+        &mut self,
+        now: Now,
+        id: ConnId,
+        mut handshake: Handshake,
+        buf: &[u8],
+    ) -> Result<usize, LinkError> {
+        let line = match LineReader::new().next(buf) {
+            Err(_) => {
+                self.set_link(Link::Dialing { conn: id });
+                return Err(LinkError::LineTooLong);
+            }
+            Ok(None) => {
+                self.set_link(Link::Greeting { conn: id, handshake });
+                return Ok(0);
+            }
+            Ok(Some(line)) => line,
+        };
+        let mut remarks = Vec::new();
+        let answer = match self.conns.get_mut(id) {
+            Some(conn) => handshake.on_line(line.0, conn.outbox.writer(), &mut remarks),
+            None => Ok(None),
+        };
+        for remark in remarks {
+            self.log(Level::Notice, remark);
+        }
+        self.wake(id);
+        match answer {
+            Ok(None) => self.set_link(Link::Greeting { conn: id, handshake }),
+            Ok(Some(Answer::Full(origin))) => {
+                let payload = Payload::new(origin, self.keyspace.empty_twin());
+                self.set_link(Link::Loading { conn: id, payload });
+            }
+            Ok(Some(Answer::Continue(replid))) => self.resume(now, id, replid),
+            Err(error) => {
+                self.set_link(Link::Dialing { conn: id });
+                return Err(error);
+            }
+        }
+        Ok(line.1)
+    }
+
+    /// `+CONTINUE`: the stream goes on where our history ends.
+    fn resume(&mut self, now: Now, id: ConnId, replid: Option<ReplId>) {
+        if self.history.resume(replid) {
+            self.log(
+                Level::Notice,
+                format!("Master replication ID changed to {}", self.history.replid()),
+            );
+            self.drop_replicas(now);
+        }
+        let db = self.history.stream_db().unwrap_or(DbIndex(0));
+        self.begin_stream(id, db);
+        self.log(
+            Level::Notice,
+            "MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.".into(),
+        );
+    }
+
+    fn begin_stream(&mut self, id: ConnId, db: DbIndex) {
+        if let Some(following) = &mut self.following {
+            following.link = Link::Streaming { conn: id, stream: Stream { db, transaction: None } };
+            following.down_since = None;
+            following.resume = Resume::FromHistory;
+        }
+    }
+
+    /// A full sync has arrived: dataset, id and offset change together.
+    fn install(&mut self, now: Now, id: ConnId, loaded: Loaded) {
+        // Our replicas' history ends here. They come back and are told the new one.
+        self.drop_replicas(now);
+        self.transfers.clear();
+        let Loaded { keyspace, origin, stream_db } = loaded;
+        self.keyspace.replace_with(keyspace);
+        let (replid, offset) = match origin {
+            Some(origin) => origin,
+            // A master that knows no PSYNC: what we tell from here on is a history of our own.
+            None => (ReplId::random(&mut self.rng), 0),
+        };
+        self.history.adopt_snapshot(replid, offset, Some(stream_db));
+        self.begin_stream(id, stream_db);
+        if origin.is_none()
+            && let Some(following) = &mut self.following
+        {
+            following.resume = Resume::FromScratch;
+        }
+        self.log(Level::Notice, "MASTER <-> REPLICA sync: Finished with success".into());
+        self.send_ack();
+    }
+
+    /// Applies whole commands and transactions; how many bytes were taken.
+    fn apply_stream(
+        &mut self,
+        now: Now,
+        id: ConnId,
+        buf: &[u8],
+        parser: &mut Parser,
+    ) -> Result<usize, LinkError> {
+        let mut argv = mem::take(&mut self.argv);
+        let mut at = 0;
+        let mut ack = false;
+        let result = loop {
+            if at == buf.len() || !self.is_link(id) {
+                break Ok(at);
+            }
+            match parser.next(buf, at, &Limits::MASTER_LINK, &mut argv) {
+                Ok(Parsed::Request { form: Form::Inline, .. }) => break Err(LinkError::Inline),
+                Ok(Parsed::Request { end, .. }) => {
+                    ack |= self.on_stream_command(now, argv.view(buf), &buf[at..end]);
+                    at = end;
+                }
+                Ok(Parsed::Empty { end }) => {
+                    self.history.append_applied(&buf[at..end]);
+                    at = end;
+                }
+                Ok(Parsed::Incomplete) => break Ok(at),
+                Err(error) => break Err(LinkError::Protocol(error)),
+            }
+        };
+        self.argv = argv;
+        self.grown = true;
+        if ack {
+            self.send_ack();
+        }
+        result
+    }
+
+    /// One command of the stream, with its bytes. Returns whether the master asked for an acknowledgement.
+    fn on_stream_command(&mut self, now: Now, args: Args<'_>, bytes: &[u8]) -> bool {
+        let name = args.name();
+        let Some(stream) = self.stream_mut() else { return false };
+        if let Some(transaction) = &mut stream.transaction {
+            transaction.bytes.extend_from_slice(bytes);
+            if !name.eq_ignore_ascii_case(b"EXEC") {
+                return false;
+            }
+            let transaction = stream.transaction.take().expect("it was just looked at");
+            let ack = self.apply_transaction(now, &transaction.bytes);
+            self.history.append_applied(&transaction.bytes);
+            return ack;
+        }
+        if name.eq_ignore_ascii_case(b"MULTI") {
+            stream.transaction = Some(Transaction { bytes: bytes.to_vec() });
+            return false;
+        }
+        let ack = self.apply(now, args, bytes);
+        self.history.append_applied(bytes);
+        ack
+    }
+
+    /// The commands between `MULTI` and `EXEC`, in one go: nobody sees a part of them.
+    fn apply_transaction(&mut self, now: Now, buf: &[u8]) -> bool {
+        let (mut parser, mut argv) = (Parser::new(), crate::resp::Argv::new());
+        let (mut at, mut ack) = (0, false);
+        while let Ok(Parsed::Request { end, .. }) =
+            parser.next(buf, at, &Limits::MASTER_LINK, &mut argv)
+        {
+            let args = argv.view(buf);
+            let name = args.name();
+            if !name.eq_ignore_ascii_case(b"MULTI") && !name.eq_ignore_ascii_case(b"EXEC") {
+                ack |= self.apply(now, args, &buf[at..end]);
+            }
+            at = end;
+            if at == buf.len() {
+                break;
+            }
+        }
+        ack
+    }
+
+    /// One command of our master, through the same handlers as any client's.
+    fn apply(&mut self, now: Now, args: Args<'_>, bytes: &[u8]) -> bool {
+        let Some(spec) = self.commands.find(args.name()) else {
+            self.unread.extend_from_slice(b"-ERR unknown command");
+            let name = String::from_utf8_lossy(args.name()).into_owned();
+            self.drop_unread(Caller::Master, &name);
+            return false;
+        };
+        if spec.name == "replconf" {
+            self.stats.commands += 1;
+            return args.try_get(1).is_some_and(|what| what.eq_ignore_ascii_case(b"GETACK"));
+        }
+        if spec.takes(args.len()) {
+            let request = Request { args, canonical: Some(bytes) };
+            self.execute(now, Caller::Master, spec, request);
+        } else {
+            self.unread.extend_from_slice(b"-ERR wrong number of arguments");
+            self.drop_unread(Caller::Master, spec.name);
+        }
+        // What replicas of ours hear is what our master said, not what we make of it.
+        self.unit.clear();
+        false
+    }
+
+    fn stream_mut(&mut self) -> Option<&mut Stream> {
+        match &mut self.following.as_mut()?.link {
+            Link::Streaming { stream, .. } => Some(stream),
+            Link::Waiting { .. }
+            | Link::Dialing { .. }
+            | Link::Greeting { .. }
+            | Link::Loading { .. } => None,
+        }
+    }
+
+    /// The database that the stream has selected.
+    pub(super) fn stream_db(&self) -> DbIndex {
+        self.history.stream_db().unwrap_or(DbIndex(0))
+    }
+
+    /// `SELECT` in the stream.
+    pub(super) fn select_stream_db(&mut self, db: DbIndex) {
+        if let Some(stream) = self.stream_mut() {
+            stream.db = db;
+        }
+        self.history.note_stream_db(db);
+    }
+
+    /// `REPLCONF ACK`: how far we have come.
+    pub(super) fn send_ack(&mut self) {
+        let offset = self.history.offset();
+        let Some(following) = &self.following else { return };
+        let (Link::Streaming { conn, .. }, Resume::FromHistory) =
+            (&following.link, following.resume)
+        else {
+            return;
+        };
+        let id = *conn;
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        if conn.outbox.pending().len() > UNREAD_ACK_BYTES {
+            return;
+        }
+        let mut digits = itoa::Buffer::new();
+        let offset = digits.format(offset).as_bytes();
+        encode_command(conn.outbox.writer(), [b"REPLCONF".as_slice(), b"ACK", offset]);
+        self.wake(id);
+    }
+
+    /// A sign of life while a payload is being loaded: a master takes silence for death.
+    fn send_newline(&mut self, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        if conn.outbox.pending().len() < UNREAD_ACK_BYTES {
+            conn.outbox.writer().push(b'\n');
+            self.wake(id);
+        }
+    }
+
+    /// Once a second.
+    pub(super) fn link_cron(&mut self, now: Now) {
+        let Some(following) = &self.following else { return };
+        let silent_for = now.mono.since(following.last_io_at);
+        let has_conn = following.link.conn().is_some();
+        if has_conn && silent_for > self.config.repl_timeout {
+            let doing = following.link.doing();
+            self.link_failed(now, LinkError::Timeout(doing));
+            return;
+        }
+        match following.link {
+            Link::Loading { conn, .. } => self.send_newline(conn),
+            Link::Streaming { .. } => self.send_ack(),
+            Link::Waiting { .. } | Link::Dialing { .. } | Link::Greeting { .. } => {}
+        }
+    }
+}

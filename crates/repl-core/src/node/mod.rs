@@ -1,0 +1,273 @@
+//! The node: owns the parts and routes inputs.
+//!
+//! | file | what happens there |
+//! |---|---|
+//! | `requests` | bytes of clients become commands; the gate every command passes; transactions |
+//! | `session` | commands about a connection or the server: `SELECT AUTH CONFIG DEBUG SHUTDOWN ...` |
+//! | `sync` | our replicas: `PSYNC REPLCONF`, snapshots on their way, what is sent to whom |
+//! | `link` | our master: the link, its failures, the stream we apply |
+//! | `cron` | what happens by itself: expiry, pings, timeouts |
+//! | `info`, `introspect` | `INFO ROLE COMMAND` |
+//! | `view` | what an observer may see |
+
+mod cron;
+mod info;
+mod introspect;
+mod link;
+mod requests;
+mod session;
+mod stats;
+mod sync;
+mod view;
+
+use alloc::{boxed::Box, collections::VecDeque, format, string::String, vec::Vec};
+use core::time::Duration;
+
+use self::link::Following;
+pub use self::{
+    stats::Stats,
+    view::{ReplicationView, Role},
+};
+use crate::{
+    base::{
+        config::Config,
+        ids::ConnId,
+        rng::{Rng, Seed},
+        time::{Instant, Now},
+    },
+    command::Table,
+    conn::{self, Client, Conn, Fate, Login, Slots},
+    io::{Effect, HostFacts, Input, Interest, Level, PeerInfo, Want},
+    keyspace::{KeyHasher, Keyspace},
+    repl::{Effects, History, master::Transfer},
+    resp::Argv,
+};
+
+/// A whole Redis-compatible server, as a state machine.
+///
+/// The contract is one sentence: **after every call that takes `&mut self`, drain [`Node::poll_effect`]**. Then
+/// wait for the first of: bytes on a connection that wants them ([`Node::interest`]), room in a socket for what
+/// [`Node::transmit`] shows, the deadline of [`Node::poll_timeout`].
+///
+/// Everything the node does is a function of its configuration, its seed and the inputs with their times.
+#[derive(Debug)]
+pub struct Node {
+    config: Config,
+    conns: Slots,
+    keyspace: Keyspace,
+    history: History,
+    /// Whom we follow; `None` for a master.
+    following: Option<Following>,
+    /// The connections of our replicas, in the order they came.
+    replicas: Vec<ConnId>,
+    transfers: Vec<Transfer>,
+    transfer_count: u64,
+    no_replicas_since: Instant,
+    last_ping_at: Instant,
+    commands: Table,
+    /// Scratch for the arguments of the request at hand.
+    argv: Argv,
+    /// What the unit of execution at hand did.
+    unit: Effects,
+    /// Replies nobody reads: those to our master and to our replicas.
+    unread: Vec<u8>,
+    effects: VecDeque<Effect>,
+    /// Whether the history has grown during the input at hand.
+    grown: bool,
+    stats: Stats,
+    facts: HostFacts,
+    rng: Rng,
+    run_id: [u8; 40],
+    started: Now,
+    next_cron: Instant,
+    next_second: Instant,
+    active_expiry: ActiveExpiry,
+}
+
+/// `DEBUG SET-ACTIVE-EXPIRE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ActiveExpiry {
+    On,
+    Off,
+}
+
+impl Node {
+    /// A node at its boot. If the configuration names a master, it begins to follow it.
+    pub fn new(config: Config, seed: Seed, now: Now) -> Self {
+        let mut rng = Rng::new(seed, "node");
+        let hasher = KeyHasher::new(Rng::new(seed, "hash").bits());
+        let run_id = rng.hex();
+        let mut node = Self {
+            keyspace: Keyspace::new(hasher, config.databases.max(1)),
+            history: History::new(seed, config.repl_backlog_size),
+            conns: Slots::default(),
+            following: None,
+            replicas: Vec::new(),
+            transfers: Vec::new(),
+            transfer_count: 0,
+            no_replicas_since: now.mono,
+            last_ping_at: now.mono,
+            commands: Table::new(),
+            argv: Argv::new(),
+            unit: Effects::default(),
+            unread: Vec::new(),
+            effects: VecDeque::new(),
+            grown: false,
+            stats: Stats::default(),
+            facts: HostFacts::default(),
+            rng,
+            run_id,
+            started: now,
+            next_cron: now.mono,
+            next_second: now.mono,
+            active_expiry: ActiveExpiry::On,
+            config,
+        };
+        if let Some(master) = node.config.replicaof.clone() {
+            node.follow(now, master);
+        }
+        node
+    }
+
+    /// A client connected.
+    pub fn accept(&mut self, now: Now, peer: PeerInfo) -> ConnId {
+        self.stats.connections += 1;
+        let login = if self.config.requirepass.is_empty() { Login::Known } else { Login::Stranger };
+        let full = self.conns.len() >= self.config.maxclients as usize;
+        let role = conn::Role::Client(Box::new(Client::new(login)));
+        let mut conn = Conn::new(peer, role, now.mono);
+        if full {
+            self.stats.rejected_connections += 1;
+            conn.outbox.writer().extend_from_slice(b"-ERR max number of clients reached\r\n");
+            conn.fate = Fate::ClosesAfterReplies;
+        }
+        self.conns.insert(conn)
+    }
+
+    /// Takes one input and finishes it: runs to completion, never blocks, never fails.
+    pub fn handle(&mut self, now: Now, input: Input<'_>) {
+        match input {
+            Input::Connected { conn, peer } => self.on_connected(now, conn, peer),
+            Input::Received { conn, bytes } => self.on_received(now, conn, bytes),
+            Input::Sent { conn, count } => self.on_sent(now, conn, count),
+            Input::Closed { conn, cause } => self.on_closed(now, conn, cause),
+            Input::Host(facts) => self.facts = facts,
+            Input::Terminate => {
+                self.log(Level::Warning, "User requested shutdown...".into());
+                self.exit();
+            }
+            Input::TimerFired => self.on_timer(now),
+        }
+        self.after_input(now);
+    }
+
+    /// What the node wants done outside, one thing at a time.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When `TimerFired` is due. May be in the past: then at once.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let link = self.following.as_ref().and_then(Following::retry_at);
+        let sync = self.sync_deadline();
+        [link, sync].into_iter().flatten().chain([self.next_cron]).min()
+    }
+
+    /// What the node wants of a connection now.
+    pub fn interest(&self, conn: ConnId) -> Interest {
+        let Some(found) = self.conns.get(conn) else { return Interest::Gone };
+        let read = match found.fate {
+            Fate::Lives => Want::Ready,
+            Fate::ClosesAfterReplies => Want::Idle,
+        };
+        let write = if self.pending(found).is_empty() { Want::Idle } else { Want::Ready };
+        Interest::Open { read, write }
+    }
+
+    /// The bytes to send next on a connection, in order: unsent replies, a payload, or the history itself.
+    /// Empty when there is nothing to send.
+    pub fn transmit(&self, conn: ConnId) -> [&[u8]; 2] {
+        self.conns.get(conn).map_or([&[], &[]], |conn| self.slices(conn))
+    }
+
+    /// Whether there is anything to send, without looking for all of it.
+    fn pending<'a>(&'a self, conn: &'a Conn) -> &'a [u8] {
+        self.slices(conn)[0]
+    }
+
+    fn log(&mut self, level: Level, text: String) {
+        self.effects.push_back(Effect::Log(level, text));
+    }
+
+    fn wake(&mut self, conn: ConnId) {
+        self.effects.push_back(Effect::Wake(conn));
+    }
+
+    fn exit(&mut self) {
+        self.log(Level::Warning, "Redis is now ready to exit, bye bye...".into());
+        self.effects.push_back(Effect::Exit(0));
+    }
+
+    /// The connection has nothing more to say and is closed once what it was promised has left.
+    fn close_after_replies(&mut self, now: Now, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        if conn.outbox.is_empty() {
+            self.close(now, id);
+        } else {
+            conn.fate = Fate::ClosesAfterReplies;
+            self.wake(id);
+        }
+    }
+
+    /// Forgets a connection, whatever it is. The driver finds out by itself.
+    fn close(&mut self, now: Now, id: ConnId) {
+        let Some(conn) = self.conns.remove(id) else { return };
+        self.wake(id);
+        match conn.role {
+            conn::Role::Client(_) | conn::Role::Master => {}
+            conn::Role::Replica(_) => {
+                self.replicas.retain(|replica| *replica != id);
+                if self.replicas.is_empty() {
+                    self.no_replicas_since = now.mono;
+                }
+                self.drop_unread_transfers();
+            }
+        }
+    }
+
+    /// A connection ended by itself.
+    fn on_closed(&mut self, now: Now, id: ConnId, cause: crate::io::CloseCause) {
+        if self.following.as_ref().is_some_and(|following| following.link.conn() == Some(id)) {
+            self.link_failed(now, crate::repl::replica::LinkError::Closed(cause));
+            return;
+        }
+        let replica = self.conns.get(id).filter(|conn| conn.session().is_some());
+        if let Some(conn) = replica {
+            let text = format!("Connection with replica {} lost.", sync::replica_name(conn));
+            self.log(Level::Warning, text);
+        }
+        self.close(now, id);
+    }
+
+    /// What every input ends with: replicas hear of new bytes, and what nobody needs is freed.
+    fn after_input(&mut self, now: Now) {
+        if !self.grown {
+            return;
+        }
+        self.grown = false;
+        for at in 0..self.replicas.len() {
+            let id = self.replicas[at];
+            if self.conns.get(id).and_then(Conn::session).is_some_and(|session| session.is_online())
+            {
+                self.wake(id);
+            }
+        }
+        self.enforce_replica_limits(now);
+        self.trim_history();
+    }
+
+    /// How often `cron` runs.
+    fn cron_period(&self) -> Duration {
+        Duration::from_secs(1) / self.config.hz.clamp(1, 500)
+    }
+}

@@ -1,0 +1,387 @@
+//! From the bytes of a client to executed commands.
+
+use alloc::{format, string::String, vec::Vec};
+use core::mem;
+
+use super::Node;
+use crate::{
+    base::{ids::ConnId, time::Now},
+    command::{CommandError, Data, Expiry, Flags, Handler, Outcome, Spec, Text},
+    conn::{Conn, Fate, Inbox, Login, Queue, Role},
+    io::Level,
+    keyspace::DbIndex,
+    resp::{Args, Argv, Authenticated, Form, Limits, Parsed, Parser, Proto, Reply, encode_command},
+};
+
+/// One request, as it goes through the node.
+#[derive(Clone, Copy)]
+pub(super) struct Request<'a> {
+    pub(super) args: Args<'a>,
+    /// The request's bytes, if they are what re-encoding its arguments would give.
+    pub(super) canonical: Option<&'a [u8]>,
+}
+
+/// Whose command it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// A client's or a replica's.
+    Conn(ConnId),
+    /// Our master's.
+    Master,
+}
+
+impl Node {
+    /// Bytes came in.
+    pub(super) fn on_received(&mut self, now: Now, id: ConnId, bytes: &[u8]) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        conn.last_input_at = now.mono;
+        match conn.role {
+            Role::Master => {
+                self.stats.net_repl_input_bytes += bytes.len() as u64;
+                self.on_master_bytes(now, id, bytes);
+            }
+            Role::Client(_) | Role::Replica(_) => {
+                self.stats.net_input_bytes += bytes.len() as u64;
+                self.on_requests(now, id, bytes);
+            }
+        }
+    }
+
+    fn on_requests(&mut self, now: Now, id: ConnId, bytes: &[u8]) {
+        let Some(conn) = self.conns.get_mut(id).filter(|conn| conn.fate == Fate::Lives) else {
+            return;
+        };
+        let mut inbox = mem::take(&mut conn.inbox);
+        let mut argv = mem::take(&mut self.argv);
+        let Inbox { bytes: tail, parser } = &mut inbox;
+        let used = if tail.is_empty() {
+            let used = self.run_requests(now, id, bytes, parser, &mut argv);
+            tail.extend_from_slice(&bytes[used..]);
+            used
+        } else {
+            tail.extend_from_slice(bytes);
+            let used = self.run_requests(now, id, tail, parser, &mut argv);
+            tail.drain(..used);
+            used
+        };
+        if used > 0 && inbox.bytes.is_empty() {
+            // Large requests are rare: their memory is not kept for small ones.
+            inbox.bytes.shrink_to(0);
+        }
+        self.argv = argv;
+        let waiting = inbox.bytes.len() as u64;
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        conn.inbox = inbox;
+        if waiting > self.config.client_query_buffer_limit {
+            self.log(Level::Warning, "Closing client that reached max query buffer length".into());
+            self.close(now, id);
+        }
+        self.enforce_client_limit(now, id);
+    }
+
+    /// Executes the whole requests in `buf`; how many bytes they took.
+    fn run_requests(
+        &mut self,
+        now: Now,
+        id: ConnId,
+        buf: &[u8],
+        parser: &mut Parser,
+        argv: &mut Argv,
+    ) -> usize {
+        let mut at = 0;
+        while at < buf.len() {
+            let Some(conn) = self.conns.get(id).filter(|conn| conn.fate == Fate::Lives) else {
+                return buf.len();
+            };
+            let limits = self.request_limits(conn);
+            match parser.next(buf, at, &limits, argv) {
+                Ok(Parsed::Request { end, form }) => {
+                    let canonical = match form {
+                        Form::Canonical => buf.get(at..end),
+                        Form::Other | Form::Inline => None,
+                    };
+                    self.on_request(now, id, Request { args: argv.view(buf), canonical });
+                    at = end;
+                }
+                Ok(Parsed::Empty { end }) => at = end,
+                Ok(Parsed::Incomplete) => return at,
+                Err(error) => {
+                    self.log(Level::Verbose, format!("Protocol error ({error}) from client"));
+                    if let Some(conn) = self.conns.get_mut(id) {
+                        error.write_reply(conn.outbox.writer());
+                    }
+                    self.stats.error_replies += 1;
+                    self.close_after_replies(now, id);
+                    return buf.len();
+                }
+            }
+        }
+        at
+    }
+
+    fn request_limits(&self, conn: &Conn) -> Limits {
+        let auth = match &conn.role {
+            Role::Client(client) if client.login == Login::Stranger => Authenticated::No,
+            Role::Client(_) | Role::Replica(_) | Role::Master => Authenticated::Yes,
+        };
+        Limits { auth, proto_max_bulk_len: self.config.proto_max_bulk_len }
+    }
+
+    /// One request of a client or a replica: the gate, then the queue or the execution.
+    fn on_request(&mut self, now: Now, id: ConnId, request: Request<'_>) {
+        let args = request.args;
+        let Some(spec) = self.commands.find(args.name()) else {
+            let text = unknown_command(args);
+            return self.refuse(id, &text);
+        };
+        if let Err(error) = self.gate(id, spec, args) {
+            return self.refuse(id, &format!("{error}"));
+        }
+        if let Some(queue) = self.queue_for(id, spec) {
+            encode_command(&mut queue.commands, args.iter());
+            queue.count += 1;
+            queue.writes |= spec.flags.has(Flags::WRITE);
+            queue.needs_fresh_data |= !spec.flags.has(Flags::STALE);
+            let proto = Proto::Resp2;
+            if let Some(conn) = self.conns.get_mut(id) {
+                Reply::new(conn.outbox.writer(), proto).simple("QUEUED");
+            }
+            return;
+        }
+        self.execute(now, Caller::Conn(id), spec, request);
+        self.finish_unit();
+    }
+
+    /// Whether this caller may run this command now.
+    // redis: server.c, processCommand
+    fn gate<'a>(
+        &self,
+        id: ConnId,
+        spec: &'static Spec,
+        args: Args<'a>,
+    ) -> Result<(), CommandError<'a>> {
+        if !spec.takes(args.len()) {
+            return Err(CommandError::Arity(spec.name));
+        }
+        let Some(conn) = self.conns.get(id) else { return Ok(()) };
+        let keyspace = Flags::WRITE.and(Flags::NONE);
+        let touches = spec.flags.has(keyspace) || spec.flags.has(Flags::READONLY);
+        match &conn.role {
+            Role::Client(client) => {
+                if client.login == Login::Stranger && !spec.flags.has(Flags::NO_AUTH) {
+                    return Err(CommandError::NoAuth);
+                }
+                if client.transaction.is_some() && spec.flags.has(Flags::NO_MULTI) {
+                    return Err(CommandError::NotInTransaction);
+                }
+            }
+            Role::Replica(_) if touches => return Err(CommandError::ReplicaTouchesKeyspace),
+            Role::Replica(_) | Role::Master => {}
+        }
+        self.role_gate(spec.flags.has(Flags::WRITE), !spec.flags.has(Flags::STALE))
+    }
+
+    /// What our role forbids: writes on a read-only replica, stale answers where they are not wanted.
+    pub(super) fn role_gate(
+        &self,
+        writes: bool,
+        needs_fresh_data: bool,
+    ) -> Result<(), CommandError<'static>> {
+        let Some(following) = &self.following else { return Ok(()) };
+        if writes && self.config.replica_read_only {
+            return Err(CommandError::ReadOnly);
+        }
+        let stale = !following.link.is_up() && !self.config.replica_serve_stale_data;
+        if stale && needs_fresh_data { Err(CommandError::MasterDown) } else { Ok(()) }
+    }
+
+    /// The transaction this command must wait in, if there is one.
+    fn queue_for(&mut self, id: ConnId, spec: &Spec) -> Option<&mut Queue> {
+        let waits = !matches!(spec.name, "exec" | "discard" | "multi" | "quit");
+        let client = self.conns.get_mut(id)?.client_mut()?;
+        client.transaction.as_mut().filter(|_| waits)
+    }
+
+    /// Replies with an error to a command that was not run, and spoils the transaction it was meant for.
+    fn refuse(&mut self, id: ConnId, text: &str) {
+        self.stats.error_replies += 1;
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        if let Some(queue) = conn.client_mut().and_then(|client| client.transaction.as_mut()) {
+            queue.spoiled = true;
+        }
+        match conn.role {
+            Role::Client(_) => Reply::new(conn.outbox.writer(), Proto::Resp2).error(text),
+            // A reply would be taken for a part of the stream.
+            Role::Replica(_) | Role::Master => self.unread.extend_from_slice(b"-"),
+        }
+        self.drop_unread(Caller::Conn(id), "");
+    }
+
+    /// Runs one command. What it did is in `self.unit` afterwards.
+    pub(super) fn execute(&mut self, now: Now, caller: Caller, spec: &Spec, request: Request<'_>) {
+        self.stats.commands += 1;
+        match spec.handler {
+            Handler::Data(handler) => {
+                self.run_data(now, caller, request, spec.flags.has(Flags::WRITE), handler);
+            }
+            Handler::Node(command) => {
+                if let Err(error) = self.run_node_command(now, caller, command, request.args) {
+                    let text = format!("{error}");
+                    self.stats.error_replies += 1;
+                    self.with_reply(caller, |reply| reply.error(&text));
+                }
+            }
+        }
+        self.drop_unread(caller, spec.name);
+    }
+
+    /// Writes to the reply of `caller`, or where nobody reads it.
+    pub(super) fn with_reply<R>(
+        &mut self,
+        caller: Caller,
+        write: impl FnOnce(&mut Reply<'_>) -> R,
+    ) -> R {
+        let out = match caller {
+            Caller::Master => &mut self.unread,
+            Caller::Conn(id) => match self.conns.get_mut(id) {
+                Some(conn) if matches!(conn.role, Role::Client(_)) => conn.outbox.writer(),
+                Some(_) | None => &mut self.unread,
+            },
+        };
+        write(&mut Reply::new(out, Proto::Resp2))
+    }
+
+    fn run_data(
+        &mut self,
+        now: Now,
+        caller: Caller,
+        request: Request<'_>,
+        writes: bool,
+        handler: for<'a> fn(&mut Data<'_>, Args<'a>) -> Result<Outcome, CommandError<'a>>,
+    ) {
+        let expiry = match (caller, &self.following) {
+            (Caller::Master, _) => Expiry::Ignore,
+            (Caller::Conn(_), None) => Expiry::Delete,
+            // A writable replica: its own writes deal with expired keys, and nobody hears of it.
+            (Caller::Conn(_), Some(_)) if writes => Expiry::Delete,
+            (Caller::Conn(_), Some(_)) => Expiry::Hide,
+        };
+        let (db, out) = match caller {
+            Caller::Master => (self.stream_db(), &mut self.unread),
+            Caller::Conn(id) => match self.conns.get_mut(id) {
+                Some(Conn { role: Role::Client(client), outbox, .. }) => {
+                    (client.db, outbox.writer())
+                }
+                Some(_) | None => (DbIndex(0), &mut self.unread),
+            },
+        };
+        let mut data = Data {
+            keyspace: &mut self.keyspace,
+            effects: &mut self.unit,
+            reply: Reply::new(out, Proto::Resp2),
+            db,
+            now: now.wall,
+            expiry,
+            value_bytes_max: self.config.proto_max_bulk_len,
+            expired_count: &mut self.stats.expired_keys,
+        };
+        match handler(&mut data, request.args) {
+            Ok(Outcome::Unchanged | Outcome::Rewritten) => {}
+            Ok(Outcome::Propagate) => match request.canonical {
+                Some(bytes) => self.unit.push_encoded(db, bytes),
+                None => self.unit.push(db, request.args.iter()),
+            },
+            Err(error) => {
+                data.reply.error(&format!("{error}"));
+                self.stats.error_replies += 1;
+            }
+        }
+    }
+
+    /// A unit of execution is over: a master tells its replicas.
+    pub(super) fn finish_unit(&mut self) {
+        if self.unit.is_empty() {
+            return;
+        }
+        self.stats.changes += self.unit.len() as u64;
+        if self.following.is_none() && self.history.is_recording() {
+            self.history.feed(&self.unit);
+            self.grown = true;
+        }
+        self.unit.clear();
+    }
+
+    /// A reply to our master or a replica cannot be sent. From a replica it means that the peer is none; from
+    /// our master's stream an error means that the datasets differ.
+    pub(super) fn drop_unread(&mut self, caller: Caller, command: &str) {
+        if self.unread.is_empty() {
+            return;
+        }
+        let reply = mem::take(&mut self.unread);
+        match caller {
+            Caller::Master if reply.first() == Some(&b'-') => {
+                self.stats.unexpected_error_replies += 1;
+                let text = String::from_utf8_lossy(&reply).trim_end().replace('\r', " ");
+                self.log(
+                    Level::Warning,
+                    format!(
+                        "== CRITICAL == This replica is sending an error to its master: '{text}' \
+                         after processing the command '{command}'"
+                    ),
+                );
+            }
+            Caller::Master => {}
+            Caller::Conn(id) => {
+                self.log(
+                    Level::Warning,
+                    format!("Replica generated a reply to command '{command}', disconnecting it"),
+                );
+                // Deferred to the end of the request: the connection is found gone there.
+                self.close(Now::default(), id);
+            }
+        }
+        self.unread = reply;
+        self.unread.clear();
+    }
+
+    /// `EXEC`: runs what was queued as one unit.
+    pub(super) fn run_queue(&mut self, now: Now, caller: Caller, queue: &Queue) {
+        self.with_reply(caller, |reply| reply.array_len(queue.count));
+        let (mut parser, mut argv, mut at) = (Parser::new(), Argv::new(), 0);
+        let buf: &[u8] = &queue.commands;
+        while at < buf.len() {
+            let parsed = parser.next(buf, at, &Limits::MASTER_LINK, &mut argv);
+            let Ok(Parsed::Request { end, .. }) = parsed else {
+                unreachable!("the queue holds whole requests, encoded here")
+            };
+            let request = Request { args: argv.view(buf), canonical: buf.get(at..end) };
+            at = end;
+            let spec = self.commands.find(request.args.name()).expect("it was found when queued");
+            // A role change inside the transaction counts for what follows it.
+            let gate = self.role_gate(spec.flags.has(Flags::WRITE), !spec.flags.has(Flags::STALE));
+            match gate {
+                Ok(()) => self.execute(now, caller, spec, request),
+                Err(error) => {
+                    let text = format!("{error}");
+                    self.with_reply(caller, |reply| reply.error(&text));
+                }
+            }
+        }
+    }
+}
+
+// redis: server.c, processCommand
+fn unknown_command(args: Args<'_>) -> String {
+    const SHOWN_BYTES: usize = 128;
+    let name = args.name();
+    let mut shown = String::new();
+    for arg in args.iter().skip(1) {
+        if shown.len() >= SHOWN_BYTES {
+            break;
+        }
+        let part: Vec<u8> = arg.iter().copied().take(SHOWN_BYTES - shown.len()).collect();
+        shown.push_str(&format!("'{}' ", Text(&part)));
+    }
+    let name = &name[..name.len().min(SHOWN_BYTES)];
+    format!("ERR unknown command '{}', with args beginning with: {shown}", Text(name))
+}

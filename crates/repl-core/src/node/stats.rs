@@ -1,0 +1,36 @@
+//! What the node counts, for `INFO stats` and for observers.
+
+/// Counters since the boot or `CONFIG RESETSTAT`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Connections accepted.
+    pub connections: u64,
+    /// Connections refused because of `maxclients`.
+    pub rejected_connections: u64,
+    /// Commands executed, those of our master included.
+    pub commands: u64,
+    /// Bytes read from clients.
+    pub net_input_bytes: u64,
+    /// Bytes sent to clients.
+    pub net_output_bytes: u64,
+    /// Bytes read from our master.
+    pub net_repl_input_bytes: u64,
+    /// Bytes sent to our replicas.
+    pub net_repl_output_bytes: u64,
+    /// Full synchronisations granted to replicas.
+    pub sync_full: u64,
+    /// Partial synchronisations granted to replicas.
+    pub sync_partial_ok: u64,
+    /// Partial synchronisations refused to replicas.
+    pub sync_partial_err: u64,
+    /// Keys deleted because their time had passed.
+    pub expired_keys: u64,
+    /// Errors replied to clients.
+    pub error_replies: u64,
+    /// Errors that commands of our master's stream gave: each is a divergence.
+    pub unexpected_error_replies: u64,
+    /// Lookups of `GET` and its kin are not counted yet; connections closed for exceeding their output limit are.
+    pub output_limit_disconnections: u64,
+    /// Changes since the boot, as `rdb_changes_since_last_save` shows them.
+    pub changes: u64,
+}

@@ -1,0 +1,92 @@
+//! What can be wrong with a snapshot, in Redis' own words where it has them.
+
+use core::{error, fmt};
+
+/// A snapshot that cannot be loaded, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RdbError {
+    /// The byte of the stream at which the faulty field begins, or the item (an opcode or a key
+    /// with its value) when the fault is in its meaning.
+    pub at: u64,
+    /// What is wrong there.
+    pub kind: RdbErrorKind,
+}
+
+/// What is wrong with a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RdbErrorKind {
+    /// It begins neither with `REDIS` nor with `VALKEY`.
+    WrongSignature,
+    /// A version that nobody we know of writes.
+    UnsupportedVersion(u32),
+    /// A length that begins with this byte.
+    UnknownLength(u8),
+    /// A string encoding other than three integers and LZF.
+    UnknownStringEncoding(u8),
+    /// A string longer than [`Limits::string_max_bytes`](super::Limits), as announced.
+    StringTooLong(u64),
+    /// A compressed string that is not LZF or not of the announced length.
+    MalformedLzf,
+    /// A type of value that cannot be loaded.
+    UnsupportedType(u8),
+    /// Functions in the format of the release candidates of Redis 7.0.
+    PreReleaseFunctions,
+    /// Something other than the six parts that a module's value is made of.
+    UnknownModulePart(u64),
+    /// The bytes are not those that were saved.
+    WrongChecksum {
+        /// What the snapshot says.
+        stored: u64,
+        /// What its bytes give.
+        computed: u64,
+    },
+    /// The input ended before the snapshot did.
+    UnexpectedEnd,
+    /// Said by a [`Sink`](super::Sink): there are only so many databases.
+    TooManyDatabases(u64),
+    /// Said by a [`Sink`](super::Sink): the key is there already.
+    DuplicateKey,
+    /// Said by a [`Sink`](super::Sink): the library of functions cannot be used.
+    UnusableFunctions,
+}
+
+impl fmt::Display for RdbError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (at byte {} of the RDB)", self.kind, self.at)
+    }
+}
+
+impl fmt::Display for RdbErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrongSignature => f.write_str("Wrong signature trying to load DB from file"),
+            Self::UnsupportedVersion(version) => {
+                write!(f, "Can't handle RDB format version {version}")
+            }
+            Self::UnknownLength(byte) => write!(f, "Unknown length encoding {byte:#04x}"),
+            Self::UnknownStringEncoding(code) => {
+                write!(f, "Unknown RDB string encoding type {code}")
+            }
+            Self::StringTooLong(bytes) => {
+                write!(f, "A string of {bytes} bytes exceeds the limit for strings")
+            }
+            Self::MalformedLzf => f.write_str("Invalid LZF compressed string"),
+            Self::UnsupportedType(code) => write!(f, "Unknown RDB encoding type {code}"),
+            Self::PreReleaseFunctions => f.write_str("Pre-release function format not supported."),
+            Self::UnknownModulePart(code) => write!(f, "Unknown part {code} of a module's value"),
+            Self::WrongChecksum { stored, computed } => {
+                write!(f, "Wrong RDB checksum expected: ({computed:x}) but got ({stored:x}).")
+            }
+            Self::UnexpectedEnd => f.write_str("Unexpected EOF reading RDB file"),
+            Self::TooManyDatabases(count) => write!(
+                f,
+                "Data file was created with a Redis server configured to handle more than {count} \
+                 databases"
+            ),
+            Self::DuplicateKey => f.write_str("RDB has a duplicated key"),
+            Self::UnusableFunctions => f.write_str("Failed loading functions"),
+        }
+    }
+}
+
+impl error::Error for RdbError {}

@@ -1,0 +1,228 @@
+//! A snapshot on its way to one or more replicas: cut once, encoded once, read by each at its own pace.
+//!
+//! Chunks are made when the fastest reader has used up the last one, and freed when the slowest has. What lies
+//! between is bounded by the replicas' output limit: the node drops the slowest beyond it.
+
+use alloc::{collections::VecDeque, vec::Vec};
+
+use bytes::Bytes;
+
+use crate::{
+    base::{ids::ReplId, rng::Rng},
+    keyspace::{DbIndex, Keyspace, SnapshotId, Walked},
+    rdb::{Encoder, Options},
+};
+
+/// A chunk is closed once it is this long. One entry may make it longer.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Names a transfer of a node; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransferId(pub u64);
+
+/// How the replica is told where the payload ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// `$EOF:<mark>` before and the 40 bytes of the mark behind it.
+    Mark([u8; 40]),
+    /// `$<length>` before it. The whole payload is encoded before the first byte leaves.
+    Length,
+}
+
+impl Framing {
+    /// A mark that no payload contains but by a chance of 1 in 2^160.
+    pub fn mark(rng: &mut Rng) -> Self {
+        Self::Mark(rng.hex())
+    }
+}
+
+/// What the payload says about its origin.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// The history.
+    pub replid: ReplId,
+    /// The last byte the snapshot contains.
+    pub offset: u64,
+    /// The database the stream has selected at that byte.
+    pub stream_db: DbIndex,
+    /// When the cut was taken, in seconds since the epoch.
+    pub ctime: i64,
+    /// Memory in use, in bytes.
+    pub used_memory: u64,
+}
+
+/// Where the bytes come from.
+#[derive(Debug)]
+enum Source {
+    /// The walk over a snapshot of the keyspace.
+    Walk(SnapshotId),
+    /// Everything is encoded.
+    Done,
+}
+
+/// One payload.
+#[derive(Debug)]
+pub struct Transfer {
+    id: TransferId,
+    framing: Framing,
+    source: Source,
+    encoder: Encoder,
+    /// The database of the entry encoded last.
+    db: Option<DbIndex>,
+    chunks: VecDeque<Bytes>,
+    /// Position of the first byte of the first chunk.
+    base: u64,
+    /// Position behind the last chunk.
+    end: u64,
+}
+
+impl Transfer {
+    /// A payload of the snapshot `source`, or an empty one.
+    pub fn new(
+        id: TransferId,
+        framing: Framing,
+        source: Option<SnapshotId>,
+        options: Options,
+        origin: Origin,
+    ) -> Self {
+        let mut encoder = Encoder::new(options);
+        let mut head = Vec::with_capacity(512);
+        if let Framing::Mark(mark) = framing {
+            head.extend_from_slice(b"$EOF:");
+            head.extend_from_slice(&mark);
+            head.extend_from_slice(b"\r\n");
+        }
+        encoder.header(&mut head);
+        let mut digits = itoa::Buffer::new();
+        encoder.aux(&mut head, b"redis-ver", crate::REDIS_VERSION.as_bytes());
+        encoder.aux(&mut head, b"redis-bits", b"64");
+        encoder.aux(&mut head, b"ctime", digits.format(origin.ctime).as_bytes());
+        encoder.aux(&mut head, b"used-mem", digits.format(origin.used_memory).as_bytes());
+        encoder.aux(&mut head, b"repl-stream-db", digits.format(origin.stream_db.0).as_bytes());
+        encoder.aux(&mut head, b"repl-id", origin.replid.as_bytes());
+        encoder.aux(&mut head, b"repl-offset", digits.format(origin.offset).as_bytes());
+        encoder.aux(&mut head, b"aof-base", b"0");
+        let mut transfer = Self {
+            id,
+            framing,
+            source: source.map_or(Source::Done, Source::Walk),
+            encoder,
+            db: None,
+            chunks: VecDeque::new(),
+            base: 0,
+            end: 0,
+        };
+        transfer.push(head);
+        if source.is_none() {
+            transfer.finish();
+        }
+        transfer
+    }
+
+    /// Its name.
+    pub fn id(&self) -> TransferId {
+        self.id
+    }
+
+    /// How its end is told.
+    pub fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// The snapshot it walks, if it still does.
+    pub fn snapshot(&self) -> Option<SnapshotId> {
+        match self.source {
+            Source::Walk(id) => Some(id),
+            Source::Done => None,
+        }
+    }
+
+    /// Whether every byte is encoded.
+    pub fn is_complete(&self) -> bool {
+        self.snapshot().is_none()
+    }
+
+    /// Bytes of memory the chunks take.
+    pub fn held_bytes(&self) -> u64 {
+        self.end - self.base
+    }
+
+    /// The position behind the last byte that is encoded.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Whether a reader may have bytes: with a length in front, only when all of it is known.
+    pub fn is_readable(&self) -> bool {
+        self.is_complete() || matches!(self.framing, Framing::Mark(_))
+    }
+
+    /// Encodes one more chunk, if there is more to encode.
+    pub fn produce(&mut self, keyspace: &mut Keyspace) {
+        let Source::Walk(id) = self.source else { return };
+        let Self { encoder, db, .. } = self;
+        let mut chunk = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 8);
+        let walked = keyspace.walk_snapshot(id, |image| {
+            if *db != Some(image.db) {
+                *db = Some(image.db);
+                encoder.select_db(&mut chunk, u64::from(image.db.0));
+                let (keys, expires) = image.sizes;
+                encoder.resize_db(&mut chunk, keys as u64, expires as u64);
+            }
+            encoder.string(&mut chunk, image.key, image.value, image.expires_at);
+            if chunk.len() >= CHUNK_BYTES { Walked::Enough } else { Walked::More }
+        });
+        self.push(chunk);
+        if walked == Walked::Enough {
+            self.finish();
+        }
+    }
+
+    /// The end of the payload.
+    fn finish(&mut self) {
+        self.source = Source::Done;
+        let mut tail = Vec::with_capacity(64);
+        self.encoder.end(&mut tail);
+        match self.framing {
+            Framing::Mark(mark) => tail.extend_from_slice(&mark),
+            Framing::Length => {
+                let length = self.end + tail.len() as u64;
+                let head = alloc::format!("${length}\r\n").into_bytes();
+                self.end += head.len() as u64;
+                self.chunks.push_front(head.into());
+            }
+        }
+        self.push(tail);
+    }
+
+    fn push(&mut self, chunk: Vec<u8>) {
+        self.end += chunk.len() as u64;
+        if !chunk.is_empty() {
+            self.chunks.push_back(chunk.into());
+        }
+    }
+
+    /// The bytes from `position` on: up to two chunks of them.
+    pub fn slices(&self, position: u64) -> [&[u8]; 2] {
+        let mut skip = (position - self.base) as usize;
+        for (at, chunk) in self.chunks.iter().enumerate() {
+            if skip < chunk.len() {
+                return [&chunk[skip..], self.chunks.get(at + 1).map_or(&[], |next| next)];
+            }
+            skip -= chunk.len();
+        }
+        [&[], &[]]
+    }
+
+    /// No reader needs a byte before `position` any more.
+    pub fn release(&mut self, position: u64) {
+        while let Some(chunk) = self.chunks.front() {
+            let next = self.base + chunk.len() as u64;
+            if next > position {
+                break;
+            }
+            self.base = next;
+            self.chunks.pop_front();
+        }
+    }
+}

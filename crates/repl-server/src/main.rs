@@ -1,0 +1,226 @@
+//! The server's process: from arguments to a running driver, and back to an exit status.
+//!
+//! Owns the order of things at boot. Everything it calls is in the library; nothing here knows the protocol.
+
+use std::{
+    env,
+    fmt::Display,
+    fs,
+    io::{self, Read as _},
+    os::unix::ffi::OsStringExt,
+    path::{Path, PathBuf},
+    process::{self, ExitCode},
+};
+
+use repl_core::{
+    Node,
+    base::{
+        config::{Config, Directive, Effect},
+        rng::Seed,
+    },
+    io::{Input, Level},
+};
+use repl_server::{
+    NAME, VERSION,
+    args::{self, Request, Sources, Stdin},
+    config_file::{LoadError, Origin, load_file, load_text},
+    driver::Driver,
+    log::{self, Role},
+    platform::Platform as _,
+    signals::{Signals, Termination},
+    tokio_platform::{TokioPlatform, bind_all, run},
+};
+
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    let words: Vec<Vec<u8>> = env::args_os().skip(1).map(OsStringExt::into_vec).collect();
+    match args::parse(&words) {
+        Request::Help => print!("{}", args::help()),
+        Request::Version => println!("{}", args::version()),
+        Request::Run(sources) => return start(&sources),
+    }
+    ExitCode::SUCCESS
+}
+
+/// Boots in the order that lets every error be seen: configuration, folder, log, process id, sockets.
+fn start(sources: &Sources) -> ExitCode {
+    end_on_panic();
+    let config_file = sources.file.as_deref().map(absolute).unwrap_or_default();
+    let config = configure(sources, &config_file).map_err(|error| error.to_string());
+    let config = match config.and_then(enter_folder) {
+        Ok(config) => config,
+        Err(text) => {
+            eprintln!("{text}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if let Err(error) = log::install(&config.logfile, config.loglevel) {
+        eprintln!("Can't open the log file: {error}");
+        return ExitCode::FAILURE;
+    }
+    greet(&config, &config_file);
+    let _pid_file = PidFile::write(&config.pidfile);
+    match run(serve(config, config_file.to_string_lossy().into_owned())) {
+        Ok(status) => status,
+        Err(error) => fail(&format!("Can't start the event loop: {error}")),
+    }
+}
+
+/// Listens, drives the node until it asks to exit, and returns its status.
+async fn serve(config: Config, config_file: String) -> ExitCode {
+    let acceptors = match bind_all(&config) {
+        Ok(acceptors) => acceptors,
+        Err(error) => {
+            log::write(Role::Master, Level::Warning, &format!("Warning: {error}"));
+            return fail(&format!("Failed listening on port {} (TCP), aborting.", config.port));
+        }
+    };
+    if acceptors.is_empty() {
+        return fail("Configured to not listen anywhere, exiting.");
+    }
+    let (signals, seed) = match (Signals::take_over(), os_seed()) {
+        (Ok(signals), Ok(seed)) => (signals, seed),
+        (Err(error), _) => return fail(&format!("Can't handle signals: {error}")),
+        (_, Err(error)) => return fail(&format!("Can't read the system's randomness: {error}")),
+    };
+    let platform = TokioPlatform::new(config_file, config.tcp_keepalive);
+    let node = Node::new(config, seed, platform.now());
+    let driver = Driver::new(platform, node);
+    for acceptor in acceptors {
+        driver.serve(acceptor);
+    }
+    driver.platform().spawn(obey(signals, driver.clone()));
+    driver.platform().log(Level::Notice, "Ready to accept connections");
+    let status = driver.run().await;
+    // The operating system keeps eight bits of a status.
+    ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX))
+}
+
+/// Tells the node when the operator wants the process to end. Who insists gets it at once.
+async fn obey(mut signals: Signals, driver: Driver<TokioPlatform>) {
+    let mut interrupted = false;
+    loop {
+        let signal = signals.next().await;
+        if signal == Termination::Interrupt && interrupted {
+            driver.platform().log(Level::Warning, "You insist... exiting now.");
+            process::exit(1);
+        }
+        interrupted |= signal == Termination::Interrupt;
+        let text = format!("Received {} scheduling shutdown...", signal.name());
+        driver.platform().log(Level::Warning, &text);
+        driver.input(Input::Terminate);
+    }
+}
+
+/// The configuration: defaults, then the file, then standard input, then the options.
+fn configure(sources: &Sources, config_file: &Path) -> Result<Config, LoadError> {
+    let mut config = Config::default();
+    if sources.file.is_some() {
+        load_file(&mut config, config_file)?;
+    }
+    if sources.stdin == Stdin::Lines {
+        let mut text = Vec::new();
+        let open = |error| LoadError::Open { path: PathBuf::from("-"), error };
+        io::stdin().read_to_end(&mut text).map_err(open)?;
+        load_text(&mut config, &Origin::File, &text)?;
+    }
+    load_text(&mut config, &Origin::CommandLine, &sources.lines)?;
+    Ok(config)
+}
+
+/// Enters `dir`, and lets the configuration know where that is.
+fn enter_folder(mut config: Config) -> Result<Config, String> {
+    let explain = |error: io::Error| format!("Can't chdir to '{}': {error}", config.dir);
+    if !config.dir.is_empty() {
+        env::set_current_dir(&config.dir).map_err(explain)?;
+    }
+    let folder = env::current_dir().map_err(explain)?;
+    config.dir = folder.to_string_lossy().into_owned();
+    Ok(config)
+}
+
+/// The first lines of the log.
+fn greet(config: &Config, config_file: &Path) {
+    let say = |role, level, text: &dyn Display| log::write(role, level, &text.to_string());
+    let (pid, bits, redis) = (process::id(), usize::BITS, args::REDIS_VERSION);
+    let hello = format!("{NAME} version={VERSION}, redis_version={redis}, bits={bits}, pid={pid}");
+    say(Role::Starting, Level::Warning, &hello);
+    if config_file.as_os_str().is_empty() {
+        say(Role::Starting, Level::Warning, &"No config file given: using the defaults");
+    } else {
+        say(Role::Starting, Level::Warning, &"Configuration loaded");
+    }
+    for directive in inert_but_set(config) {
+        let text = format!("'{}' is accepted but has no effect: {}", directive.name, directive.doc);
+        say(Role::Starting, Level::Warning, &text);
+    }
+    let mode = format!("Running mode=standalone, port={}.", config.port);
+    say(Role::Master, Level::Notice, &mode);
+}
+
+/// The directives that somebody set and nobody acts on.
+fn inert_but_set(config: &Config) -> impl Iterator<Item = &'static Directive> {
+    let defaults = Config::default();
+    Config::directives().filter(move |directive| {
+        let name = directive.name.as_bytes();
+        directive.effect == Effect::Inert && config.value(name) != defaults.value(name)
+    })
+}
+
+/// Logs why the server cannot go on.
+fn fail(text: &str) -> ExitCode {
+    log::write(Role::Master, Level::Warning, text);
+    ExitCode::FAILURE
+}
+
+/// A task that panicked may have left the node half way: the process ends with it, in every profile.
+fn end_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        report(info);
+        process::abort();
+    }));
+}
+
+/// The path of the configuration file, wherever the process goes later.
+fn absolute(path: &[u8]) -> PathBuf {
+    let path = PathBuf::from(std::ffi::OsString::from_vec(path.to_vec()));
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+/// What the node's randomness is a function of.
+fn os_seed() -> io::Result<Seed> {
+    let mut bytes = [0; 32];
+    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(Seed::new(bytes))
+}
+
+/// The file with the process id, gone when the process ends in order.
+struct PidFile(PathBuf);
+
+impl PidFile {
+    /// Writes it, if one is configured. As in Redis a failure is no reason not to serve.
+    fn write(path: &str) -> Option<Self> {
+        if path.is_empty() {
+            return None;
+        }
+        match fs::write(path, format!("{}\n", process::id())) {
+            Ok(()) => Some(Self(PathBuf::from(path))),
+            Err(error) => {
+                let text = format!("Failed to write PID file: {error}");
+                log::write(Role::Master, Level::Warning, &text);
+                None
+            }
+        }
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        log::write(Role::Master, Level::Notice, "Removing the pid file.");
+        let _ = fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,137 @@
+//! The platform on tokio: real clocks, sockets, signals' process, one thread.
+//!
+//! Everything runs inside one `LocalSet` on a current-thread runtime ([`run`]). Knows nothing of the protocol:
+//! the driver moves the bytes.
+
+mod host;
+mod socket;
+
+use std::{
+    cell::Cell,
+    future::Future,
+    io::{self, Write as _},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use repl_core::{
+    base::{
+        ids::Endpoint,
+        time::{Instant, Now, UnixMillis},
+    },
+    io::{HostFacts, Level},
+};
+use tokio::{runtime, task, time};
+
+use self::host::Host;
+pub use self::socket::{BindError, TcpAcceptor, TcpConnection, bind_all};
+use crate::{
+    log::{self, Role},
+    platform::Platform,
+};
+
+/// How far ahead the runtime's timer is set at most: it cannot hold every instant the node can name.
+const SLEEP_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Real clocks, sockets and log. Its monotonic clock starts when it is made.
+#[derive(Debug)]
+pub struct TokioPlatform {
+    origin: time::Instant,
+    host: Host,
+    keepalive: Duration,
+    role: Cell<Role>,
+}
+
+impl TokioPlatform {
+    /// A platform for this process.
+    ///
+    /// `config_file` is what `INFO` shows as such, empty for none; `keepalive` is how long a silent connection
+    /// is left unprobed, zero for ever.
+    #[must_use]
+    pub fn new(config_file: String, keepalive: Duration) -> Self {
+        Self {
+            origin: time::Instant::now(),
+            host: Host::new(config_file),
+            keepalive,
+            role: Cell::new(Role::Master),
+        }
+    }
+
+    /// Who the lines of the log are from, from now on.
+    pub fn speak_as(&self, role: Role) {
+        self.role.set(role);
+    }
+}
+
+impl Platform for TokioPlatform {
+    type Stream = TcpConnection;
+    type Listener = TcpAcceptor;
+
+    fn now(&self) -> Now {
+        let mono = u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        // A clock set before 1970 reads as 1970.
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall = i64::try_from(wall.as_millis()).unwrap_or(i64::MAX);
+        Now { mono: Instant::from_nanos(mono), wall: UnixMillis(wall) }
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        task::spawn_local(task);
+    }
+
+    fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + 'static {
+        let origin = self.origin;
+        let deadline = Duration::from_nanos(at.as_nanos());
+        async move {
+            loop {
+                let left = deadline.saturating_sub(origin.elapsed());
+                if left.is_zero() {
+                    return;
+                }
+                time::sleep(left.min(SLEEP_MAX)).await;
+            }
+        }
+    }
+
+    fn dial(&self, to: Endpoint) -> impl Future<Output = io::Result<Self::Stream>> + 'static {
+        socket::dial(to, self.keepalive)
+    }
+
+    fn log(&self, level: Level, text: &str) {
+        log::write(self.role.get(), level, text);
+    }
+
+    fn host_facts(&self) -> HostFacts {
+        self.host.facts(self.origin.elapsed())
+    }
+
+    /// Leaves the end of the process to whoever runs the driver, so that files are removed and destructors run:
+    /// `Driver::run` resolves with the status right after this.
+    fn exit(&self, _status: i32) {
+        // Each line of the log is written at its end; a program that embeds the server may buffer more.
+        let _ = io::stdout().flush();
+    }
+}
+
+/// Runs `main` with everything it spawns on this thread, and returns its result.
+///
+/// Tasks that are left are dropped; a name that is still being resolved does not hold up the end.
+///
+/// Of tokio's knobs none is turned: inside a `LocalSet` the sockets are looked at after every 61 polls of a
+/// task whatever `event_interval` says, and `global_queue_interval` is about tasks that come from other
+/// threads, of which there are none.
+///
+/// # Errors
+/// The operating system has no event queue or timer to give.
+pub fn run<T>(main: impl Future<Output = T>) -> io::Result<T> {
+    // One thread for the names of masters: there is one link at a time.
+    let runtime =
+        runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build()?;
+    let tasks = task::LocalSet::new();
+    let result = tasks.block_on(&runtime, main);
+    drop(tasks);
+    runtime.shutdown_background();
+    Ok(result)
+}
+
+#[cfg(test)]
+mod tests;
