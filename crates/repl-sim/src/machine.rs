@@ -9,11 +9,7 @@ use std::{
 use madsim::task::AbortHandle;
 use repl_core::{
     Node,
-    base::{
-        config::Config,
-        ids::{ConnId, ReplId},
-        rng::Seed,
-    },
+    base::{config::Config, ids::ConnId, rng::Seed},
 };
 use repl_server::{driver::Driver, platform::Platform as _};
 
@@ -21,7 +17,7 @@ use crate::{
     clock::Clock,
     draw::Draw,
     net::HostId,
-    node_view::{Role, View},
+    node_view::View,
     platform::{NodeListener, SimPlatform},
     world::World,
 };
@@ -64,15 +60,6 @@ impl Machine {
         clock: Clock,
         config: Config,
     ) -> Self {
-        let nothing = View {
-            role: Role::Master,
-            link: "none",
-            replid: ReplId::NONE,
-            replid2: ReplId::NONE,
-            second_offset: None,
-            offset: 0,
-            backlog: None,
-        };
         Self {
             index,
             name,
@@ -80,7 +67,7 @@ impl Machine {
             clock,
             config,
             lives: Cell::new(0),
-            last_view: Cell::new(nothing),
+            last_view: Cell::new(View::NOTHING),
             accepting_from: Cell::new(None),
             accepted_from: RefCell::default(),
             driver: RefCell::default(),

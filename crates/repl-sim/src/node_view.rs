@@ -26,6 +26,22 @@ pub(crate) struct View {
     /// The numbers of the first and the last byte in the backlog. An empty backlog ends one before it
     /// begins.
     pub(crate) backlog: Option<(u64, u64)>,
+    /// How many commands of its master's stream failed here.
+    pub(crate) stream_errors: u64,
+}
+
+impl View {
+    /// What a node says before it has said anything.
+    pub(crate) const NOTHING: Self = Self {
+        role: Role::Master,
+        link: "none",
+        replid: ReplId::NONE,
+        replid2: ReplId::NONE,
+        second_offset: None,
+        offset: 0,
+        backlog: None,
+        stream_errors: 0,
+    };
 }
 
 impl View {
@@ -36,24 +52,34 @@ impl View {
 }
 
 /// What the node says of its place in the history.
-pub(crate) fn view(_node: &Node) -> View {
+pub(crate) fn view(node: &Node) -> View {
+    let seen = node.replication();
     View {
-        role: Role::Master,
-        link: "none",
-        replid: ReplId::NONE,
-        replid2: ReplId::NONE,
-        second_offset: None,
-        offset: 0,
-        backlog: None,
+        role: match seen.role {
+            repl_core::node::Role::Master => Role::Master,
+            repl_core::node::Role::Replica => Role::Replica,
+        },
+        link: seen.link,
+        replid: seen.replid,
+        replid2: seen.replid2,
+        second_offset: seen.second_offset,
+        offset: seen.offset,
+        backlog: seen.backlog.map(|(first, end)| (first, end - 1)),
+        stream_errors: node.stats().unexpected_error_replies,
     }
 }
 
-/// The bytes `first..=last` of the node's backlog.
-pub(crate) fn backlog_bytes(_node: &Node, _first: u64, _last: u64) -> impl Iterator<Item = &[u8]> {
-    std::iter::empty()
+/// The bytes `first..=last` of the node's backlog, in pieces.
+pub(crate) fn backlog_bytes(node: &Node, first: u64, last: u64) -> impl Iterator<Item = &[u8]> {
+    let mut left = usize::try_from(last + 1 - first).unwrap_or(usize::MAX);
+    node.backlog_bytes(first).into_iter().map(move |piece| {
+        let piece = &piece[..piece.len().min(left)];
+        left -= piece.len();
+        piece
+    })
 }
 
 /// Equal for equal datasets, whatever the order and the seed.
-pub(crate) fn dataset_hash(_node: &Node) -> u64 {
-    0
+pub(crate) fn dataset_hash(node: &Node) -> u64 {
+    node.dataset_hash()
 }

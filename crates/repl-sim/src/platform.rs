@@ -22,7 +22,7 @@ use repl_server::platform::{Event, Listener, Platform};
 
 use crate::{
     alarm::Alarm,
-    invariants::Broken,
+    invariants::{Broken, Judge},
     machine::{Crash, Machine},
     net::stream::{SimListener, SimStream},
     node_view,
@@ -174,7 +174,7 @@ impl Platform for SimPlatform {
             Level::Warning => '#',
         };
         self.trace(format_args!("log     {mark} {text}"));
-        if let Err(broken) = evidence.judge.borrow_mut().on_log(text) {
+        if let Err(broken) = Judge::on_log(text) {
             evidence.fail(Some(&self.machine.name), broken);
         }
     }

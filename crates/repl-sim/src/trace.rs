@@ -132,20 +132,10 @@ impl Trace {
 
 #[cfg(test)]
 mod tests {
-    use repl_core::base::ids::ReplId;
-
     use super::*;
 
     fn view() -> View {
-        View {
-            role: Role::Replica,
-            link: "connected",
-            replid: ReplId::NONE,
-            replid2: ReplId::NONE,
-            second_offset: None,
-            offset: 42,
-            backlog: None,
-        }
+        View { role: Role::Replica, link: "connected", offset: 42, ..View::NOTHING }
     }
 
     fn filled(keep: Keep, lines: u64) -> Trace {

@@ -1,11 +1,12 @@
 //! **A clean link**: no command of a master's stream fails on a replica, and neither side meets bytes on a
 //! replication link that the protocol does not allow there.
 //!
-//! Seen through the node's log, which must say so in Redis' words.
+//! Seen through the node's count of such failures, and through its log, which must say so in Redis' words.
 //!
-//! Source: oracle NOERR. Premise: log lines read.
+//! Source: oracle NOERR. Premise: steps of nodes whose link is up.
 
 use super::Broken;
+use crate::node_view::View;
 
 pub(super) const NAME: &str = "clean-link";
 
@@ -19,8 +20,21 @@ pub(super) struct CleanLink {
 }
 
 impl CleanLink {
-    pub(super) fn check(&mut self, line: &str) -> Result<(), Broken> {
-        self.premise_count += 1;
+    /// A node has handled an input.
+    pub(super) fn check(&mut self, view: &View) -> Result<(), Broken> {
+        self.premise_count += u64::from(view.link == "connected");
+        if view.stream_errors == 0 {
+            return Ok(());
+        }
+        Err(Broken {
+            property: NAME,
+            expected: "no command of the stream fails".to_owned(),
+            actual: format!("{} failed", view.stream_errors),
+        })
+    }
+
+    /// A node has written a line to its log.
+    pub(super) fn check_log(line: &str) -> Result<(), Broken> {
         if COMPLAINTS.iter().any(|complaint| line.contains(complaint)) {
             return Err(Broken {
                 property: NAME,
@@ -29,5 +43,19 @@ impl CleanLink {
             });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_command_of_the_stream_and_a_complaint_are_found() {
+        let mut property = CleanLink::default();
+        assert!(property.check(&View { link: "connected", ..View::NOTHING }).is_ok());
+        assert!(property.check(&View { stream_errors: 1, ..View::NOTHING }).is_err());
+        assert!(CleanLink::check_log("Synchronization with replica n2 succeeded").is_ok());
+        assert!(CleanLink::check_log("== CRITICAL == This replica is sending an error").is_err());
     }
 }

@@ -126,6 +126,7 @@ impl Judge {
         if before.is_some_and(|seen| seen.view == *view) {
             return Ok(());
         }
+        self.clean_link.check(view)?;
         self.monotone_offset.check(before, view)?;
         let bytes = |first, last| node_view::backlog_bytes(state, first, last);
         let changed = self.one_byte.check(&mut self.ledger, before, view, bytes)?;
@@ -187,8 +188,8 @@ impl Judge {
     }
 
     /// A node has written a line to its log.
-    pub(crate) fn on_log(&mut self, text: &str) -> Result<(), Broken> {
-        self.clean_link.check(text)
+    pub(crate) fn on_log(text: &str) -> Result<(), Broken> {
+        CleanLink::check_log(text)
     }
 
     fn count(&mut self, asker: Option<usize>, add: impl FnOnce(&mut Syncs)) {

@@ -8,7 +8,7 @@ use repl_core::base::{
 };
 
 use super::{Question, Seen};
-use crate::node_view::{Role, View};
+use crate::node_view::View;
 
 /// Some different ids, always the same ones.
 pub(super) fn ids<const N: usize>() -> [ReplId; N] {
@@ -18,15 +18,8 @@ pub(super) fn ids<const N: usize>() -> [ReplId; N] {
 
 /// A master with these bytes in its backlog.
 pub(super) const fn master(replid: ReplId, backlog: RangeInclusive<u64>) -> View {
-    View {
-        role: Role::Master,
-        link: "none",
-        replid,
-        replid2: ReplId::NONE,
-        second_offset: None,
-        offset: *backlog.end(),
-        backlog: Some((*backlog.start(), *backlog.end())),
-    }
+    let (first, last) = (*backlog.start(), *backlog.end());
+    View { replid, offset: last, backlog: Some((first, last)), ..View::NOTHING }
 }
 
 /// What the judge remembers of such a node.
