@@ -24,6 +24,7 @@ scenarios! {
         lab.pass(lab.config().repl_timeout + secs(10)).await;
         lab.heal(&master, &replica);
         master.client().work(400, secs(10)).await;
+        lab.pass_until(secs(40)).await;
         lab.settle().await;
 
         assert_eq!(replica.offset(), master.offset());
@@ -46,6 +47,7 @@ scenarios! {
         master.client().write_bytes(64 * 1024).await;
         lab.heal(&master, &replica);
         master.client().work(500, secs(10)).await;
+        lab.pass_until(secs(40)).await;
         lab.settle().await;
 
         assert_eq!(replica.offset(), master.offset());

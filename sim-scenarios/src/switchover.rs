@@ -14,17 +14,26 @@ const fn secs(count: u64) -> Duration {
 scenarios! {
     /// After a planned switchover the sibling and the old master go on with the stream.
     async fn switchover_keeps_sibling_partial(lab: Lab) seeds = 50 {
-        lab.configure(|config| config.repl_backlog_size = 1024 * 1024);
+        lab.configure(|config| {
+            config.repl_backlog_size = 1024 * 1024;
+            // The old master must say nothing more of its own once the lab has settled: no pings ...
+            config.repl_ping_replica_period = secs(3_600);
+            config.repl_timeout = secs(7_200);
+        });
         let [master, heir, sibling] = lab.peers().await;
         heir.follow(&master).await;
         sibling.follow(&master).await;
-        master.client().work(500, secs(12)).await;
+        master.client().work(500, secs(15)).await;
+        // ... and no keys left that could expire.
+        master.client().flush_all().await;
+        master.client().write_keys(100).await;
         lab.settle().await;
 
         heir.promote().await;
         sibling.follow(&heir).await;
         master.follow(&heir).await;
-        heir.client().work(500, secs(12)).await;
+        heir.client().work(500, secs(15)).await;
+        lab.pass_until(secs(40)).await;
         lab.settle().await;
 
         assert_eq!(heir.role(), Role::Master);
@@ -32,7 +41,6 @@ scenarios! {
         assert_eq!(master.dataset(), heir.dataset());
         assert_eq!(sibling.syncs(), Syncs { full: 1, partial: 1 });
         assert_eq!(master.syncs(), Syncs { full: 0, partial: 1 });
-        lab.pass(secs(10)).await;
     }
 
     /// Two masters that took as many bytes from different clients do not hold the same history.
@@ -51,6 +59,7 @@ scenarios! {
         lab.heal(&master, &heir);
         master.follow(&heir).await;
         heir.client().work(300, secs(12)).await;
+        lab.pass_until(secs(40)).await;
         lab.settle().await;
 
         assert_eq!(master.dataset(), heir.dataset());

@@ -54,7 +54,7 @@ fn command(scenarios: &[Scenario], words: &[&str]) -> Result<ExitCode, BadUsage>
     match words {
         ["list"] => {
             for scenario in scenarios {
-                println!("{:<40} {}", scenario.name, scenario.doc.trim());
+                say(&format!("{:<40} {}", scenario.name, scenario.doc.trim()));
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -69,13 +69,13 @@ fn command(scenarios: &[Scenario], words: &[&str]) -> Result<ExitCode, BadUsage>
                 seeds.iter().map(|seed| number(seed)).collect::<Result<_, _>>()?;
             for seed in seeds {
                 let report = run(scenario, seed, Keep::Tail);
-                println!("{} {seed} {:016x}", scenario.name, report.trace_hash);
+                say(&format!("{} {seed} {:016x}", scenario.name, report.trace_hash));
             }
             Ok(ExitCode::SUCCESS)
         }
         ["sweep", options @ ..] => Ok(run_many(&Sweep::parse(scenarios, options)?)),
         ["help" | "--help" | "-h"] => {
-            print!("{USAGE}");
+            say(USAGE.trim_end());
             Ok(ExitCode::SUCCESS)
         }
         [] => Err(BadUsage("a command is missing".to_owned())),
@@ -86,25 +86,19 @@ fn command(scenarios: &[Scenario], words: &[&str]) -> Result<ExitCode, BadUsage>
 fn run_one(scenario: &Scenario, seed: u64, keep: Keep) -> ExitCode {
     let report = run(scenario, seed, keep);
     if keep == Keep::All {
-        let mut out = std::io::stdout().lock();
-        for line in &report.trace {
-            // A closed pipe (`replay ... | head`) is no reason to complain.
-            if writeln!(out, "{line}").is_err() {
-                break;
-            }
-        }
+        say(&report.trace.join("\n"));
     }
     if report.failure.is_some() {
         eprint!("{}", card(&report));
         return ExitCode::from(BROKEN);
     }
-    println!(
+    say(&format!(
         "passed: {} seed {seed}: {:.1} virtual seconds, {} client commands, trace {:016x}",
         scenario.name,
         report.virtual_span.as_secs_f64(),
         report.command_count,
         report.trace_hash
-    );
+    ));
     ExitCode::SUCCESS
 }
 
@@ -163,13 +157,13 @@ fn run_many(what: &Sweep) -> ExitCode {
             return;
         }
         match what.output {
-            Output::Json => println!("{}", sweep::json(report)),
-            Output::Text => println!("{}", card(report)),
+            Output::Json => say(&sweep::json(report)),
+            Output::Text => say(&card(report)),
         }
     });
     match what.output {
-        Output::Json => println!("{}", totals.json()),
-        Output::Text => print!("{}", totals.text()),
+        Output::Json => say(&totals.json()),
+        Output::Text => say(totals.text().trim_end()),
     }
     if totals.failed_count > 0 {
         ExitCode::from(BROKEN)
@@ -179,6 +173,12 @@ fn run_many(what: &Sweep) -> ExitCode {
     } else {
         ExitCode::SUCCESS
     }
+}
+
+/// Prints a line, at once. A closed pipe (`replay ... | head`) is no reason to complain.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
 fn find<'a>(scenarios: &'a [Scenario], name: &str) -> Result<&'a Scenario, BadUsage> {

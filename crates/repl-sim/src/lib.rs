@@ -28,6 +28,8 @@ mod draw;
 #[cfg(madsim)]
 mod evidence;
 #[cfg(madsim)]
+mod guard;
+#[cfg(madsim)]
 mod invariants;
 #[cfg(madsim)]
 pub mod lab;

@@ -22,6 +22,7 @@ use repl_server::platform::{Event, Listener, Platform};
 
 use crate::{
     alarm::Alarm,
+    guard::guarded,
     invariants::{Broken, Judge},
     machine::{Crash, Machine},
     net::stream::{SimListener, SimStream},
@@ -130,9 +131,16 @@ impl Platform for SimPlatform {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        if self.life == self.machine.lives.get() {
-            self.machine.adopt(madsim::task::spawn_local(task).abort_handle());
+        if self.life != self.machine.lives.get() {
+            return;
         }
+        let (evidence, machine) = (Rc::clone(&self.world.evidence), Rc::clone(&self.machine));
+        let task = async move {
+            if let Err(broken) = guarded(task).await {
+                evidence.fail(Some(&machine.name), broken);
+            }
+        };
+        self.machine.adopt(madsim::task::spawn_local(task).abort_handle());
     }
 
     fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + 'static {

@@ -1,13 +1,10 @@
 //! One run: a scenario under a seed, in a thread of its own, from an empty world to a report.
 
 use std::{
-    any::Any,
-    cell::RefCell,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     rc::Rc,
-    sync::Once,
     task::Poll,
     thread,
     time::Duration,
@@ -18,6 +15,7 @@ use madsim::runtime::Runtime;
 use crate::{
     alarm::{Alarm, within},
     evidence::Evidence,
+    guard::{explain, guarded, keep_panics_of_this_thread},
     invariants::Broken,
     lab::Lab,
     scenario::Scenario,
@@ -58,7 +56,6 @@ pub struct Report {
 /// When the operating system gives no thread.
 #[must_use]
 pub fn run(scenario: &Scenario, seed: u64, keep: Keep) -> Report {
-    keep_panic_messages();
     let scenario = *scenario;
     thread::Builder::new()
         .name(format!("{} {seed}", scenario.name))
@@ -69,7 +66,7 @@ pub fn run(scenario: &Scenario, seed: u64, keep: Keep) -> Report {
 }
 
 fn run_here(scenario: &Scenario, seed: u64, keep: Keep) -> Report {
-    PANIC.set(Some(Panicked { replay: replay_line(scenario.name, seed), ..Panicked::default() }));
+    keep_panics_of_this_thread(replay_line(scenario.name, seed));
     let evidence = Rc::new(Evidence::new(keep));
     let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
     let ended = catch_unwind(AssertUnwindSafe(|| {
@@ -77,6 +74,7 @@ fn run_here(scenario: &Scenario, seed: u64, keep: Keep) -> Report {
     }));
     let virtual_span = match ended {
         Ok(span) => span,
+        // The lab itself, or an executor without anything to do.
         Err(panic) => {
             evidence.fail(None, explain(&*panic));
             Duration::from_nanos(evidence.now.get().as_nanos())
@@ -116,6 +114,11 @@ async fn simulate(scenario: &Scenario, seed: u64, evidence: Rc<Evidence>) -> Dur
             lab.heal_all();
             lab.settle().await;
         };
+        let work = async {
+            if let Err(broken) = guarded(work).await {
+                evidence.fail(None, broken);
+            }
+        };
         let work = until_failure(&evidence, work);
         if within(lab.world().net.time(), VIRTUAL_LIMIT, work).await.is_none() {
             evidence.fail(
@@ -147,62 +150,4 @@ async fn until_failure(evidence: &Evidence, work: impl Future<Output = ()>) {
         work.as_mut().poll(cx)
     })
     .await;
-}
-
-// ---------------------------------------------------------------------------------------------- panics
-
-/// The last panic of a thread that runs a scenario.
-#[derive(Clone, Default)]
-struct Panicked {
-    replay: String,
-    message: String,
-    location: String,
-}
-
-thread_local! {
-    static PANIC: RefCell<Option<Panicked>> = const { RefCell::new(None) };
-}
-
-/// Panics in a run are findings, not messages for the terminal: they are kept for the report. Where the build
-/// aborts on panic nothing can be kept, and the replay line is printed instead.
-fn keep_panic_messages() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        let default = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            let kept = PANIC.with_borrow_mut(|panic| match panic {
-                Some(panic) => {
-                    panic.message = payload_text(info.payload());
-                    panic.location = info.location().map(ToString::to_string).unwrap_or_default();
-                    Some(panic.replay.clone())
-                }
-                None => None,
-            });
-            match kept {
-                Some(replay) if cfg!(panic = "abort") => {
-                    default(info);
-                    eprintln!("replay with:  {replay}");
-                }
-                Some(_) => {}
-                None => default(info),
-            }
-        }));
-    });
-}
-
-fn explain(panic: &(dyn Any + Send)) -> Broken {
-    let kept = PANIC.with_borrow(Clone::clone).unwrap_or_default();
-    let message = if kept.message.is_empty() { payload_text(panic) } else { kept.message };
-    let in_node = ["repl-core", "repl-server"].iter().any(|part| kept.location.contains(part));
-    Broken {
-        property: if in_node { "no-panic" } else { "scenario" },
-        expected: format!("no panic at {}", kept.location),
-        actual: message,
-    }
-}
-
-fn payload_text(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a message".to_owned())
 }

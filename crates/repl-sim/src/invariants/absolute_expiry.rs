@@ -23,11 +23,18 @@ pub(super) struct AbsoluteExpiry {
 }
 
 impl AbsoluteExpiry {
-    /// Parses what is new of a history's own bytes.
-    pub(super) fn check(&mut self, ledger: &Ledger, owner: ReplId) -> Result<(), Broken> {
-        for (index, (first, bytes)) in ledger.runs(owner).enumerate() {
-            // A later run exists because bytes before it were never seen: it may begin inside a command.
-            let start = (index == 0).then_some(0);
+    /// Parses what is new of a history's own bytes. `boundary` is a byte at which a command begins: the one
+    /// after those that the teller had before.
+    pub(super) fn check(
+        &mut self,
+        ledger: &Ledger,
+        owner: ReplId,
+        boundary: u64,
+    ) -> Result<(), Broken> {
+        for (first, bytes) in ledger.runs(owner) {
+            // A run that begins elsewhere exists because the bytes before it were dropped unseen: it may begin
+            // inside a command.
+            let start = (first == boundary).then_some(0);
             let parsed = self.parsed.entry((owner, first)).or_insert(start);
             let Some(parsed) = parsed else { continue };
             loop {
@@ -119,7 +126,7 @@ mod tests {
         // Byte by byte: what is incomplete waits.
         for (at, byte) in stream.iter().enumerate() {
             ledger.record(ReplId::NONE, 1 + at as u64, &[*byte]).expect("all new");
-            property.check(&ledger, ReplId::NONE).map_err(|broken| broken.property)?;
+            property.check(&ledger, ReplId::NONE, 1).map_err(|broken| broken.property)?;
         }
         Ok(property.premise_count)
     }

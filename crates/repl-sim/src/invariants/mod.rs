@@ -130,12 +130,13 @@ impl Judge {
         self.monotone_offset.check(before, view)?;
         let bytes = |first, last| node_view::backlog_bytes(state, first, last);
         let changed = self.one_byte.check(&mut self.ledger, before, view, bytes)?;
+        let boundary = before.map_or(1, |seen| seen.view.offset + 1);
         let after = Seen::next(before, view);
         // A snapshot that is not loaded yet may have replaced a part of the dataset.
         let whole = view.dataset_is_whole() && !after.full_sync_pending;
         self.seen.insert(node, after);
         if let Some(owner) = changed {
-            self.absolute_expiry.check(&self.ledger, owner)?;
+            self.absolute_expiry.check(&self.ledger, owner, boundary)?;
         }
         if whole && OneDataset::samples(view.offset) {
             let dataset = node_view::dataset_hash(state);

@@ -121,6 +121,11 @@ impl Client {
         }
     }
 
+    /// Empties all databases.
+    pub async fn flush_all(&mut self) {
+        while self.call(&["FLUSHALL"]).await.is_err() {}
+    }
+
     /// Writes of the same lengths as every other client's, with other values.
     pub async fn write_twins(&mut self, count: usize) {
         let batch = self.workload.next_twins(count);

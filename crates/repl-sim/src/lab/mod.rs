@@ -95,6 +95,11 @@ impl Lab {
         Alarm::after(self.0.world.net.time(), span).await;
     }
 
+    /// Lets virtual time pass until the run is so old.
+    pub async fn pass_until(&self, age: Duration) {
+        self.pass(age.saturating_sub(self.elapsed())).await;
+    }
+
     /// A span of `low..=high`, drawn from the scenario's own stream.
     #[must_use]
     pub fn draw_span(&self, low: Duration, high: Duration) -> Duration {
