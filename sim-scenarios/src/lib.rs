@@ -5,11 +5,13 @@
 #[cfg(madsim)]
 mod resync;
 #[cfg(madsim)]
+mod storm;
+#[cfg(madsim)]
 mod switchover;
 
 /// All scenarios.
 #[cfg(madsim)]
 #[must_use]
 pub fn all() -> Vec<repl_sim::Scenario> {
-    [resync::SCENARIOS, switchover::SCENARIOS].concat()
+    [resync::SCENARIOS, switchover::SCENARIOS, storm::SCENARIOS].concat()
 }

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, future::Future, rc::Rc};
 
-use madsim::task::AbortHandle;
+use madsim::task::{AbortHandle, JoinHandle};
 
 use crate::{
     evidence::Evidence,
@@ -36,8 +36,10 @@ impl World {
     }
 
     /// Runs a task of the lab until it ends or the run does.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        self.tasks.borrow_mut().push(madsim::task::spawn_local(task).abort_handle());
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
+        let task = madsim::task::spawn_local(task);
+        self.tasks.borrow_mut().push(task.abort_handle());
+        task
     }
 
     /// The machine on a host, if that host runs a node.

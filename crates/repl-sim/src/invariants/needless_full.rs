@@ -3,8 +3,13 @@
 //! the granter's backlog could be.
 //!
 //! The asker's history is the one it names; if it names none, the one the lab knows it to have. Exceptions, by
-//! name: *unknown asker* (a peer that is no node of the lab and names no history), *unfinished full sync* (the
-//! asker was granted a snapshot before and may have dropped its own history for it).
+//! name:
+//!
+//! * *unknown asker*: a peer that is no node of the lab and names no history;
+//! * *unfinished full sync*: the asker was granted a snapshot before and may have dropped its own history for it;
+//! * *older than the second id*: the asker's id is two promotions old; a node remembers one id before its own;
+//! * *beyond the switch the granter knows*: a granter that was told of a promotion late knows the old id only up
+//!   to where it stood itself.
 //!
 //! Source: oracle NOFULL. Premise: full syncs that were checked.
 
@@ -36,7 +41,10 @@ impl NeedlessFull {
         let (id, offset) = held;
         let granter = question.granter;
         let Some(began) = question.backlog_began else { return Ok(()) };
-        let prefix = ledger.same_up_to(id, granter.replid, offset) && offset <= granter.offset;
+        let names_it = id == granter.replid
+            || (id == granter.replid2 && granter.second_offset.is_some_and(|it| offset < it));
+        let prefix =
+            names_it && ledger.same_up_to(id, granter.replid, offset) && offset <= granter.offset;
         let reachable =
             offset + 1 >= began && granter.offset.saturating_sub(offset) <= question.backlog_size;
         if !prefix || !reachable {
@@ -84,6 +92,22 @@ mod tests {
         assert_eq!(check(&granter, None, Some((a, 60))), Ok(1));
         assert_eq!(check(&granter, None, Some((a, 102))), Ok(1));
         assert_eq!(check(&granter, None, Some((b, 61))), Ok(1));
+    }
+
+    #[test]
+    fn the_second_id_counts_up_to_the_switch_that_the_granter_knows() {
+        let [old, new, older] = ids();
+        let mut ledger = Ledger::default();
+        ledger.inherit(old, older, 70).expect("a promotion");
+        ledger.inherit(new, old, 91).expect("a promotion");
+        let granter = View { replid2: old, second_offset: Some(85), ..master(new, 61..=100) };
+        let mut check = |asked| {
+            let question = question(&granter, 40);
+            NeedlessFull::default().check(&ledger, &question, None, Some(asked)).is_ok()
+        };
+        assert!(!check((old, 85)), "a prefix that the granter knows");
+        assert!(check((old, 86)), "beyond the switch it knows");
+        assert!(check((older, 65)), "older than the second id");
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod reply;
 mod settle;
 mod workload;
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{cell::RefCell, future::Future, rc::Rc, time::Duration};
 
 use repl_core::base::config::Config;
 
@@ -20,8 +20,8 @@ pub use self::{
     reply::Reply,
 };
 use crate::{
-    alarm::Alarm, clock::Clock, draw::Draw, evidence::Evidence, machine::Machine, net::Passage,
-    world::World,
+    alarm::Alarm, clock::Clock, draw::Draw, evidence::Evidence, guard::guarded, machine::Machine,
+    net::Passage, world::World,
 };
 pub use crate::{invariants::Syncs, machine::Crash, node_view::Role};
 
@@ -110,6 +110,24 @@ impl Lab {
     #[must_use]
     pub fn draw_number(&self, low: u64, high: u64) -> u64 {
         self.0.draw.borrow_mut().between(low, high)
+    }
+
+    /// Runs `work` beside the scenario; what it gives back resolves when the work is done. A panic of it is a
+    /// failure of the run.
+    pub fn in_background(
+        &self,
+        work: impl Future<Output = ()> + 'static,
+    ) -> impl Future<Output = ()> + 'static {
+        let evidence = Rc::clone(&self.0.world.evidence);
+        let work = self.0.world.spawn(async move {
+            if let Err(broken) = guarded(work).await {
+                evidence.fail(None, broken);
+            }
+        });
+        async move {
+            // Cancelled at the end of the run, and then nobody waits.
+            let _ = work.await;
+        }
     }
 
     /// Virtual time since the start of the run.

@@ -52,7 +52,7 @@ impl Lab {
     }
 
     /// Ends all cuts and stalls.
-    pub(crate) fn heal_all(&self) {
+    pub fn heal_all(&self) {
         self.note(format_args!("heal everything"));
         let hosts: Vec<_> = self.machines().iter().map(|machine| machine.host).collect();
         self.world().net.with(|network, now| {
