@@ -4,7 +4,8 @@
 pub const DIGITS_MAX: usize = 20;
 
 /// The number that `text` spells, if it is spelled the one way that writing the number gives: an
-/// optional `-`, then digits with no leading zero. No `+`, no blanks, no `-0`, nothing out of range.
+/// optional `-`, then digits with no leading zero. No `+`, no blanks, no `-0`, nothing out of
+/// range.
 // redis: util.c, string2ll
 #[must_use]
 pub fn parse_i64(text: &[u8]) -> Option<i64> {

@@ -136,12 +136,14 @@ fn dbsize<'a>(data: &mut Data<'_>, _args: Args<'a>) -> Result<Outcome, CommandEr
 
 fn keys<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let (pattern, now) = (args.get(1), data.now);
+    // Redis does not ask its matcher about a lone star, which would not match the empty key.
+    let all = pattern == b"*";
     let place = data.reply.deferred();
     let mut count = 0;
     for entry in data.keyspace.iter(data.db) {
         // Expired keys are passed over and not deleted, as in Redis; only the master's stream sees them.
         let hidden = data.expiry != Expiry::Ignore && entry.is_expired(now);
-        if !hidden && glob::matches(pattern, entry.key(), Case::Sensitive) {
+        if !hidden && (all || glob::matches(pattern, entry.key(), Case::Sensitive)) {
             data.reply.bulk(entry.key());
             count += 1;
         }

@@ -1,7 +1,7 @@
 //! The arguments of a request: where they lie, and the view of them that a command gets.
 //!
-//! [`Argv`] is the scratch that all connections share; [`Args`] is a cheap copy that borrows from it and
-//! from the bytes received. Must not know how a request is written.
+//! [`Argv`] is the scratch that all connections share; [`Args`] is a cheap copy that borrows from
+//! it and from the bytes received. Must not know how a request is written.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -32,7 +32,8 @@ enum Home {
 #[derive(Debug, Default)]
 pub struct Argv {
     pub(super) spans: Vec<Span>,
-    /// Arguments that do not lie in a buffer: those of inline requests, with quotes and escapes undone.
+    /// Arguments that do not lie in a buffer: those of inline requests, with quotes and escapes
+    /// undone.
     pub(super) text: Vec<u8>,
     home: Home,
 }
@@ -44,7 +45,7 @@ impl Argv {
         Self { spans: Vec::new(), text: Vec::new(), home: Home::Text }
     }
 
-    /// The arguments. `buf` is the buffer that was given to [`Parser::next`].
+    /// The arguments. `buf` is the buffer that was given to [`Parser::next`](super::Parser::next).
     #[must_use]
     pub fn view<'a>(&'a self, buf: &'a [u8]) -> Args<'a> {
         let bytes = match self.home {
@@ -154,6 +155,35 @@ impl<'a> Args<'a> {
 
 impl fmt::Debug for Args<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter().map(|arg| arg.escape_ascii())).finish()
+        let mut list = f.debug_list();
+        for arg in self.iter() {
+            list.entry(&format_args!("\"{}\"", arg.escape_ascii()));
+        }
+        list.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_up_arguments_look_like_received_ones() {
+        let mut argv = Argv::new();
+        argv.fill([&b"DEL"[..], b"", b"\xff"]);
+        let args = argv.view(b"any buffer");
+        assert_eq!((args.name(), args.len(), args.get(2)), (&b"DEL"[..], 3, &b"\xff"[..]));
+        assert_eq!((args.try_get(1), args.try_get(3)), (Some(&b""[..]), None));
+        assert!(args.skip(1).iter().eq([&b""[..], b"\xff"]));
+        assert!(args.skip(4).is_empty());
+        assert_eq!(std::format!("{args:?}"), r#"["DEL", "", "\xff"]"#);
+    }
+
+    #[test]
+    fn room_for_a_huge_request_is_given_back() {
+        let mut argv = Argv::new();
+        argv.fill((0..1_000_000).map(|_| &b"x"[..]));
+        argv.start_in_buffer(0);
+        assert!(argv.spans.capacity() <= SPANS_KEPT && argv.text.capacity() <= LINE_MAX);
     }
 }

@@ -2,7 +2,8 @@
 
 use core::fmt::{self, Write};
 
-/// Room for the longest text: a sign, 17 digits, a point, up to four zeros behind it or an exponent.
+/// Room for the longest text: a sign, 17 digits, a point, up to four zeros behind it or an
+/// exponent.
 pub(super) const TEXT_MAX: usize = 32;
 
 const DIGITS: usize = 17;
@@ -79,5 +80,44 @@ impl Write for Cursor<'_> {
         free.copy_from_slice(text.as_bytes());
         self.len = end;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The expected texts are those of C's `printf("%.17g")`.
+    #[test]
+    fn numbers_are_written_with_17_significant_digits() {
+        for (value, expect) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.0, "1"),
+            (100.0, "100"),
+            (-1.5, "-1.5"),
+            (0.1, "0.10000000000000001"),
+            (2.2, "2.2000000000000002"),
+            (12345.678, "12345.678"),
+            (2.5e-4, "0.00025000000000000001"),
+            (1e-4, "0.0001"),
+            (1e-5, "1.0000000000000001e-05"),
+            (1.234e-5, "1.234e-05"),
+            (1e15, "1000000000000000"),
+            (1e16, "10000000000000000"),
+            (9_007_199_254_740_993.0, "9007199254740992"),
+            (99_999_999_999_999_992.0, "1e+17"),
+            (123_456_789_012_345_678.0, "1.2345678901234568e+17"),
+            (1.5e300, "1.5000000000000001e+300"),
+            (-f64::MAX, "-1.7976931348623157e+308"),
+            (5e-324, "4.9406564584124654e-324"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+            (f64::NAN, "nan"),
+        ] {
+            let text = std::string::String::from_utf8_lossy(format(&mut [0; TEXT_MAX], value))
+                .into_owned();
+            assert_eq!(text, expect);
+        }
     }
 }

@@ -5,8 +5,8 @@
 
 use super::args::{Argv, Span};
 
-/// Splits `line` into `argv`, with quotes and escapes undone. `None` when a quote is left open or is
-/// closed in the middle of a word. The line holds no zero byte, where Redis would stop.
+/// Splits `line` into `argv`, with quotes and escapes undone. `None` when a quote is left open or
+/// is closed in the middle of a word. The line holds no zero byte, where Redis would stop.
 #[must_use]
 pub(super) fn split(line: &[u8], argv: &mut Argv) -> Option<()> {
     let mut rest = line;
@@ -102,5 +102,46 @@ const fn hex_digit(byte: u8) -> u8 {
     match byte {
         b'0'..=b'9' => byte - b'0',
         _ => (byte | 0x20) - b'a' + 10,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, expect: &[&[u8]]) {
+        let mut argv = Argv::new();
+        argv.start_in_text();
+        assert_eq!(split(line.as_bytes(), &mut argv), Some(()), "{line:?}");
+        assert_eq!(argv.view(b"").iter().collect::<Vec<_>>(), expect, "{line:?}");
+    }
+
+    /// Every line was asked of redis-server 7.0.15, over a socket.
+    #[test]
+    fn words_are_split_as_by_redis() {
+        check("", &[]);
+        check(" \t\x0b\x0c ", &[]);
+        check("  set  a\tb ", &[b"set", b"a", b"b"]);
+        check("PING\ra", &[b"PING", b"a"]);
+        check("\x0bPING", &[b"PING"]);
+        check("PING\x0ba\x0c", &[b"PING\x0ba\x0c"]);
+        check(r"PING \n", &[b"PING", b"\\n"]);
+        check("\"\" ''", &[b"", b""]);
+        check("\"a\"\x0bb", &[b"a", b"b"]);
+        check("a\"b\" c'd'", &[b"ab", b"cd"]);
+        check(r"'a\'b\n'", &[b"a'b\\n"]);
+        check(r#""\x41\n\r\t\b\a\q\"\\""#, &[b"A\n\r\t\x08\x07q\"\\"]);
+        check(r#""\xfF\x4g""#, &[b"\xffx4g"]);
+    }
+
+    /// Every line was asked of redis-server 7.0.15, over a socket.
+    #[test]
+    fn unbalanced_quotes_are_refused() {
+        for line in [r#""a"#, r#""a"b"#, r#"a"b"#, "'a'b", r#""a\""#, r#""a\"#, "'", r"'a\'"] {
+            assert_eq!(split(line.as_bytes(), &mut Argv::new()), None, "{line:?}");
+        }
     }
 }

@@ -23,9 +23,9 @@ impl LineReader {
         Self { searched: 0 }
     }
 
-    /// The line at the front of `bytes` without its end, and how many bytes it takes with it. A bare
-    /// `\n` ends a line too. `None` while the line is incomplete: the next call must show the same
-    /// bytes again with more behind them.
+    /// The line at the front of `bytes` without its end, and how many bytes it takes with it. A
+    /// bare `\n` ends a line too. `None` while the line is incomplete: the next call must show the
+    /// same bytes again with more behind them.
     ///
     /// # Errors
     /// When the line is longer than [`LineReader::MAX`].

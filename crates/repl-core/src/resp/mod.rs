@@ -1,9 +1,12 @@
-//! The Redis serialisation protocol: requests read where they lie, replies written where they leave from.
+//! The Redis serialisation protocol: requests read where they lie, replies written where they leave
+//! from.
 //!
 //! Knows bytes only: neither commands nor connections, and nothing of what an argument means.
 
 mod args;
 mod double;
+mod error;
+mod fast;
 mod inline;
 mod line;
 #[cfg(any(test, feature = "arbitrary"))]
@@ -12,6 +15,7 @@ mod reply;
 mod request;
 
 pub use args::{Args, Argv};
+pub use error::ProtocolError;
 pub use line::{LineReader, LineTooLong};
 pub use reply::{Deferred, Proto, Reply, encode_command};
-pub use request::{Authenticated, Form, LINE_MAX, Limits, Parsed, Parser, ProtocolError};
+pub use request::{Authenticated, Form, LINE_MAX, Limits, Parsed, Parser};

@@ -1,7 +1,7 @@
 //! Replies, appended to bytes that the caller owns, in the protocol version its client chose.
 //!
-//! Also the one piece of the protocol that travels the other way: a command as the replication stream
-//! carries it.
+//! Also the one piece of the protocol that travels the other way: a command as the replication
+//! stream carries it.
 //!
 //! Must not know what a reply means, nor when it leaves.
 
@@ -273,4 +273,82 @@ fn write_header(out: &mut Vec<u8>, mark: u8, count: usize) {
 
 const fn is_line_break(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(write: impl Fn(&mut Reply<'_>), resp2: &[u8], resp3: &[u8]) {
+        for (proto, expect) in [(Proto::Resp2, resp2), (Proto::Resp3, resp3)] {
+            let mut out = b"before".to_vec();
+            write(&mut Reply::new(&mut out, proto));
+            let written = out.strip_prefix(b"before").expect("replies are appended");
+            assert!(written == expect, "{proto:?}: {}", written.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn replies_are_written_in_the_version_of_the_client() {
+        check(|reply| reply.ok(), b"+OK\r\n", b"+OK\r\n");
+        check(|reply| reply.simple("PONG"), b"+PONG\r\n", b"+PONG\r\n");
+        check(|reply| reply.bulk(b""), b"$0\r\n\r\n", b"$0\r\n\r\n");
+        check(|reply| reply.bulk(&[b'x'; 10]), b"$10\r\nxxxxxxxxxx\r\n", b"$10\r\nxxxxxxxxxx\r\n");
+        check(|reply| reply.bulk_int(-42), b"$3\r\n-42\r\n", b"$3\r\n-42\r\n");
+        check(|reply| reply.null(), b"$-1\r\n", b"_\r\n");
+        check(|reply| reply.null_array(), b"*-1\r\n", b"_\r\n");
+        check(|reply| reply.boolean(true), b":1\r\n", b"#t\r\n");
+        check(|reply| reply.boolean(false), b":0\r\n", b"#f\r\n");
+        check(|reply| reply.double(3.5), b"$3\r\n3.5\r\n", b",3.5\r\n");
+        check(|reply| reply.verbatim(b"txt", b"hi"), b"$2\r\nhi\r\n", b"=6\r\ntxt:hi\r\n");
+        check(|reply| reply.array_len(12), b"*12\r\n", b"*12\r\n");
+        check(|reply| reply.map_len(2), b"*4\r\n", b"%2\r\n");
+        check(|reply| reply.set_len(3), b"*3\r\n", b"~3\r\n");
+        check(|reply| reply.push_len(3), b"*3\r\n", b">3\r\n");
+    }
+
+    #[test]
+    fn integers_are_written_whole() {
+        for value in [0, 1, -1, 10, i64::MAX, i64::MIN] {
+            let expect = std::format!(":{value}\r\n");
+            check(|reply| reply.int(value), expect.as_bytes(), expect.as_bytes());
+        }
+    }
+
+    #[test]
+    fn an_error_is_one_line_whatever_it_quotes() {
+        let expect = b"-ERR unknown command 'a  b'\r\n";
+        check(|reply| reply.error("ERR unknown command 'a\r\nb'"), expect, expect);
+    }
+
+    #[test]
+    fn a_length_may_be_written_after_what_it_counts() {
+        let write = |reply: &mut Reply<'_>| {
+            let outer = reply.deferred();
+            reply.int(7);
+            let inner = reply.deferred();
+            (0..10).for_each(|_| reply.ok());
+            reply.set_deferred(inner, 10);
+            let empty = reply.deferred();
+            reply.set_deferred_map(empty, 0);
+            let set = reply.deferred();
+            reply.null();
+            reply.set_deferred_set(set, 1);
+            reply.set_deferred_map(outer, 2);
+        };
+        let ten = b"*10\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n";
+        check(
+            write,
+            &[&b"*4\r\n:7\r\n"[..], ten, b"*0\r\n*1\r\n$-1\r\n"].concat(),
+            &[&b"%2\r\n:7\r\n"[..], ten, b"%0\r\n~1\r\n_\r\n"].concat(),
+        );
+    }
+
+    #[test]
+    fn a_command_is_encoded_as_the_stream_carries_it() {
+        let mut out = Vec::new();
+        encode_command(&mut out, [&b"SET"[..], b"k", b"\r\n"]);
+        assert_eq!(out, b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2\r\n\r\n\r\n");
+    }
 }

@@ -1,16 +1,19 @@
-//! Requests, read from the bytes where they lie: `*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n`, or one inline line.
+//! Requests, read from the bytes where they lie: `*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n`, or one inline
+//! line.
 //!
-//! [`Parser`] is what one connection remembers of a request that has not wholly arrived. Nothing is allocated for a whole
-//! request, nothing is reserved for a size the peer merely declared, and a request that arrives byte by
-//! byte costs time in proportion to its length.
+//! [`Parser`] is what one connection remembers of a request that has not wholly arrived. Nothing is
+//! allocated for a request, nothing is reserved for a size that the peer merely declared, and a
+//! request that arrives byte by byte costs time in proportion to its length.
 //!
 //! Must not know what a command is, nor who sent it: the sender's rights come in as [`Limits`].
 
 use alloc::vec::Vec;
-use core::{fmt, mem};
+use core::mem;
 
 use super::{
     args::{Argv, Span},
+    error::ProtocolError,
+    fast::whole_request,
     inline,
 };
 use crate::base::number::parse_i64;
@@ -22,8 +25,8 @@ pub const LINE_MAX: usize = 64 * 1024;
 
 /// What a sender may do without having authenticated.
 // redis: networking.c, processMultibulkBuffer
-const UNAUTHENTICATED_ARGS_MAX: i64 = 10;
-const UNAUTHENTICATED_BULK_MAX: i64 = 16 * 1024;
+const UNAUTHENTICATED_ARGS_MAX: u32 = 10;
+const UNAUTHENTICATED_BULK_MAX: u64 = 16 * 1024;
 
 /// What a connection keeps room for between two partial requests, in arguments.
 const SPANS_KEPT: usize = 64;
@@ -75,80 +78,16 @@ pub enum Parsed {
 /// How a request was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Exactly as [`encode_command`](super::encode_command) writes it: the bytes may be copied verbatim
-    /// into the replication stream.
+    /// Exactly as [`encode_command`](super::encode_command) writes it: the bytes may be copied
+    /// verbatim into the replication stream.
     Canonical,
-    /// With counts and lengths, but with other bytes where each `\r\n` should be. Redis does not look.
+    /// With counts and lengths, but with other bytes where each `\r\n` should be. Redis does not
+    /// look.
     Other,
-    /// As a line of text. The arguments do not lie in the received bytes. Never comes from a master.
+    /// As a line of text. The arguments do not lie in the received bytes. Never comes from a
+    /// master.
     Inline,
 }
-
-/// Why bytes are no request. The sender is told, then the connection is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProtocolError {
-    /// `*` is followed by something else than a number, or by more than `i32::MAX`.
-    InvalidMultibulkLength,
-    /// An argument starts with this byte.
-    ExpectedDollar(u8),
-    /// `$` is followed by something else than a number, a negative one, or one over the limit.
-    InvalidBulkLength,
-    /// The line of a `*` does not end.
-    TooBigMultibulkCount,
-    /// The line of a `$` does not end.
-    TooBigBulkCount,
-    /// An inline request does not end.
-    TooBigInline,
-    /// More arguments than a stranger may send.
-    UnauthenticatedMultibulkLength,
-    /// A longer argument than a stranger may send.
-    UnauthenticatedBulkLength,
-    /// An inline request has an open quote, or text right behind a closing one.
-    UnbalancedQuotes,
-}
-
-impl ProtocolError {
-    /// The message without the `ERR Protocol error: ` in front, byte for byte that of Redis.
-    // redis: networking.c, processInlineBuffer and processMultibulkBuffer
-    const fn text(self) -> &'static str {
-        match self {
-            Self::InvalidMultibulkLength => "invalid multibulk length",
-            Self::ExpectedDollar(_) => "expected '$', got '",
-            Self::InvalidBulkLength => "invalid bulk length",
-            Self::TooBigMultibulkCount => "too big mbulk count string",
-            Self::TooBigBulkCount => "too big bulk count string",
-            Self::TooBigInline => "too big inline request",
-            Self::UnauthenticatedMultibulkLength => "unauthenticated multibulk length",
-            Self::UnauthenticatedBulkLength => "unauthenticated bulk length",
-            Self::UnbalancedQuotes => "unbalanced quotes in request",
-        }
-    }
-
-    /// Appends the error reply: `-ERR Protocol error: ...\r\n`.
-    pub fn write_reply(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"-ERR Protocol error: ");
-        out.extend_from_slice(self.text().as_bytes());
-        if let Self::ExpectedDollar(byte) = self {
-            // The raw byte, except that an error is one line. Redis ends the text at a zero byte, but
-            // can never get there: a zero byte hides the end of its line from it.
-            out.push(if matches!(byte, b'\r' | b'\n') { b' ' } else { byte });
-            out.push(b'\'');
-        }
-        out.extend_from_slice(b"\r\n");
-    }
-}
-
-impl fmt::Display for ProtocolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text())?;
-        if let Self::ExpectedDollar(byte) = self {
-            write!(f, "{}'", byte.escape_ascii())?;
-        }
-        Ok(())
-    }
-}
-
-impl core::error::Error for ProtocolError {}
 
 /// How far a request was understood. All positions count from its first byte.
 #[derive(Clone, Copy, Debug)]
@@ -266,68 +205,9 @@ impl Parser {
     }
 }
 
-/// The fast path: reads a request that is here as a whole, in canonical form and within the limits,
-/// and returns where it ends. `None` means no more than that the careful path must look at it.
-#[inline]
-fn whole_request(request: &[u8], limits: &Limits, spans: &mut Vec<Span>) -> Option<usize> {
-    if limits.auth == Authenticated::No {
-        return None;
-    }
-    let (count, mut rest) = short_line(request, b'*')?;
-    if count == 0 {
-        return None;
-    }
-    for _ in 0..count {
-        let (length, body) = short_line(rest, b'$')?;
-        if length as u64 > limits.proto_max_bulk_len {
-            return None;
-        }
-        let (_, [b'\r', b'\n', after @ ..]) = body.split_at_checked(length)? else {
-            return None;
-        };
-        let start = request.len() - body.len();
-        spans.push(Span { start, end: start + length });
-        rest = after;
-    }
-    Some(request.len() - rest.len())
-}
-
-/// The number on a line of `mark`, up to eight digits and `\r\n`, and what follows the line.
-#[inline(always)]
-fn short_line(bytes: &[u8], mark: u8) -> Option<(usize, &[u8])> {
-    // Nearly all counts and lengths have one digit or two.
-    match bytes {
-        [first, a @ b'0'..=b'9', b'\r', b'\n', rest @ ..] if *first == mark => {
-            Some((usize::from(a - b'0'), rest))
-        }
-        [first, a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', rest @ ..] if *first == mark => {
-            Some((usize::from(a - b'0') * 10 + usize::from(b - b'0'), rest))
-        }
-        [first, b'1'..=b'9', ..] if *first == mark => long_line(bytes),
-        _ => None,
-    }
-}
-
-/// Like [`short_line`], behind a mark and a first digit that were looked at already.
-fn long_line(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let mut value = 0;
-    let mut rest = bytes.get(1..)?;
-    // Eight digits and the end of the line; so few cannot overflow.
-    for _ in 0..9 {
-        match rest {
-            [digit @ b'0'..=b'9', after @ ..] => {
-                value = value * 10 + usize::from(digit - b'0');
-                rest = after;
-            }
-            [b'\r', b'\n', after @ ..] => return Some((value, after)),
-            _ => return None,
-        }
-    }
-    None
-}
-
 impl Progress {
     /// Reads a request with counts and lengths.
+    // redis: networking.c, processMultibulkBuffer
     fn multibulk(
         &mut self,
         request: &[u8],
@@ -335,54 +215,68 @@ impl Progress {
         spans: &mut Vec<Span>,
     ) -> Result<Parsed, ProtocolError> {
         if self.missing == 0 {
-            let Some(line) = self.length_line(request, ProtocolError::TooBigMultibulkCount)? else {
-                return Ok(Parsed::Incomplete);
-            };
-            let invalid = ProtocolError::InvalidMultibulkLength;
-            let count = i32::try_from(line.value.ok_or(invalid)?).or_else(|_| {
-                // A count below zero is a request without arguments, however far below.
-                if line.value < Some(0) { Ok(-1) } else { Err(invalid) }
-            })?;
-            if limits.auth == Authenticated::No && i64::from(count) > UNAUTHENTICATED_ARGS_MAX {
-                return Err(ProtocolError::UnauthenticatedMultibulkLength);
+            match self.count(request, limits)? {
+                None => return Ok(Parsed::Incomplete),
+                Some(0) => return Ok(Parsed::Empty { end: self.at }),
+                Some(count) => self.missing = count,
             }
-            self.pass(line.end, line.ending);
-            if count <= 0 {
-                return Ok(Parsed::Empty { end: self.at });
-            }
-            self.missing = count.unsigned_abs();
         }
         while self.missing > 0 {
-            let Some(line) = self.length_line(request, ProtocolError::TooBigBulkCount)? else {
+            let Some(span) = self.argument(request, limits)? else {
                 return Ok(Parsed::Incomplete);
             };
-            if request.get(self.at) != Some(&b'$') {
-                let got = request.get(self.at).copied().unwrap_or_default();
-                return Err(ProtocolError::ExpectedDollar(got));
-            }
-            let length = line.value.and_then(|value| u64::try_from(value).ok());
-            let length = length
-                .filter(|&length| length <= limits.proto_max_bulk_len)
-                .ok_or(ProtocolError::InvalidBulkLength)?;
-            if limits.auth == Authenticated::No && length > UNAUTHENTICATED_BULK_MAX as u64 {
-                return Err(ProtocolError::UnauthenticatedBulkLength);
-            }
-            // An end beyond the address space is one that has not arrived.
-            let end = usize::try_from(length).ok().and_then(|length| line.end.checked_add(length));
-            let ending = end.and_then(|end| request.get(end..)?.first_chunk::<2>());
-            let (Some(end), Some(ending)) = (end, ending) else {
-                return Ok(Parsed::Incomplete);
-            };
-            spans.push(Span { start: line.end, end });
-            self.pass(line.end, line.ending);
-            self.pass(end + 2, *ending);
+            spans.push(span);
             self.missing -= 1;
         }
         Ok(Parsed::Request { end: self.at, form: self.form })
     }
 
+    /// Reads how many arguments there will be, if that has arrived.
+    fn count(&mut self, request: &[u8], limits: &Limits) -> Result<Option<u32>, ProtocolError> {
+        let Some(line) = self.length_line(request, ProtocolError::TooBigMultibulkCount)? else {
+            return Ok(None);
+        };
+        // A count below zero is one of zero, however far below.
+        let count = line.value.and_then(|value| i32::try_from(value.max(0)).ok());
+        let count = count.ok_or(ProtocolError::InvalidMultibulkLength)?.unsigned_abs();
+        if limits.auth == Authenticated::No && count > UNAUTHENTICATED_ARGS_MAX {
+            return Err(ProtocolError::UnauthenticatedMultibulkLength);
+        }
+        self.pass(line.end, line.ending);
+        Ok(Some(count))
+    }
+
+    /// Reads one argument, if all of it has arrived. If not, its length is looked at again next
+    /// time.
+    fn argument(&mut self, request: &[u8], limits: &Limits) -> Result<Option<Span>, ProtocolError> {
+        let Some(line) = self.length_line(request, ProtocolError::TooBigBulkCount)? else {
+            return Ok(None);
+        };
+        match request.get(self.at) {
+            Some(b'$') => {}
+            other => {
+                return Err(ProtocolError::ExpectedDollar(other.copied().unwrap_or_default()));
+            }
+        }
+        let length = line.value.and_then(|value| u64::try_from(value).ok());
+        let length = length
+            .filter(|&length| length <= limits.proto_max_bulk_len)
+            .ok_or(ProtocolError::InvalidBulkLength)?;
+        if limits.auth == Authenticated::No && length > UNAUTHENTICATED_BULK_MAX {
+            return Err(ProtocolError::UnauthenticatedBulkLength);
+        }
+        // An end beyond the address space is one that has not arrived.
+        let end = usize::try_from(length).ok().and_then(|length| line.end.checked_add(length));
+        let ending = end.and_then(|end| request.get(end..)?.first_chunk::<2>());
+        let (Some(end), Some(ending)) = (end, ending) else {
+            return Ok(None);
+        };
+        self.pass(line.end, line.ending);
+        self.pass(end + 2, *ending);
+        Ok(Some(Span { start: line.end, end }))
+    }
+
     /// Goes on at `at`, behind a line or argument that ends in `ending`.
-    #[inline]
     fn pass(&mut self, at: usize, ending: [u8; 2]) {
         self.at = at;
         self.searched = 0;
@@ -392,56 +286,63 @@ impl Progress {
     }
 
     /// The line of a count or length that starts here, if it has arrived.
-    #[inline]
     fn length_line(
         &mut self,
         request: &[u8],
         too_big: ProtocolError,
     ) -> Result<Option<LengthLine>, ProtocolError> {
         let line = request.get(self.at..).unwrap_or_default();
-        // The end is at the first '\r', and whatever byte follows it. A zero byte hides all that
-        // follows, as in Redis, whose own tests of a protocol out of step need it so.
-        let window = line.get(..=LINE_MAX).unwrap_or(line);
-        let unseen = window.get(self.searched..).unwrap_or_default();
-        let found = unseen.iter().position(|&byte| byte == b'\r' || byte == 0);
-        self.searched = found.map_or(window.len(), |found| self.searched + found);
-        let cr = line.get(self.searched).is_some_and(|&byte| byte == b'\r');
-        if !cr {
-            return if line.len() > LINE_MAX { Err(too_big) } else { Ok(None) };
-        }
-        let Some(ending) = line.get(self.searched..).and_then(|end| end.first_chunk::<2>()) else {
+        let Some(digits_end) = self.search(line, b'\r', too_big)? else {
             return Ok(None);
         };
-        let digits = line.get(1..self.searched).unwrap_or_default();
-        let end = self.at + self.searched + 2;
+        // Redis passes over the byte behind '\r' without a look, but waits for it.
+        let Some(ending) = line.get(digits_end..).and_then(|end| end.first_chunk::<2>()) else {
+            return Ok(None);
+        };
+        let digits = line.get(1..digits_end).unwrap_or_default();
+        let end = self.at + digits_end + ending.len();
         Ok(Some(LengthLine { value: parse_i64(digits), end, ending: *ending }))
     }
 
     /// Reads a request that is a line of text.
-    #[cold]
+    // redis: networking.c, processInlineBuffer
     fn inline(&mut self, request: &[u8], argv: &mut Argv) -> Result<Parsed, ProtocolError> {
-        let window = request.get(..=LINE_MAX).unwrap_or(request);
-        let unseen = window.get(self.searched..).unwrap_or_default();
-        let found = unseen.iter().position(|&byte| byte == b'\n' || byte == 0);
-        self.searched = found.map_or(window.len(), |found| self.searched + found);
-        let Some((line, b"\n")) = request
-            .split_at_checked(self.searched)
-            .and_then(|(line, rest)| rest.get(..1).map(|newline| (line, newline)))
-        else {
-            return if request.len() > LINE_MAX {
-                Err(ProtocolError::TooBigInline)
-            } else {
-                Ok(Parsed::Incomplete)
-            };
+        let Some(newline) = self.search(request, b'\n', ProtocolError::TooBigInline)? else {
+            return Ok(Parsed::Incomplete);
         };
-        let end = self.searched + 1;
+        let line = request.get(..newline).unwrap_or_default();
         argv.start_in_text();
         inline::split(line.strip_suffix(b"\r").unwrap_or(line), argv)
             .ok_or(ProtocolError::UnbalancedQuotes)?;
-        if argv.spans.is_empty() {
-            return Ok(Parsed::Empty { end });
+        let end = newline + 1;
+        Ok(if argv.spans.is_empty() {
+            Parsed::Empty { end }
+        } else {
+            Parsed::Request { end, form: Form::Inline }
+        })
+    }
+
+    /// Where in `line`, which starts here, the first `end` is. `None` while it has not arrived.
+    ///
+    /// A zero byte hides all that follows it, so that the line never ends: Redis searches with
+    /// `strchr`, and its own tests of a protocol out of step rely on the error that comes of it.
+    fn search(
+        &mut self,
+        line: &[u8],
+        end: u8,
+        too_big: ProtocolError,
+    ) -> Result<Option<usize>, ProtocolError> {
+        let window = line.get(..=LINE_MAX).unwrap_or(line);
+        let unseen = window.get(self.searched..).unwrap_or_default();
+        let found = unseen.iter().position(|&byte| byte == end || byte == 0);
+        self.searched += found.unwrap_or(unseen.len());
+        if window.get(self.searched) == Some(&end) {
+            Ok(Some(self.searched))
+        } else if line.len() > LINE_MAX {
+            Err(too_big)
+        } else {
+            Ok(None)
         }
-        Ok(Parsed::Request { end, form: Form::Inline })
     }
 }
 
@@ -457,12 +358,40 @@ struct LengthLine {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
+    use alloc::{string::String, vec, vec::Vec};
+    use std::format;
 
     use super::*;
+    use crate::resp::encode_command;
 
     const LIMITS: Limits =
         Limits { auth: Authenticated::Yes, proto_max_bulk_len: 512 * 1024 * 1024 };
+    const STRANGER: Limits = Limits { auth: Authenticated::No, ..LIMITS };
+
+    /// What the first request of `bytes` is, in words.
+    fn first(bytes: &[u8], limits: &Limits) -> String {
+        let mut argv = Argv::new();
+        match Parser::new().next(bytes, 0, limits, &mut argv) {
+            Ok(Parsed::Request { form, .. }) => format!("{form:?} {:?}", argv.view(bytes)),
+            Ok(Parsed::Empty { .. }) => "empty".into(),
+            Ok(Parsed::Incomplete) => "incomplete".into(),
+            Err(error) => {
+                let mut reply = Vec::new();
+                error.write_reply(&mut reply);
+                format!("{}", reply.escape_ascii()).replace(r"\'", "'")
+            }
+        }
+    }
+
+    #[track_caller]
+    fn check(bytes: &[u8], expect: &str) {
+        assert_eq!(first(bytes, &LIMITS), expect);
+    }
+
+    /// The reply to a refused request.
+    fn refused(text: &str) -> String {
+        format!(r"-ERR Protocol error: {text}\r\n")
+    }
 
     #[test]
     fn a_request_is_read_where_it_lies() {
@@ -475,5 +404,146 @@ mod tests {
         assert_eq!(found, Ok(Parsed::Request { end: 32, form: Form::Inline }));
         assert_eq!(argv.view(buf).name(), b"PING");
         assert_eq!(parser.next(buf, 32, &LIMITS, &mut argv), Ok(Parsed::Incomplete));
+    }
+
+    /// Every line was asked of redis-server 7.0.15, over a socket.
+    #[test]
+    fn counts_and_lengths_are_read_as_strictly_as_by_redis() {
+        let multibulk = refused("invalid multibulk length");
+        for bytes in ["", "abc", "+1", "01", "-0", " 1", "1 ", "2147483648", "9223372036854775808"]
+        {
+            check(format!("*{bytes}\r\n").as_bytes(), &multibulk);
+        }
+        for bytes in ["0", "-1", "-2", "-9223372036854775808"] {
+            check(format!("*{bytes}\r\n").as_bytes(), "empty");
+        }
+        check(b"*2147483647\r\n", "incomplete");
+        let bulk = refused("invalid bulk length");
+        for bytes in ["", "+4", "04", "-0", "-1", "1 ", "536870913", "9223372036854775807"] {
+            check(format!("*1\r\n${bytes}\r\nPING\r\n").as_bytes(), &bulk);
+        }
+        check(b"*1\r\n$536870912\r\n", "incomplete");
+        check(b"*1\r\n$0\r\n\r\n", "Canonical [\"\"]");
+    }
+
+    /// Every line was asked of redis-server 7.0.15, over a socket.
+    #[test]
+    fn an_argument_must_start_with_a_dollar_and_may_end_in_anything() {
+        check(b"*1\r\n+4\r\n", &refused("expected '$', got '+'"));
+        check(b"*1\r\n\r\n", &refused("expected '$', got ' '"));
+        check(b"*1\r\n\n\r\n", &refused("expected '$', got ' '"));
+        check(b"*1\r\n\xff\r\n", &refused(r"expected '$', got '\xff'"));
+        check(b"*1\r\n+4", "incomplete");
+        check(b"*1\rX$4\rYPINGzz", "Other [\"PING\"]");
+        check(b"*1\r\n$4\r\nPING\r\n", "Canonical [\"PING\"]");
+        check(b"*1\r\n$4\r\nPING\rx", "Other [\"PING\"]");
+        check(b"*1\n$4\nPING\n", "incomplete");
+    }
+
+    /// Every line was asked of redis-server 7.0.15, over a socket.
+    #[test]
+    fn a_line_that_does_not_end_is_refused() {
+        for (front, expect) in [
+            ("*", "too big mbulk count string"),
+            ("*\0\r\n", "too big mbulk count string"),
+            ("*1\r\n$", "too big bulk count string"),
+            ("*1\r\nx", "too big bulk count string"),
+            ("*3\r\n$\0\r\n", "too big bulk count string"),
+            ("a", "too big inline request"),
+            ("\0\n", "too big inline request"),
+            ("$\0\n", "too big inline request"),
+        ] {
+            let line_start = front.rfind(['*', '$', 'x']).unwrap_or(0);
+            let mut bytes = front.as_bytes().to_vec();
+            bytes.resize(line_start + LINE_MAX, b'1');
+            check(&bytes, "incomplete");
+            bytes.push(b'1');
+            check(&bytes, &refused(expect));
+        }
+    }
+
+    #[test]
+    fn inline_arguments_do_not_lie_where_they_arrived() {
+        check(b"  echo \"a\\x41\" 'b c'\r\n", r#"Inline ["echo", "aA", "b c"]"#);
+        check(b"PING\n", r#"Inline ["PING"]"#);
+        check(b"PING \"a\"b\r\n", &refused("unbalanced quotes in request"));
+        check(b"  \r\n", "empty");
+        check(b"\n", "empty");
+        check(b"PING\0\n", "incomplete");
+    }
+
+    #[test]
+    fn an_inline_request_may_be_as_long_as_redis_promises() {
+        let mut bytes = vec![b'a'; LINE_MAX];
+        bytes.push(b'\n');
+        assert!(first(&bytes, &LIMITS).starts_with("Inline [\"aaaa"));
+        // Redis accepts this one or not, as the pieces fall in which it arrives.
+        bytes.insert(0, b'a');
+        check(&bytes, &refused("too big inline request"));
+    }
+
+    /// Every line was asked of redis-server 7.0.15 with a password, over a socket.
+    #[test]
+    fn a_stranger_may_send_only_what_authenticating_takes() {
+        let multibulk = refused("unauthenticated multibulk length");
+        assert_eq!(first(b"*10\r\n", &STRANGER), "incomplete");
+        assert_eq!(first(b"*11\r\n", &STRANGER), multibulk);
+        assert_eq!(first(b"*2147483648\r\n", &STRANGER), refused("invalid multibulk length"));
+        let bulk = refused("unauthenticated bulk length");
+        assert_eq!(first(b"*1\r\n$16384\r\n", &STRANGER), "incomplete");
+        assert_eq!(first(b"*1\r\n$16385\r\n", &STRANGER), bulk);
+        assert_eq!(first(b"*1\r\n$999999999999\r\n", &STRANGER), refused("invalid bulk length"));
+        assert_eq!(first(b"*1\r\n$4\r\nPING\r\n", &STRANGER), "Canonical [\"PING\"]");
+    }
+
+    #[test]
+    fn what_a_master_accepted_is_not_refused_by_its_replica() {
+        let header = b"*1\r\n$536870913\r\n";
+        assert_eq!(first(header, &Limits::MASTER_LINK), "incomplete");
+        // Longer than memory can be: it must not overflow, and it can never arrive.
+        let header = b"*1\r\n$9223372036854775807\r\n";
+        assert_eq!(first(header, &Limits::MASTER_LINK), "incomplete");
+    }
+
+    #[test]
+    fn a_limit_holds_on_the_fast_path_too() {
+        let limits = Limits { proto_max_bulk_len: 3, ..LIMITS };
+        assert_eq!(first(b"*1\r\n$4\r\nPING\r\n", &limits), refused("invalid bulk length"));
+    }
+
+    #[test]
+    fn no_byte_of_a_line_is_searched_twice_and_no_argument_read_twice() {
+        let (mut parser, mut argv) = (Parser::new(), Argv::new());
+        argv.fill([&b"room in the scratch"[..]; 1000]);
+        let mut bytes = Vec::new();
+        encode_command(&mut bytes, vec![&b"argument"[..]; 20_000]);
+        for end in 1..bytes.len() {
+            let found = parser.next(&bytes[..end], 0, &LIMITS, &mut argv);
+            assert_eq!(found, Ok(Parsed::Incomplete));
+            let Progress { at, searched, missing, .. } = parser.progress;
+            assert!(at + searched == end || end - at <= b"$8\r\nargument\r\n".len());
+            assert_eq!(missing as usize + parser.found.len(), if at == 0 { 0 } else { 20_000 });
+        }
+        let found = parser.next(&bytes, 0, &LIMITS, &mut argv);
+        assert_eq!(found, Ok(Parsed::Request { end: bytes.len(), form: Form::Canonical }));
+        assert_eq!(argv.view(&bytes).len(), 20_000);
+        assert!(parser.found.capacity() <= SPANS_KEPT, "an idle connection keeps little");
+        for front in [b'*', b'a'] {
+            let line = vec![front; LINE_MAX];
+            let mut parser = Parser::new();
+            for end in 1..=line.len() {
+                let found = parser.next(&line[..end], 0, &LIMITS, &mut argv);
+                assert_eq!(found, Ok(Parsed::Incomplete));
+                assert_eq!(parser.progress.searched, end);
+            }
+        }
+    }
+
+    #[test]
+    fn a_declared_size_reserves_nothing() {
+        let (mut parser, mut argv) = (Parser::new(), Argv::new());
+        let bytes = b"*2147483647\r\n$1\r\na\r\n$536870912\r\n";
+        assert_eq!(parser.next(bytes, 0, &LIMITS, &mut argv), Ok(Parsed::Incomplete));
+        assert!(parser.found.capacity() < 16);
     }
 }
