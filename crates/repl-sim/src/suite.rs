@@ -1,4 +1,5 @@
-//! Scenarios as a test target: one line per scenario with its seeds, one per regression.
+//! Scenarios as a test target: one line per scenario with its seeds, one for its repeatability, one per
+//! regression.
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ struct Regression {
 pub fn main(scenarios: &[Scenario], regressions: &str) -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = scenarios.iter().map(seeds_of).collect();
+    trials.extend(scenarios.iter().map(repeats));
     for line in regressions.lines().map(str::trim) {
         if !line.is_empty() && !line.starts_with('#') {
             trials.push(regression(scenarios, line));
@@ -38,6 +40,22 @@ fn seeds_of(scenario: &Scenario) -> Trial {
     let scenario = *scenario;
     Trial::test(format!("{} (seeds 0..{})", scenario.name, scenario.seeds), move || {
         (0..scenario.seeds).try_for_each(|seed| check(&scenario, seed))
+    })
+}
+
+/// The same seed gives the same run, line by line.
+fn repeats(scenario: &Scenario) -> Trial {
+    let scenario = *scenario;
+    Trial::test(format!("{} repeats itself (seed 0, twice)", scenario.name), move || {
+        let (once, again) = (run(&scenario, 0, Keep::All), run(&scenario, 0, Keep::All));
+        if once.trace_hash == again.trace_hash && once.trace_line_count == again.trace_line_count {
+            return Ok(());
+        }
+        let differs = once.trace.iter().zip(&again.trace).find(|(first, second)| first != second);
+        Err(Failed::from(match differs {
+            Some((first, second)) => format!("the first line that differs:\n{first}\n{second}"),
+            None => "one run is longer than the other".to_owned(),
+        }))
     })
 }
 
