@@ -1,7 +1,8 @@
-//! The one random scenario: the seed expands into a plan of faults, the plan is carried out under load, then
-//! everything is healed and must converge.
+//! The one random scenario: the seed expands into a plan of faults, the plan is carried out under
+//! load, then everything is healed and must converge.
 //!
-//! The plan is data before anything happens: what a step does depends on the seed alone, never on the run.
+//! The plan is data before anything happens: what a step does depends on the seed alone, never on
+//! the run.
 
 use std::time::Duration;
 
@@ -108,7 +109,8 @@ async fn follow_all(nodes: &[Peer; NODES], master: usize) {
 }
 
 scenarios! {
-    /// Three nodes under load and a random plan of faults keep every property, and converge afterwards.
+    /// Three nodes under load and a random plan of faults keep every property, and converge
+    /// afterwards.
     async fn storm(lab: Lab) seeds = 100 {
         let plan = plan(&lab);
         let nodes: [Peer; NODES] = lab.peers().await;
@@ -116,7 +118,8 @@ scenarios! {
         follow_all(&nodes, master).await;
         let mut load = Vec::new();
         for number in 0..CLIENTS {
-            // Most clients talk to the first master, one to another node, which may become a master.
+            // Most clients talk to the first master, one to another node, which may become a
+            // master.
             let node = if number == 0 { &nodes[1] } else { &nodes[0] };
             let mut client = node.client();
             load.push(lab.in_background(async move { client.work(400, STORM).await }));

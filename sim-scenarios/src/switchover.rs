@@ -16,7 +16,8 @@ scenarios! {
     async fn switchover_keeps_sibling_partial(lab: Lab) seeds = 50 {
         lab.configure(|config| {
             config.repl_backlog_size = 1024 * 1024;
-            // The old master must say nothing more of its own once the lab has settled: no pings ...
+            // The old master must say nothing more of its own once the lab has settled: no pings
+            // ...
             config.repl_ping_replica_period = secs(3_600);
             config.repl_timeout = secs(7_200);
         });

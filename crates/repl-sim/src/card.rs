@@ -7,7 +7,8 @@ use crate::run::{Report, replay_line};
 /// How many of the last lines of the trace are shown.
 const TRACE_LINES: usize = 40;
 
-/// Property, expected and actual, node, virtual time, the end of the trace, and the line that replays.
+/// Property, expected and actual, node, virtual time, the end of the trace, and the line that
+/// replays.
 pub(crate) fn card(report: &Report) -> String {
     let mut card = String::new();
     let Some(failure) = &report.failure else { return card };

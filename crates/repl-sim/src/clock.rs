@@ -1,4 +1,5 @@
-//! A node's own clocks: both drift against virtual time, and the wall clock can be wrong and can step.
+//! A node's own clocks: both drift against virtual time, and the wall clock can be wrong and can
+//! step.
 
 use std::{cell::Cell, time::Duration};
 

@@ -1,7 +1,7 @@
 //! Randomness of a run: one named stream per purpose, all of them functions of the run's seed.
 //!
-//! Adding a draw for one purpose does not shift the draws of another, so that a change of the workload
-//! leaves the network's choices alone.
+//! Adding a draw for one purpose does not shift the draws of another, so that a change of the
+//! workload leaves the network's choices alone.
 
 use std::time::Duration;
 

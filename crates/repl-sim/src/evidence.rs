@@ -1,5 +1,5 @@
-//! What a run leaves behind: its trace, the judge's findings, the first failure, and counts. It outlives the
-//! simulation, so that a run that panics can still be explained.
+//! What a run leaves behind: its trace, the judge's findings, the first failure, and counts. It
+//! outlives the simulation, so that a run that panics can still be explained.
 
 use std::{
     cell::{Cell, RefCell},

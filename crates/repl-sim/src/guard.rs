@@ -1,6 +1,7 @@
 //! Panics of tasks as findings: a task that panics is over, and whoever asked hears the message.
 //!
-//! madsim would print the panic and end the simulation; here the evidence keeps it and the run ends in order.
+//! madsim would print the panic and end the simulation; here the evidence keeps it and the run ends
+//! in order.
 
 use std::{
     any::Any,
@@ -37,8 +38,8 @@ pub(crate) async fn guarded<T>(task: impl Future<Output = T>) -> Result<T, Broke
     .await
 }
 
-/// From now on, panics of this thread are kept instead of printed. Where the build aborts on panic nothing can be
-/// kept, and `replay` is printed instead.
+/// From now on, panics of this thread are kept instead of printed. Where the build aborts on panic
+/// nothing can be kept, and `replay` is printed instead.
 pub(crate) fn keep_panics_of_this_thread(replay: String) {
     PANIC.set(Some(Panicked { replay, ..Panicked::default() }));
     static INSTALLED: Once = Once::new();

@@ -10,10 +10,11 @@
 //!   judge (invariants/)  +  trace  =  evidence  ->  report, failure card, replay line
 //! ```
 //!
-//! One run is a function of its scenario and its seed: [`run`] makes it, [`cli`] makes many of them.
+//! One run is a function of its scenario and its seed: [`run`] makes it, [`cli`] makes many of
+//! them.
 //!
-//! Everything here needs the build flag `--cfg madsim`, which the workspace's cargo configuration sets.
-//! Without it only [`unsimulated`] is left, which says so.
+//! Everything here needs the build flag `--cfg madsim`, which the workspace's cargo configuration
+//! sets. Without it only [`unsimulated`] is left, which says so.
 
 #[cfg(madsim)]
 mod alarm;

@@ -1,4 +1,5 @@
-//! One simulated machine that runs a node: what stays when the process dies, and how it dies and boots.
+//! One simulated machine that runs a node: what stays when the process dies, and how it dies and
+//! boots.
 
 use std::{
     cell::{Cell, RefCell},

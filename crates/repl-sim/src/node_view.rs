@@ -23,8 +23,8 @@ pub(crate) struct View {
     pub(crate) second_offset: Option<u64>,
     /// The number of the last byte produced or applied.
     pub(crate) offset: u64,
-    /// The numbers of the first and the last byte in the backlog. An empty backlog ends one before it
-    /// begins.
+    /// The numbers of the first and the last byte in the backlog. An empty backlog ends one before
+    /// it begins.
     pub(crate) backlog: Option<(u64, u64)>,
     /// How many commands of its master's stream failed here.
     pub(crate) stream_errors: u64,

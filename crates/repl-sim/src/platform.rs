@@ -1,5 +1,5 @@
-//! The driver's [`Platform`] in the simulation: virtual time through the node's own clock, the simulated
-//! network, the trace for a log, and the judge for an observer.
+//! The driver's [`Platform`] in the simulation: virtual time through the node's own clock, the
+//! simulated network, the trace for a log, and the judge for an observer.
 
 use std::{
     fmt,

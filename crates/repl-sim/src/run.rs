@@ -103,8 +103,8 @@ pub fn replay_line(scenario: &str, seed: u64) -> String {
     format!("cargo run -q --release -p sim-scenarios -- replay {scenario} {seed}")
 }
 
-/// The whole run inside the simulation: the scenario, then convergence without being asked, then the end of
-/// everything that still runs. Gives the virtual time of the first two.
+/// The whole run inside the simulation: the scenario, then convergence without being asked, then
+/// the end of everything that still runs. Gives the virtual time of the first two.
 async fn simulate(scenario: &Scenario, seed: u64, evidence: Rc<Evidence>) -> Duration {
     let lab = Lab::new(seed, Rc::clone(&evidence));
     {

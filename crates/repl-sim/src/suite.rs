@@ -1,5 +1,5 @@
-//! Scenarios as a test target: one line per scenario with its seeds, one for its repeatability, one per
-//! regression.
+//! Scenarios as a test target: one line per scenario with its seeds, one for its repeatability, one
+//! per regression.
 
 use std::process::ExitCode;
 
@@ -21,8 +21,8 @@ struct Regression {
 
 /// Runs each scenario under its seeds, and every regression.
 ///
-/// `regressions` has one regression a line: `scenario seed  what it was, in a sentence`. Lines that are empty
-/// or begin with `#` are skipped. A line that cannot be read is a failing test.
+/// `regressions` has one regression a line: `scenario seed  what it was, in a sentence`. Lines that
+/// are empty or begin with `#` are skipped. A line that cannot be read is a failing test.
 #[must_use]
 pub fn main(scenarios: &[Scenario], regressions: &str) -> ExitCode {
     let arguments = Arguments::from_args();

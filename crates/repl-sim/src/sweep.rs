@@ -80,7 +80,7 @@ impl Totals {
     /// The totals as (name, number) pairs in a fixed order.
     fn numbers(&self) -> Vec<(&'static str, f64)> {
         let wall = self.wall.as_secs_f64().max(1e-9);
-        let virtual_total: f64 = self.virtual_spans.iter().map(Duration::as_secs_f64).sum();
+        let virtual_total = self.virtual_spans.iter().sum::<Duration>().as_secs_f64();
         let virtual_min = self.virtual_spans.iter().min().map_or(0.0, Duration::as_secs_f64);
         let mut commands = self.commands.clone();
         commands.sort_unstable();

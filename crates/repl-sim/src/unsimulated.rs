@@ -1,7 +1,8 @@
-//! What happens in a build without `--cfg madsim`: nothing would be simulated and nothing would say so.
+//! What happens in a build without `--cfg madsim`: nothing would be simulated and nothing would say
+//! so.
 //!
-//! The workspace's cargo configuration sets the flag, but `RUSTFLAGS` in the environment replaces it, and cargo
-//! run from elsewhere with `--manifest-path` does not see it.
+//! The workspace's cargo configuration sets the flag, but `RUSTFLAGS` in the environment replaces
+//! it, and cargo run from elsewhere with `--manifest-path` does not see it.
 
 use std::process::{Command, ExitCode};
 
@@ -21,7 +22,8 @@ pub fn refuse() -> ExitCode {
     ExitCode::from(UNDECIDED)
 }
 
-/// Runs the test target `test` of `package` once more, built with the flag in a target folder of its own.
+/// Runs the test target `test` of `package` once more, built with the flag in a target folder of
+/// its own.
 ///
 /// `manifest_dir` is the package's folder.
 #[must_use]

@@ -1,4 +1,5 @@
-//! What all parts of one run share: the network, the machines, the evidence, the tasks of the lab itself.
+//! What all parts of one run share: the network, the machines, the evidence, the tasks of the lab
+//! itself.
 
 use std::{cell::RefCell, future::Future, rc::Rc};
 
@@ -47,7 +48,8 @@ impl World {
         self.machines.borrow().iter().find(|machine| machine.host == host).map(Rc::clone)
     }
 
-    /// Ends every task, so that what they hold is freed: nodes, drivers and streams refer to each other.
+    /// Ends every task, so that what they hold is freed: nodes, drivers and streams refer to each
+    /// other.
     pub(crate) fn end(&self) {
         for machine in self.machines.borrow_mut().drain(..) {
             machine.crash(self, Crash::Power);

@@ -1,8 +1,8 @@
-//! **Absolute propagation**: no command in any history says when a key expires relative to the time it is
-//! applied: such a command means another deadline on every node and at every replay.
+//! **Absolute propagation**: no command in any history says when a key expires relative to the time
+//! it is applied: such a command means another deadline on every node and at every replay.
 //!
-//! The histories are parsed from the ledger, from where they begin. What does not parse as a sequence of
-//! commands breaks the property `well-formed-history`.
+//! The histories are parsed from the ledger, from where they begin. What does not parse as a
+//! sequence of commands breaks the property `well-formed-history`.
 //!
 //! Source: property 28 of the simulation's list. Premise: commands parsed.
 
@@ -23,8 +23,8 @@ pub(super) struct AbsoluteExpiry {
 }
 
 impl AbsoluteExpiry {
-    /// Parses what is new of a history's own bytes. `boundary` is a byte at which a command begins: the one
-    /// after those that the teller had before.
+    /// Parses what is new of a history's own bytes. `boundary` is a byte at which a command begins:
+    /// the one after those that the teller had before.
     pub(super) fn check(
         &mut self,
         ledger: &Ledger,
@@ -32,8 +32,8 @@ impl AbsoluteExpiry {
         boundary: u64,
     ) -> Result<(), Broken> {
         for (first, bytes) in ledger.runs(owner) {
-            // A run that begins elsewhere exists because the bytes before it were dropped unseen: it may begin
-            // inside a command.
+            // A run that begins elsewhere exists because the bytes before it were dropped unseen:
+            // it may begin inside a command.
             let start = (first == boundary).then_some(0);
             let parsed = self.parsed.entry((owner, first)).or_insert(start);
             let Some(parsed) = parsed else { continue };

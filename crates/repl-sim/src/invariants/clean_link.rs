@@ -1,7 +1,8 @@
-//! **A clean link**: no command of a master's stream fails on a replica, and neither side meets bytes on a
-//! replication link that the protocol does not allow there.
+//! **A clean link**: no command of a master's stream fails on a replica, and neither side meets
+//! bytes on a replication link that the protocol does not allow there.
 //!
-//! Seen through the node's count of such failures, and through its log, which must say so in Redis' words.
+//! Seen through the node's count of such failures, and through its log, which must say so in Redis'
+//! words.
 //!
 //! Source: oracle NOERR. Premise: steps of nodes whose link is up.
 

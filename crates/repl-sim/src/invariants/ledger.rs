@@ -1,8 +1,8 @@
 //! The omniscient ledger: every byte of every history, as its first owner told it.
 //!
-//! A history that begins by a promotion shares the bytes before its switch with the history it came from:
-//! the ledger keeps each byte once, under the id that *owns* it, so that two ids name the same byte exactly
-//! when they name the same (owner, offset).
+//! A history that begins by a promotion shares the bytes before its switch with the history it came
+//! from: the ledger keeps each byte once, under the id that *owns* it, so that two ids name the
+//! same byte exactly when they name the same (owner, offset).
 
 use std::collections::BTreeMap;
 
@@ -18,8 +18,8 @@ pub(crate) struct Ledger {
 struct History {
     /// The id it came from, and its own first byte.
     came_from: Option<(ReplId, u64)>,
-    /// Runs of known bytes by the number of their first byte. One, unless a node dropped bytes from its
-    /// backlog before anybody saw them.
+    /// Runs of known bytes by the number of their first byte. One, unless a node dropped bytes from
+    /// its backlog before anybody saw them.
     runs: BTreeMap<u64, Vec<u8>>,
 }
 
@@ -33,8 +33,8 @@ pub(crate) struct Contradiction {
 impl Ledger {
     /// Notes that the bytes of `id` before `switch` are those of `from`.
     ///
-    /// A node that was told of the switch later may share fewer bytes with the old history than the one that
-    /// was promoted, never more.
+    /// A node that was told of the switch later may share fewer bytes with the old history than the
+    /// one that was promoted, never more.
     pub(crate) fn inherit(
         &mut self,
         id: ReplId,

@@ -1,7 +1,8 @@
-//! The properties of replication, one per file, and the judge that asks all of them after every event.
+//! The properties of replication, one per file, and the judge that asks all of them after every
+//! event.
 //!
-//! Each file's header defines its property. Each property counts how often its premise held: a property
-//! whose premise never holds has said nothing, and the report shows it.
+//! Each file's header defines its property. Each property counts how often its premise held: a
+//! property whose premise never holds has said nothing, and the report shows it.
 
 mod absolute_expiry;
 mod clean_link;
@@ -56,7 +57,8 @@ pub struct Syncs {
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) view: View,
-    /// The first byte this node's backlog could have held: where it began, not how far it was trimmed.
+    /// The first byte this node's backlog could have held: where it began, not how far it was
+    /// trimmed.
     pub(crate) backlog_began: Option<u64>,
     /// It was granted a full sync that it has not finished: its own history may be gone already.
     pub(crate) full_sync_pending: bool,

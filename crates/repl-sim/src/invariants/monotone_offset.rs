@@ -1,5 +1,5 @@
-//! **Offsets do not go back**: within one life of a node its offset never decreases under one replication id,
-//! unless a full sync brought the node to an older point of that history.
+//! **Offsets do not go back**: within one life of a node its offset never decreases under one
+//! replication id, unless a full sync brought the node to an older point of that history.
 //!
 //! Premise: steps that changed the offset under one id.
 

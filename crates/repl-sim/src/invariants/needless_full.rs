@@ -1,15 +1,17 @@
-//! **No needless full sync**: a snapshot is sent only when the stream could not be continued: the asker's
-//! history is no prefix of the granter's, or what it lacks is more than `repl-backlog-size`, or is older than
-//! the granter's backlog could be.
+//! **No needless full sync**: a snapshot is sent only when the stream could not be continued: the
+//! asker's history is no prefix of the granter's, or what it lacks is more than
+//! `repl-backlog-size`, or is older than the granter's backlog could be.
 //!
-//! The asker's history is the one it names; if it names none, the one the lab knows it to have. Exceptions, by
-//! name:
+//! The asker's history is the one it names; if it names none, the one the lab knows it to have.
+//! Exceptions, by name:
 //!
 //! * *unknown asker*: a peer that is no node of the lab and names no history;
-//! * *unfinished full sync*: the asker was granted a snapshot before and may have dropped its own history for it;
-//! * *older than the second id*: the asker's id is two promotions old; a node remembers one id before its own;
-//! * *beyond the switch the granter knows*: a granter that was told of a promotion late knows the old id only up
-//!   to where it stood itself.
+//! * *unfinished full sync*: the asker was granted a snapshot before and may have dropped its own
+//!   history for it;
+//! * *older than the second id*: the asker's id is two promotions old; a node remembers one id
+//!   before its own;
+//! * *beyond the switch the granter knows*: a granter that was told of a promotion late knows the
+//!   old id only up to where it stood itself.
 //!
 //! Source: oracle NOFULL. Premise: full syncs that were checked.
 
@@ -54,8 +56,8 @@ impl NeedlessFull {
         Err(Broken {
             property: NAME,
             expected: format!(
-                "CONTINUE for {asker}: it holds {id:?} up to byte {offset}, a prefix of the granter's {:?} \
-                 up to {}, and lacks no more than the backlog of {} bytes",
+                "CONTINUE for {asker}: it holds {id:?} up to byte {offset}, a prefix of the \
+                 granter's {:?} up to {}, and lacks no more than the backlog of {} bytes",
                 granter.replid, granter.offset, question.backlog_size
             ),
             actual: match asked {
@@ -101,7 +103,7 @@ mod tests {
         ledger.inherit(old, older, 70).expect("a promotion");
         ledger.inherit(new, old, 91).expect("a promotion");
         let granter = View { replid2: old, second_offset: Some(85), ..master(new, 61..=100) };
-        let mut check = |asked| {
+        let check = |asked| {
             let question = question(&granter, 40);
             NeedlessFull::default().check(&ledger, &question, None, Some(asked)).is_ok()
         };

@@ -1,8 +1,9 @@
-//! **One byte per (replication id, offset)**, for ever: whatever byte of the stream any node holds in its
-//! backlog under an id and an offset is the byte that the first owner of that id produced there.
+//! **One byte per (replication id, offset)**, for ever: whatever byte of the stream any node holds
+//! in its backlog under an id and an offset is the byte that the first owner of that id produced
+//! there.
 //!
-//! A node with a second id also claims that its bytes before `second_repl_offset` are bytes of that id; the
-//! claim of the node that was promoted is the true one, and nobody may claim more.
+//! A node with a second id also claims that its bytes before `second_repl_offset` are bytes of that
+//! id; the claim of the node that was promoted is the true one, and nobody may claim more.
 //!
 //! Source: law 4 of the design; oracle BYTES. Premise: bytes that are compared or recorded.
 
@@ -22,8 +23,8 @@ pub(super) struct OneByte {
 }
 
 impl OneByte {
-    /// Checks the bytes that are new since `before`; all of them after a change of identity. Names the owner
-    /// of the newest byte if there was any.
+    /// Checks the bytes that are new since `before`; all of them after a change of identity. Names
+    /// the owner of the newest byte if there was any.
     ///
     /// `backlog_bytes` shows the bytes from one number to another, in pieces.
     pub(super) fn check<'a, Pieces: Iterator<Item = &'a [u8]>>(

@@ -1,9 +1,11 @@
-//! **One dataset per (replication id, offset)**: any two nodes that stand at the same byte of the same
-//! history hold the same keys, values and absolute expiries in all databases, at any two times.
+//! **One dataset per (replication id, offset)**: any two nodes that stand at the same byte of the
+//! same history hold the same keys, values and absolute expiries in all databases, at any two
+//! times.
 //!
-//! The first node seen at a point fixes what the dataset there is. Points are sampled by a hash of their
-//! offset, so that all nodes sample the same ones, and always when nothing moves. A dataset that is being
-//! loaded is at no point, and neither is a master's that tells no history (it has no backlog).
+//! The first node seen at a point fixes what the dataset there is. Points are sampled by a hash of
+//! their offset, so that all nodes sample the same ones, and always when nothing moves. A dataset
+//! that is being loaded is at no point, and neither is a master's that tells no history (it has no
+//! backlog).
 //!
 //! Source: oracle DIGEST. Premise: points met a second time.
 
@@ -16,8 +18,8 @@ use crate::node_view::View;
 
 pub(super) const NAME: &str = "one-dataset";
 
-/// Once in so many offsets the datasets are compared. Commands that arrive together are one step of a node,
-/// so two nodes stop at the same offset less often than there are commands.
+/// Once in so many offsets the datasets are compared. Commands that arrive together are one step of
+/// a node, so two nodes stop at the same offset less often than there are commands.
 const SAMPLE_ONE_IN: u64 = 4;
 
 #[derive(Debug, Default)]

@@ -1,9 +1,10 @@
-//! **Sound CONTINUE**: a partial resynchronisation is granted only to a replica whose history is a prefix of
-//! the granter's: it names byte k of id R, all bytes of R before k are bytes of the granter's history too, the
-//! granter has produced all of them, and its backlog reaches back to k.
+//! **Sound CONTINUE**: a partial resynchronisation is granted only to a replica whose history is a
+//! prefix of the granter's: it names byte k of id R, all bytes of R before k are bytes of the
+//! granter's history too, the granter has produced all of them, and its backlog reaches back to k.
 //!
-//! The check asks the ledger, not the granter's ids: it fires even when the data happens to agree. That the
-//! bytes sent afterwards are the right ones is the property `one-byte` on the replica's own backlog.
+//! The check asks the ledger, not the granter's ids: it fires even when the data happens to agree.
+//! That the bytes sent afterwards are the right ones is the property `one-byte` on the replica's
+//! own backlog.
 //!
 //! Source: oracle CONT-SAFE. Premises: grants, and grants by the granter's second id.
 
@@ -43,7 +44,8 @@ impl SoundContinue {
         let held = wanted.saturating_sub(1);
         if !ledger.same_up_to(id, granter.replid, held) {
             return refuse(format!(
-                "a full sync: byte {held} of {id:?} is of {:?}, of the granter's {:?} it is of {:?}",
+                "a full sync: byte {held} of {id:?} is of {:?}, that of the granter's {:?} is of \
+                 {:?}",
                 ledger.owner(id, held),
                 granter.replid,
                 ledger.owner(granter.replid, held),

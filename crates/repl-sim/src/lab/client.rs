@@ -1,5 +1,5 @@
-//! A client: a RESP connection over the simulated network that comes back when it is lost, counts what was
-//! answered, and insists on exactly one reply per request.
+//! A client: a RESP connection over the simulated network that comes back when it is lost, counts
+//! what was answered, and insists on exactly one reply per request.
 
 use std::{future::poll_fn, io::IoSlice, rc::Rc, task::Poll, time::Duration};
 
@@ -202,7 +202,8 @@ impl Client {
         Err(Lost)
     }
 
-    /// Writes and reads at once: a server that waits for its replies to be read may read no more requests.
+    /// Writes and reads at once: a server that waits for its replies to be read may read no more
+    /// requests.
     async fn transfer(&mut self, batch: &Batch) -> Result<Vec<Reply>, Lost> {
         let mut replies = Vec::with_capacity(batch.request_count);
         let mut written = 0;

@@ -1,8 +1,8 @@
 //! The lab: the words in which scenarios are written.
 //!
 //! `peers follow promote client | cut heal slow stall reset skew crash restart | settle pass |
-//! offset dataset syncs role`. Everything a scenario does goes through these; the properties are checked
-//! after every step without being named.
+//! offset dataset syncs role`. Everything a scenario does goes through these; the properties are
+//! checked after every step without being named.
 
 mod client;
 mod peer;
@@ -57,7 +57,8 @@ impl Lab {
         &self.0.world
     }
 
-    /// Fixes directives of the nodes that are created from now on; the others are as the seed drew them.
+    /// Fixes directives of the nodes that are created from now on; the others are as the seed drew
+    /// them.
     pub fn configure(&self, fix: impl FnOnce(&mut Config)) {
         fix(&mut self.0.config.borrow_mut());
     }
@@ -68,7 +69,8 @@ impl Lab {
         self.0.config.borrow().clone()
     }
 
-    /// Creates and starts `N` nodes, all masters, named `n1`, `n2`, ..., each with a clock of its own.
+    /// Creates and starts `N` nodes, all masters, named `n1`, `n2`, ..., each with a clock of its
+    /// own.
     pub async fn peers<const N: usize>(&self) -> [Peer; N] {
         let peers = std::array::from_fn(|_| self.add_peer());
         // They have their first turn before anybody talks to them.
@@ -112,8 +114,8 @@ impl Lab {
         self.0.draw.borrow_mut().between(low, high)
     }
 
-    /// Runs `work` beside the scenario; what it gives back resolves when the work is done. A panic of it is a
-    /// failure of the run.
+    /// Runs `work` beside the scenario; what it gives back resolves when the work is done. A panic
+    /// of it is a failure of the run.
     pub fn in_background(
         &self,
         work: impl Future<Output = ()> + 'static,
@@ -196,7 +198,8 @@ impl Lab {
     }
 }
 
-/// Directives as a seed draws them: small limits and short periods, so that a minute of virtual time is long.
+/// Directives as a seed draws them: small limits and short periods, so that a minute of virtual
+/// time is long.
 fn drawn_config(draw: &mut Draw) -> Config {
     let secs = Duration::from_secs;
     let ping_period = draw.between(1, 5);

@@ -1,8 +1,9 @@
-//! **Convergence**: when links are whole and writes have stopped, every replica is connected, stands at its
-//! master's offset of its master's history and holds its master's dataset, within a time that follows from
-//! the configuration.
+//! **Convergence**: when links are whole and writes have stopped, every replica is connected,
+//! stands at its master's offset of its master's history and holds its master's dataset, within a
+//! time that follows from the configuration.
 //!
-//! Nodes that are down, and replicas whose way to their master is cut or stalled, are not waited for.
+//! Nodes that are down, and replicas whose way to their master is cut or stalled, are not waited
+//! for.
 
 use std::{rc::Rc, time::Duration};
 
@@ -25,8 +26,8 @@ const TRANSFER_BYTES: u64 = 2 * 1024 * 1024;
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
 impl Lab {
-    /// Waits until nothing moves; the property *convergence* breaks if that takes too long. Then compares
-    /// all datasets.
+    /// Waits until nothing moves; the property *convergence* breaks if that takes too long. Then
+    /// compares all datasets.
     pub async fn settle(&self) {
         self.note(format_args!("settle"));
         let limit = self.convergence_limit();
@@ -64,8 +65,9 @@ impl Lab {
         });
     }
 
-    /// How long convergence may take: both sides notice a dead link, the replica dials in vain once more,
-    /// retries after a second, waits for the snapshot's delay and loads it; chains do so one after another.
+    /// How long convergence may take: both sides notice a dead link, the replica dials in vain once
+    /// more, retries after a second, waits for the snapshot's delay and loads it; chains do so one
+    /// after another.
     fn convergence_limit(&self) -> Duration {
         let config = self.config();
         let weather = self.world().net.with(|network, _| *network.weather());

@@ -1,4 +1,5 @@
-//! What clients ask for: seeded commands over three databases, weighted towards what replication gets wrong.
+//! What clients ask for: seeded commands over three databases, weighted towards what replication
+//! gets wrong.
 
 use repl_core::base::time::UnixMillis;
 
@@ -40,8 +41,8 @@ impl Workload {
         Self { draw, twin_count: 0 }
     }
 
-    /// The next pipeline of at most `limit` requests, and one at least. `wall` is the server's clock, for
-    /// absolute expiries.
+    /// The next pipeline of at most `limit` requests, and one at least. `wall` is the server's
+    /// clock, for absolute expiries.
     pub(crate) fn next_batch(&mut self, limit: usize, wall: UnixMillis) -> Batch {
         let mut batch = Batch::default();
         let wanted = match self.draw.between(0, 3) {
@@ -76,8 +77,8 @@ impl Workload {
         batch
     }
 
-    /// Writes whose commands have the same length whoever sends them, and another value: two masters that
-    /// take the same number of them stand at the same offset of different histories.
+    /// Writes whose commands have the same length whoever sends them, and another value: two
+    /// masters that take the same number of them stand at the same offset of different histories.
     pub(crate) fn next_twins(&mut self, count: usize) -> Batch {
         let mut batch = Batch::default();
         for _ in 0..count {

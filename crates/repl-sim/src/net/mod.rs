@@ -3,11 +3,11 @@
 //! It has no executor and no clock: every call brings the time, [`Network::next_due`] says when
 //! [`Network::handle_due`] wants to be called next. [`stream`] puts futures around it.
 //!
-//! A peer sees what a peer of real Linux sees: bytes leave without a flush and arrive in any pieces; a
-//! writer waits when the window is full; a cut or stalled link delays, and after the user timeout the
-//! *writer* gets `TimedOut` while an idle reader notices nothing; an orderly close is a FIN behind the
-//! data, a close with unread data or a killed process a reset after the latency, a power loss silence;
-//! a dial is refused where nobody listens and hangs where nothing answers.
+//! A peer sees what a peer of real Linux sees: bytes leave without a flush and arrive in any
+//! pieces; a writer waits when the window is full; a cut or stalled link delays, and after the user
+//! timeout the *writer* gets `TimedOut` while an idle reader notices nothing; an orderly close is a
+//! FIN behind the data, a close with unread data or a killed process a reset after the latency, a
+//! power loss silence; a dial is refused where nobody listens and hangs where nothing answers.
 
 mod conn;
 mod data;
@@ -70,8 +70,8 @@ pub(crate) struct Weather {
 }
 
 impl Weather {
-    /// The least a full window moves in a second on a link of the usual shape: one window per round trip, or
-    /// what the line carries.
+    /// The least a full window moves in a second on a link of the usual shape: one window per round
+    /// trip, or what the line carries.
     pub(crate) fn bytes_per_second(&self) -> u64 {
         let round_trip = (self.shape.latency + self.shape.jitter) * 2 + Duration::from_millis(2);
         let by_window = self.window_bytes as f64 / round_trip.as_secs_f64();
@@ -259,7 +259,8 @@ impl Network {
         }
     }
 
-    /// For the task that calls `handle_due`: is woken when something becomes due before `armed_for`.
+    /// For the task that calls `handle_due`: is woken when something becomes due before
+    /// `armed_for`.
     pub(crate) fn park_pump(&mut self, waker: Waker, armed_for: Option<Instant>) {
         self.pump = Some(waker);
         self.armed_for = armed_for;

@@ -68,7 +68,8 @@ impl Net {
     /// Connects from a host to a named one.
     ///
     /// # Errors
-    /// `HostUnreachable` for a name nobody has, `ConnectionRefused` where nobody listens, `TimedOut`.
+    /// `HostUnreachable` for a name nobody has, `ConnectionRefused` where nobody listens,
+    /// `TimedOut`.
     pub(crate) fn dial(
         &self,
         from: HostId,
