@@ -121,6 +121,15 @@ impl Client {
         }
     }
 
+    /// Plain writes in one database.
+    pub async fn write_in_database(&mut self, database: u32, count: usize) {
+        let mut batch = Batch::default();
+        let database = database.to_string();
+        batch.push(&[b"SELECT", database.as_bytes()]);
+        self.workload.push_writes(&mut batch, count);
+        self.send(&batch).await;
+    }
+
     /// Empties all databases.
     pub async fn flush_all(&mut self) {
         while self.call(&["FLUSHALL"]).await.is_err() {}

@@ -62,7 +62,15 @@ impl Workload {
         batch
     }
 
-    /// Plain writes of new values.
+    /// Plain writes of new values into whatever database is selected.
+    pub(crate) fn push_writes(&mut self, batch: &mut Batch, count: usize) {
+        for _ in 0..count {
+            let (key, value) = (self.key(), self.value());
+            batch.push(&[b"SET", &key, &value]);
+        }
+    }
+
+    /// Plain writes of new values, now and then into another database.
     pub(crate) fn next_writes(&mut self, count: usize) -> Batch {
         let mut batch = Batch::default();
         for _ in 0..count {
@@ -70,8 +78,7 @@ impl Workload {
                 self.select(&mut batch);
             }
             if batch.request_count < count {
-                let (key, value) = (self.key(), self.value());
-                batch.push(&[b"SET", &key, &value]);
+                self.push_writes(&mut batch, 1);
             }
         }
         batch
