@@ -236,10 +236,10 @@ impl Node {
         let Some(offset) = parse_u64(value) else { return };
         let end = self.history.offset();
         let Some(conn) = self.conns.get_mut(id) else { return };
-        let name = replica_name(conn);
         let Some(session) = conn.session_mut() else { return };
         // Nobody can have applied a byte that does not exist.
         if session.acknowledge(offset.min(end), now.mono) {
+            let name = replica_name(conn);
             self.log(Level::Notice, format!("Synchronization with replica {name} succeeded"));
             self.wake(id);
         }
@@ -550,17 +550,17 @@ impl Node {
         for id in &self.replicas {
             let held = self.held_for(*id, next);
             let Some(conn) = self.conns.get_mut(*id) else { continue };
-            let name = replica_name(conn);
             let Some(session) = conn.session_mut() else { continue };
-            if held <= soft {
+            let too_long = if held > soft {
+                let since = *session.over_soft_since.get_or_insert(now.mono);
+                now.mono.since(since) > limit.soft_after
+            } else {
                 session.over_soft_since = None;
-            }
-            let since = *session.over_soft_since.get_or_insert(now.mono);
-            let too_long = held > soft && now.mono.since(since) > limit.soft_after;
+                false
+            };
             if held > hard || too_long {
-                dropped.push((*id, name));
-            } else if held <= soft {
-                session.over_soft_since = None;
+                // Named only now: this runs after every write.
+                dropped.push((*id, replica_name(conn)));
             }
         }
         for (id, name) in dropped {
