@@ -535,8 +535,7 @@ impl Node {
         self.history.note_stream_db(db);
     }
 
-    /// `REPLCONF ACK`: how far we have come. Also to a master that knows no `PSYNC`: it counts differently, but after
-    /// a payload with a mark it waits for the first one.
+    /// `REPLCONF ACK`: how far we have come.
     pub(super) fn send_ack(&mut self) {
         let offset = self.history.offset();
         let Some(following) = &self.following else { return };
@@ -572,6 +571,8 @@ impl Node {
         }
         match following.link {
             Link::Loading { conn, .. } => self.send_newline(conn),
+            // A master that knows no PSYNC got its first acknowledgement and wants no more.
+            Link::Streaming { .. } if following.resume == Resume::FromScratch => {}
             Link::Streaming { .. } => self.send_ack(),
             Link::Waiting { .. } | Link::Dialing { .. } | Link::Greeting { .. } => {}
         }

@@ -557,14 +557,15 @@ impl Node {
             let held = self.held_for(*id, next);
             let Some(conn) = self.conns.get_mut(*id) else { continue };
             let Some(session) = conn.session_mut() else { continue };
-            let since = match held > soft {
-                true => *session.over_soft_since.get_or_insert(now.mono),
-                false => {
-                    session.over_soft_since = None;
-                    now.mono
-                }
+            let too_long = if held > soft {
+                let since = *session.over_soft_since.get_or_insert(now.mono);
+                now.mono.since(since) > limit.soft_after
+            } else {
+                session.over_soft_since = None;
+                false
             };
-            if held > hard || now.mono.since(since) > limit.soft_after {
+            if held > hard || too_long {
+                // Named only now: this runs after every write.
                 dropped.push((*id, replica_name(conn)));
             }
         }
