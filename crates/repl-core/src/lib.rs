@@ -19,6 +19,7 @@ pub mod node;
 pub mod rdb;
 pub mod repl;
 pub mod resp;
+pub mod value;
 
 pub use node::Node;
 
