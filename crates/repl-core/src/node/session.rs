@@ -16,6 +16,7 @@ use crate::{
     conn::{Client, Login, Queue},
     io::Level,
     keyspace::Keyspace,
+    repl::master::Protocol,
     resp::Args,
 };
 
@@ -42,7 +43,8 @@ impl Node {
                 Ok(())
             }
             NodeCommand::Multi => self.multi(caller),
-            NodeCommand::Psync | NodeCommand::Sync => self.sync(now, caller, command, args),
+            NodeCommand::Psync => self.sync(now, caller, Protocol::Psync, args),
+            NodeCommand::Sync => self.sync(now, caller, Protocol::Sync, args),
             NodeCommand::Quit => {
                 self.with_reply(caller, |reply| reply.ok());
                 if let Caller::Conn(id) = caller {
