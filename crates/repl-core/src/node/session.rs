@@ -63,7 +63,7 @@ impl Node {
         }
     }
 
-    fn client(&mut self, caller: Caller) -> Option<&mut Client> {
+    pub(super) fn client(&mut self, caller: Caller) -> Option<&mut Client> {
         match caller {
             Caller::Master => None,
             Caller::Conn(id) => self.conns.get_mut(id)?.client_mut(),
@@ -137,9 +137,7 @@ impl Node {
         }
         if let Err(error) = self.role_gate(queue.writes, queue.needs_fresh_data && queue.count > 0)
         {
-            self.stats.error_replies += 1;
-            let text = format!("EXECABORT Transaction discarded because of: {error}");
-            self.with_reply(caller, |reply| reply.error(&text));
+            self.abort_transaction(caller, error);
             return Ok(());
         }
         self.run_queue(now, caller, &queue);
