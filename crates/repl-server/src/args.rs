@@ -1,9 +1,13 @@
 //! The command line, in redis-server's grammar.
 //!
-//! `repl-server [/path/to.conf] [--directive value ...] [-]`: options are lines of configuration that come
-//! after the file, `-` reads more lines from standard input. Owns the grammar and the help text; reads nothing.
+//! `repl-server [/path/to.conf] [--directive value ...] [-]`: options are lines of configuration
+//! that come after the file, `-` reads more lines from standard input. Owns the grammar and the
+//! help text; reads nothing.
 
-use crate::{NAME, VERSION, config_file::quote_into, config_file::split_words};
+use crate::{
+    NAME, VERSION,
+    config_file::{quote_into, split_words},
+};
 
 /// The version of Redis whose behaviour clients see.
 pub const REDIS_VERSION: &str = "7.0.15";
@@ -70,8 +74,8 @@ pub fn parse(args: &[Vec<u8>]) -> Request {
     Request::Run(sources)
 }
 
-/// The options as lines. The word after a lone `--name` is its value even if it begins with `--`; only `--save`
-/// may stand alone and then means `save ""`.
+/// The options as lines. The word after a lone `--name` is its value even if it begins with `--`;
+/// only `--save` may stand alone and then means `save ""`.
 fn lines(args: &[Vec<u8>]) -> Vec<u8> {
     let mut lines = Vec::new();
     let mut name_waits = false;

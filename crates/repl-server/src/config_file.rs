@@ -1,7 +1,7 @@
 //! Configuration files and the grammar of their lines, which is also that of the command line.
 //!
-//! Owns splitting lines into words, `include`, and the error an operator reads when a line is refused. What a
-//! directive means is none of its business: `repl_core::base::config` knows.
+//! Owns splitting lines into words, `include`, and the error an operator reads when a line is
+//! refused. What a directive means is none of its business: `repl_core::base::config` knows.
 
 use std::{
     ffi::OsStr,
@@ -10,9 +10,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use repl_core::base::config::{Config, When};
+use repl_core::base::{
+    config::{Config, When},
+    glob::{self, Case},
+};
 
-use crate::{NAME, VERSION, glob::matches_glob, log::os_text};
+use crate::{NAME, VERSION, log::os_text};
 
 /// Files that include each other stop here. redis-server 7.0 runs out of stack instead.
 const INCLUDE_DEPTH_MAX: usize = 16;
@@ -150,11 +153,11 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     fs::read(path).map_err(|error| LoadError::Open { path: path.to_owned(), error })
 }
 
-/// The files a path stands for: itself, or, if its last part holds `*` or `?`, all that match, in order of
-/// their names. As in Redis a pattern may match nothing.
+/// The files a path stands for: itself, or, if its last part is a pattern, all that match, in order
+/// of their names. As in Redis a pattern may match nothing.
 fn expand(pattern: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let Some(last) = pattern.file_name().filter(|last| {
-        let special = |byte| b"*?".contains(byte);
+        let special = |byte| b"*?[".contains(byte);
         last.as_bytes().iter().any(special)
     }) else {
         return Ok(vec![pattern.to_owned()]);
@@ -165,7 +168,7 @@ fn expand(pattern: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(open)? {
         let name = entry.map_err(open)?.file_name();
-        if matches_glob(last.as_bytes(), name.as_bytes()) {
+        if glob::matches(last.as_bytes(), name.as_bytes(), Case::Sensitive) {
             paths.push(parent.join(name));
         }
     }
@@ -173,8 +176,9 @@ fn expand(pattern: &Path) -> Result<Vec<PathBuf>, LoadError> {
     Ok(paths)
 }
 
-/// Splits a line into words: blanks separate, `"..."` takes escapes (`\n`, `\x41`, `\"`), `'...'` takes
-/// everything but `\'` as it is. `None` if a quote does not end, or a word goes on right after it ended.
+/// Splits a line into words: blanks separate, `"..."` takes escapes (`\n`, `\x41`, `\"`), `'...'`
+/// takes everything but `\'` as it is. `None` if a quote does not end, or a word goes on right
+/// after it ended.
 ///
 /// redis: sds.c, sdssplitargs.
 #[must_use]
@@ -210,8 +214,7 @@ pub fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(words)
 }
 
-/// C's `isspace` in the plain locale; `trim_ascii_start` agrees but for the vertical tab, which
-/// `Loader::text` never leaves at a line's ends because nobody writes one.
+/// What separates words: the blanks of ASCII, as `trim_ascii` knows them.
 const fn is_blank(byte: u8) -> bool {
     byte.is_ascii_whitespace()
 }
@@ -313,7 +316,8 @@ mod tests {
     #[test]
     fn quotes_and_escapes_are_those_of_redis() {
         let check = |line: &str, expect: &[&str]| {
-            assert_eq!(words(line).as_deref(), Some(expect.map_owned().as_slice()), "{line}");
+            let expect: Vec<String> = expect.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(words(line), Some(expect), "{line}");
         };
         check("hz 20", &["hz", "20"]);
         check(" \t a  b ", &["a", "b"]);
@@ -324,16 +328,6 @@ mod tests {
         check(r#"save """#, &["save", ""]);
         for unbalanced in [r#"x "ab"c"#, r#"x "ab"#, "x 'ab", r#"x "a\"#] {
             assert_eq!(words(unbalanced), None, "{unbalanced}");
-        }
-    }
-
-    trait MapOwned {
-        fn map_owned(&self) -> Vec<String>;
-    }
-
-    impl MapOwned for &[&str] {
-        fn map_owned(&self) -> Vec<String> {
-            self.iter().map(|word| (*word).to_owned()).collect()
         }
     }
 

@@ -38,6 +38,9 @@ const READ_BYTES: usize = 64 * 1024;
 /// How many reads and writes one connection may do before the others have their turn.
 const TURN_BUDGET: u32 = 16;
 
+/// How often the node hears what only the host knows.
+const FACTS_EVERY: Duration = Duration::from_millis(500);
+
 /// How long the driver waits after the operating system refused to accept a connection (out of file
 /// descriptors, for instance) before it tries again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -65,14 +68,21 @@ struct Shared<P: Platform> {
     /// The deadline the timer task sleeps for, and its waker.
     timer: RefCell<(Option<Instant>, Option<Waker>)>,
     exit: Cell<Option<i32>>,
+    /// The last reading of the clocks. Bytes that leave in the turn in which they were made left at the same time.
+    clock: Cell<Now>,
+    /// When the host was last asked for its facts.
+    facts_at: Cell<Instant>,
     read_buffer: RefCell<Vec<u8>>,
 }
 
 impl<P: Platform> Driver<P> {
     /// A driver for `node`. Nothing moves until [`Driver::run`] is polled.
     pub fn new(platform: P, node: Node) -> Self {
+        let now = platform.now();
         let driver = Self(Rc::new(Shared {
             node: RefCell::new(node),
+            clock: Cell::new(now),
+            facts_at: Cell::new(now.mono),
             platform,
             sleepers: RefCell::default(),
             timer: RefCell::default(),
@@ -132,8 +142,7 @@ impl<P: Platform> Driver<P> {
             shared.timer.borrow_mut().0 = deadline;
             let reached = shared.sleep(deadline).await;
             if reached {
-                let facts = shared.platform.host_facts();
-                Shared::handle(shared, Input::Host(facts), Event::Woken);
+                Shared::ask_host(shared);
                 Shared::handle(shared, Input::TimerFired, Event::Woken);
             }
         }
@@ -157,20 +166,35 @@ impl<P: Platform> Shared<P> {
     }
 
     fn accept(shared: &Rc<Self>, stream: P::Stream) {
-        let now = shared.platform.now();
-        let conn = shared.node.borrow_mut().accept(now, stream.peer());
-        Self::after(shared, now, Event::Accepted(conn));
+        shared.clock.set(shared.platform.now());
+        let conn = shared.node.borrow_mut().accept(shared.clock.get(), stream.peer());
+        Self::after(shared, Event::Accepted(conn));
         shared.platform.spawn(Self::attend(Rc::clone(shared), conn, stream));
     }
 
-    fn handle(shared: &Rc<Self>, input: Input<'_>, event: Event<'_>) {
+    /// Tells the node what only the host knows, now and then: asking costs system calls.
+    fn ask_host(shared: &Rc<Self>) {
         let now = shared.platform.now();
-        shared.node.borrow_mut().handle(now, input);
-        Self::after(shared, now, event);
+        if now.mono.since(shared.facts_at.get()) >= FACTS_EVERY {
+            shared.facts_at.set(now.mono);
+            let facts = shared.platform.host_facts();
+            Self::handle(shared, Input::Host(facts), Event::Woken);
+        }
+    }
+
+    fn handle(shared: &Rc<Self>, input: Input<'_>, event: Event<'_>) {
+        shared.clock.set(shared.platform.now());
+        Self::handle_now(shared, input, event);
+    }
+
+    /// As `handle`, at the time of the last reading of the clocks.
+    fn handle_now(shared: &Rc<Self>, input: Input<'_>, event: Event<'_>) {
+        shared.node.borrow_mut().handle(shared.clock.get(), input);
+        Self::after(shared, event);
     }
 
     /// Drains the node's effects and lets the platform look at the result.
-    fn after(shared: &Rc<Self>, _now: Now, event: Event<'_>) {
+    fn after(shared: &Rc<Self>, event: Event<'_>) {
         loop {
             // The borrow ends before the effect is carried out.
             let effect = shared.node.borrow_mut().poll_effect();
@@ -273,7 +297,8 @@ impl<P: Platform> Shared<P> {
             if write == Want::Ready {
                 match shared.write_once(conn, stream, cx) {
                     Poll::Ready(Ok(count)) => {
-                        Self::handle(shared, Input::Sent { conn, count }, Event::Sent(conn, count));
+                        let sent = Input::Sent { conn, count };
+                        Self::handle_now(shared, sent, Event::Sent(conn, count));
                         moved = true;
                         if shared.node.borrow().interest(conn)
                             == (Interest::Open { read: Want::Ready, write: Want::Ready })

@@ -1,12 +1,14 @@
-//! The driver that moves bytes between a node and a [`Platform`](platform::Platform), and the platform on tokio.
+//! The driver that moves bytes between a node and a [`Platform`](platform::Platform), and the
+//! platform on tokio.
 //!
-//! The simulator uses [`driver`] and [`platform`] only. The rest makes the shipped server: where its
-//! configuration comes from ([`args`], [`config_file`]), its [`log`] and its [`signals`].
+//! The simulator uses [`driver`] and [`platform`] only. The rest makes the shipped server: where
+//! its configuration comes from ([`args`], [`config_file`]), its [`log`] and its [`signals`].
 
 pub mod args;
+#[cfg(test)]
+mod config_docs;
 pub mod config_file;
 pub mod driver;
-mod glob;
 pub mod log;
 pub mod platform;
 pub mod signals;

@@ -4,8 +4,9 @@
 //! 4711:M 22 Nov 2026 07:15:00.123 * Ready to accept connections
 //! pid :role, UTC                  level
 //! ```
-//! Lines are `tracing` events, so that a program that embeds the server can take them elsewhere. The time is
-//! UTC: the standard library knows no time zones. Owns the shape, the filter and the destination.
+//! Lines are `tracing` events, so that a program that embeds the server can take them elsewhere.
+//! The time is UTC: the standard library knows no time zones. Owns the shape, the filter and the
+//! destination.
 
 use std::{
     fmt, fs, io,
@@ -73,9 +74,7 @@ pub fn install(logfile: &str, level: LogLevel) -> io::Result<()> {
     };
     set_threshold(level);
     // Dynamic, so that the answer is not cached at the place of a line: the threshold may change.
-    let audible = dynamic_filter_fn(|metadata, _| {
-        loudness(*metadata.level()) >= THRESHOLD.load(Ordering::Relaxed)
-    });
+    let audible = dynamic_filter_fn(|metadata, _| is_audible(*metadata.level()));
     let lines = tracing_subscriber::fmt::layer().event_format(RedisLine).with_writer(writer);
     let subscriber = tracing_subscriber::registry().with(lines.with_filter(audible));
     tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)
@@ -93,7 +92,8 @@ pub fn write(role: Role, level: Level, text: &str) {
 }
 
 /// What the operating system says about an error, without its number.
-pub(crate) fn os_text(error: &io::Error) -> String {
+#[must_use]
+pub fn os_text(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
         Some((words, _)) => words.to_owned(),
@@ -101,15 +101,15 @@ pub(crate) fn os_text(error: &io::Error) -> String {
     }
 }
 
-/// The rank of a level in `LogLevel`.
-fn loudness(level: tracing::Level) -> u8 {
+/// Whether a line of this level is written now.
+fn is_audible(level: tracing::Level) -> bool {
     let level = match level {
         tracing::Level::TRACE => LogLevel::Debug,
         tracing::Level::DEBUG => LogLevel::Verbose,
         tracing::Level::INFO => LogLevel::Notice,
         tracing::Level::WARN | tracing::Level::ERROR => LogLevel::Warning,
     };
-    level as u8
+    level as u8 >= THRESHOLD.load(Ordering::Relaxed)
 }
 
 const fn mark(level: tracing::Level) -> char {
@@ -275,6 +275,25 @@ mod tests {
         assert!(first.ends_with(" # hello {world}"), "{first}");
         assert!(second.starts_with(&format!("{pid}:S ")), "{second}");
         assert!(second.ends_with(" . quiet"), "{second}");
+    }
+
+    #[test]
+    fn the_threshold_can_change_while_the_server_runs() {
+        let audible = || {
+            [
+                tracing::Level::TRACE,
+                tracing::Level::DEBUG,
+                tracing::Level::INFO,
+                tracing::Level::WARN,
+            ]
+            .map(is_audible)
+        };
+        set_threshold(LogLevel::Warning);
+        assert_eq!(audible(), [false, false, false, true]);
+        set_threshold(LogLevel::Verbose);
+        assert_eq!(audible(), [false, true, true, true]);
+        set_threshold(LogLevel::Notice);
+        assert_eq!(audible(), [false, false, true, true]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The server's process: from arguments to a running driver, and back to an exit status.
 //!
-//! Owns the order of things at boot. Everything it calls is in the library; nothing here knows the protocol.
+//! Owns the order of things at boot. Everything it calls is in the library; nothing here knows the
+//! protocol.
 
 use std::{
     env,
@@ -45,7 +46,8 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Boots in the order that lets every error be seen: configuration, folder, log, process id, sockets.
+/// Boots in the order that lets every error be seen: configuration, folder, log, process id,
+/// sockets.
 fn start(sources: &Sources) -> ExitCode {
     end_on_panic();
     let config_file = sources.file.as_deref().map(absolute).unwrap_or_default();
@@ -58,7 +60,7 @@ fn start(sources: &Sources) -> ExitCode {
         }
     };
     if let Err(error) = log::install(&config.logfile, config.loglevel) {
-        eprintln!("Can't open the log file: {error}");
+        eprintln!("Can't open the log file: {}", log::os_text(&error));
         return ExitCode::FAILURE;
     }
     greet(&config, &config_file);
@@ -71,6 +73,10 @@ fn start(sources: &Sources) -> ExitCode {
 
 /// Listens, drives the node until it asks to exit, and returns its status.
 async fn serve(config: Config, config_file: String) -> ExitCode {
+    // To the operating system port 0 is any free one; to Redis it means not to listen.
+    if config.port == 0 {
+        return fail("Configured to not listen anywhere, exiting.");
+    }
     let acceptors = match bind_all(&config) {
         Ok(acceptors) => acceptors,
         Err(error) => {
@@ -79,7 +85,7 @@ async fn serve(config: Config, config_file: String) -> ExitCode {
         }
     };
     if acceptors.is_empty() {
-        return fail("Configured to not listen anywhere, exiting.");
+        return fail("No address of bind exists on this host, exiting.");
     }
     let (signals, seed) = match (Signals::take_over(), os_seed()) {
         (Ok(signals), Ok(seed)) => (signals, seed),
@@ -133,7 +139,8 @@ fn configure(sources: &Sources, config_file: &Path) -> Result<Config, LoadError>
 
 /// Enters `dir`, and lets the configuration know where that is.
 fn enter_folder(mut config: Config) -> Result<Config, String> {
-    let explain = |error: io::Error| format!("Can't chdir to '{}': {error}", config.dir);
+    let explain =
+        |error: io::Error| format!("Can't chdir to '{}': {}", config.dir, log::os_text(&error));
     if !config.dir.is_empty() {
         env::set_current_dir(&config.dir).map_err(explain)?;
     }
@@ -176,7 +183,8 @@ fn fail(text: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// A task that panicked may have left the node half way: the process ends with it, in every profile.
+/// A task that panicked may have left the node half way: the process ends with it, in every
+/// profile.
 fn end_on_panic() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {

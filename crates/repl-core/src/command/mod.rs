@@ -124,6 +124,8 @@ const NAME_MAX: usize = 16;
 pub struct Table {
     /// Open addressing over the specs' numbers; 255 is free.
     slots: [u8; Self::SLOTS],
+    /// The folded name of each spec.
+    names: [u128; SPEC_COUNT],
 }
 
 const FREE: u8 = u8::MAX;
@@ -162,22 +164,29 @@ impl Table {
     pub fn new() -> Self {
         const { assert!(SPEC_COUNT < Self::SLOTS / 2, "the table stays half empty") };
         let mut slots = [FREE; Self::SLOTS];
+        let mut names = [0; SPEC_COUNT];
         for (number, spec) in SPECS.iter().enumerate() {
-            let mut at = Self::home(spec.name.as_bytes());
+            names[number] = Self::fold(spec.name.as_bytes());
+            let mut at = Self::home(names[number]);
             while slots[at] != FREE {
                 at = (at + 1) % Self::SLOTS;
             }
             slots[at] = number as u8;
         }
-        Self { slots }
+        Self { slots, names }
     }
 
-    fn home(name: &[u8]) -> usize {
-        // FNV-1a over the lower-cased name.
-        let hash = name.iter().fold(0x811c_9dc5_u32, |hash, byte| {
-            (hash ^ u32::from(byte | 0x20)).wrapping_mul(0x0100_0193)
-        });
-        (hash ^ (hash >> 15)) as usize % Self::SLOTS
+    /// A name in lower case, as one number. Two names of the same length with the same number are the same word:
+    /// the bit that tells upper from lower case is set in each byte, and only a letter becomes a letter by that.
+    fn fold(name: &[u8]) -> u128 {
+        let mut bytes = [0; NAME_MAX];
+        bytes[..name.len()].copy_from_slice(name);
+        u128::from_le_bytes(bytes) | u128::from_le_bytes([0x20; NAME_MAX])
+    }
+
+    fn home(folded: u128) -> usize {
+        let mixed = (folded as u64 ^ (folded >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 56) as usize % Self::SLOTS
     }
 
     /// The command called `name`.
@@ -185,10 +194,12 @@ impl Table {
         if name.len() > NAME_MAX {
             return None;
         }
-        let mut at = Self::home(name);
+        let folded = Self::fold(name);
+        let mut at = Self::home(folded);
         while self.slots[at] != FREE {
-            let spec = &SPECS[usize::from(self.slots[at])];
-            if spec.name.as_bytes().eq_ignore_ascii_case(name) {
+            let number = usize::from(self.slots[at]);
+            let spec = &SPECS[number];
+            if self.names[number] == folded && spec.name.len() == name.len() {
                 return Some(spec);
             }
             at = (at + 1) % Self::SLOTS;
@@ -230,6 +241,9 @@ mod tests {
         }
         assert!(table.find(b"").is_none());
         assert!(table.find(b"gett").is_none());
+        assert!(table.find(b"get ").is_none());
+        assert!(table.find(b"get\0").is_none());
+        assert!(table.find(b"\x07et").is_none());
         assert!(table.find(&[b'g'; 1000]).is_none());
     }
 

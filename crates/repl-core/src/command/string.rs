@@ -258,18 +258,22 @@ fn set<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<
 
 fn add<'a>(data: &mut Data<'_>, args: Args<'a>, amount: i64) -> Result<Outcome, CommandError<'a>> {
     let key = args.get(1);
-    let (hash, found) = data.lookup(key);
-    let (old, expires_at) = match found {
-        None => (0, None),
-        Some(entry) => {
-            let number = parse_i64(entry.value()).ok_or(CommandError::NotInteger)?;
-            (number, entry.expires_at())
+    let (hash, _) = data.meet(key);
+    let mut digits = [0; DIGITS_MAX];
+    let counted = data.keyspace.update(data.db, hash, key, |entry| {
+        let old = parse_i64(entry.value()).ok_or(CommandError::NotInteger)?;
+        let new = old.checked_add(amount).ok_or(CommandError::IncrementOverflow)?;
+        entry.set_value(format_i64(&mut digits, new));
+        Ok(new)
+    });
+    let new = match counted {
+        Some(new) => new?,
+        None => {
+            let text = format_i64(&mut digits, amount);
+            data.keyspace.set(data.db, hash, key, text, None);
+            amount
         }
     };
-    let new = old.checked_add(amount).ok_or(CommandError::IncrementOverflow)?;
-    let mut digits = [0; DIGITS_MAX];
-    let text = format_i64(&mut digits, new);
-    data.keyspace.set(data.db, hash, key, text, expires_at);
     data.reply.int(new);
     Ok(Outcome::Propagate)
 }

@@ -137,7 +137,7 @@ impl Directory {
     /// The entry of `key`.
     pub(super) fn find(&self, hash: KeyHash, key: &[u8]) -> Option<&Entry> {
         let segment = &self.segments[self.segment_of(hash)];
-        segment.table.find(hash.in_segment(), |entry| entry.key() == key)
+        segment.table.find(hash.in_segment(), |entry| entry.has_key(key))
     }
 
     /// Changes the entry of `key` in place, expiry included. `None` when there is no such key.
@@ -149,13 +149,15 @@ impl Directory {
     ) -> Option<R> {
         let at = self.segment_of(hash);
         let segment = &mut self.segments[at];
-        let entry = segment.table.find_mut(hash.in_segment(), |entry| entry.key() == key)?;
-        let was_volatile = entry.expires_at().is_some();
+        let entry = segment.table.find_mut(hash.in_segment(), |entry| entry.has_key(key))?;
+        let was_volatile = entry.is_volatile();
         let result = change(entry);
-        let expires_at = entry.expires_at();
-        segment.note_expiry(expires_at);
-        self.volatile -= usize::from(was_volatile);
-        self.volatile += usize::from(expires_at.is_some());
+        if was_volatile || entry.is_volatile() {
+            let expires_at = entry.expires_at();
+            segment.note_expiry(expires_at);
+            self.volatile -= usize::from(was_volatile);
+            self.volatile += usize::from(expires_at.is_some());
+        }
         Some(result)
     }
 
@@ -183,7 +185,7 @@ impl Directory {
     pub(super) fn remove(&mut self, hash: KeyHash, key: &[u8]) -> Option<Entry> {
         let at = self.segment_of(hash);
         let table = &mut self.segments[at].table;
-        let found = table.find_entry(hash.in_segment(), |entry| entry.key() == key).ok()?;
+        let found = table.find_entry(hash.in_segment(), |entry| entry.has_key(key)).ok()?;
         let (entry, _) = found.remove();
         if table.capacity() > 64 && table.len() < table.capacity() / 8 {
             let hasher = &self.hasher;

@@ -137,25 +137,61 @@ impl Entry {
         self.0.len()
     }
 
+    /// Whether the key is `key`.
+    #[inline]
+    pub fn has_key(&self, key: &[u8]) -> bool {
+        let (key_at, key_length) = self.key_span();
+        key_length == key.len() && self.0.get(key_at..key_at + key_length) == Some(key)
+    }
+
+    /// Whether the key ever ceases to exist.
+    #[inline]
+    pub fn is_volatile(&self) -> bool {
+        self.0[0] & EXPIRES != 0
+    }
+
     /// Replaces value and expiry; without an allocation when the new content fits the old one's place.
     pub fn replace(&mut self, value: &[u8], expires_at: Option<UnixMillis>, form: Form) {
-        let layout = self.layout();
-        let same_header = self.expires_at().is_some() == expires_at.is_some();
-        let used = layout.value_at + value.len();
-        let capacity = self.0.len();
-        let fits = used <= capacity && capacity - used <= WASTE_BYTES.max(capacity / 4);
-        if same_header && fits {
-            self.0[layout.value_at..used].copy_from_slice(value);
+        if self.is_volatile() == expires_at.is_some() && self.overwrite(value) {
             if let Some(at) = expires_at {
                 self.write_expiry(at);
             }
-            self.0[0] = (self.0[0] & !RAW) | if form == Form::Grown { RAW } else { 0 };
-            self.write_slack(capacity - used);
+            self.set_form(form);
         } else {
             let emitted = self.0[0] & !(LAYOUT | RAW);
             let mut entry = Self::new(self.key(), value, expires_at, form);
             entry.0[0] |= emitted;
             *self = entry;
+        }
+    }
+
+    /// Replaces the value and leaves the expiry as it is.
+    pub fn set_value(&mut self, value: &[u8]) {
+        if self.overwrite(value) {
+            self.set_form(Form::Whole);
+        } else {
+            self.replace(value, self.expires_at(), Form::Whole);
+        }
+    }
+
+    /// Puts `value` in the place of the old one, if it fits there without wasting much.
+    fn overwrite(&mut self, value: &[u8]) -> bool {
+        let (key_at, key_length) = self.key_span();
+        let value_at = key_at + key_length;
+        let used = value_at + value.len();
+        let capacity = self.0.len();
+        let fits = used <= capacity && capacity - used <= WASTE_BYTES.max(capacity / 4);
+        if fits {
+            self.0[value_at..used].copy_from_slice(value);
+            self.write_slack(capacity - used);
+        }
+        fits
+    }
+
+    fn set_form(&mut self, form: Form) {
+        match form {
+            Form::Whole => self.0[0] &= !RAW,
+            Form::Grown => self.0[0] |= RAW,
         }
     }
 
@@ -219,7 +255,9 @@ impl Entry {
         self.0[0] &= !(1 << (EMITTED_SHIFT + slot));
     }
 
-    fn layout(&self) -> Layout {
+    /// Where the key starts and how long it is.
+    #[inline]
+    fn key_span(&self) -> (usize, usize) {
         let bytes = &self.0;
         let (key_length, after_length) = if bytes[0] & LONG_KEY == 0 {
             (usize::from(bytes[2]), 3)
@@ -227,7 +265,13 @@ impl Entry {
             let length = bytes[2..6].try_into().expect("the slice is four bytes long");
             (u32::from_le_bytes(length) as usize, 6)
         };
-        let key_at = after_length + if bytes[0] & EXPIRES == 0 { 0 } else { 8 };
+        (after_length + if bytes[0] & EXPIRES == 0 { 0 } else { 8 }, key_length)
+    }
+
+    #[inline]
+    fn layout(&self) -> Layout {
+        let bytes = &self.0;
+        let (key_at, key_length) = self.key_span();
         let slack = match bytes[1] {
             SLACK_LONG => {
                 let tail = bytes.last_chunk::<SLACK_LONG_BYTES>();

@@ -6,7 +6,7 @@ use core::mem;
 use super::Node;
 use crate::{
     base::{ids::ConnId, time::Now},
-    command::{CommandError, Data, Expiry, Flags, Handler, Outcome, Spec, Text},
+    command::{CommandError, Data, Expiry, Flags, Handler, NodeCommand, Outcome, Spec, Text},
     conn::{Conn, Fate, Inbox, Login, Queue, Role},
     io::Level,
     keyspace::DbIndex,
@@ -31,6 +31,22 @@ pub(super) enum Caller {
     Conn(ConnId),
     /// Our master's.
     Master,
+}
+
+/// What the gate must know of who asks: read once per request.
+#[derive(Clone, Copy)]
+struct Standing {
+    login: Login,
+    kind: Kind,
+}
+
+/// What kind of connection asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Client,
+    /// A client that has begun a transaction.
+    Queueing,
+    Replica,
 }
 
 impl Node {
@@ -96,17 +112,20 @@ impl Node {
     ) -> usize {
         let mut at = 0;
         while at < buf.len() {
-            let Some(conn) = self.conns.get(id).filter(|conn| conn.fate == Fate::Lives) else {
-                return buf.len();
+            let Some(standing) = self.standing(id) else { return buf.len() };
+            let auth = match standing.login {
+                Login::Stranger => Authenticated::No,
+                Login::Known => Authenticated::Yes,
             };
-            let limits = self.request_limits(conn);
+            let limits = Limits { auth, proto_max_bulk_len: self.config.proto_max_bulk_len };
             match parser.next(buf, at, &limits, argv) {
                 Ok(Parsed::Request { end, form }) => {
                     let canonical = match form {
                         Form::Canonical => buf.get(at..end),
                         Form::Other | Form::Inline => None,
                     };
-                    self.on_request(now, id, Request { args: argv.view(buf), canonical });
+                    let request = Request { args: argv.view(buf), canonical };
+                    self.on_request(now, id, standing, request);
                     at = end;
                 }
                 Ok(Parsed::Empty { end }) => {
@@ -142,64 +161,63 @@ impl Node {
         }
     }
 
-    fn request_limits(&self, conn: &Conn) -> Limits {
-        let auth = match &conn.role {
-            Role::Client(client) if client.login == Login::Stranger => Authenticated::No,
-            Role::Client(_) | Role::Replica(_) | Role::Master => Authenticated::Yes,
-        };
-        Limits { auth, proto_max_bulk_len: self.config.proto_max_bulk_len }
+    /// `None` when nothing more is read from this connection.
+    fn standing(&self, id: ConnId) -> Option<Standing> {
+        let conn = self.conns.get(id).filter(|conn| conn.fate == Fate::Lives)?;
+        Some(match &conn.role {
+            Role::Client(client) => Standing {
+                login: client.login,
+                kind: if client.transaction.is_some() { Kind::Queueing } else { Kind::Client },
+            },
+            Role::Replica(_) | Role::Master => {
+                Standing { login: Login::Known, kind: Kind::Replica }
+            }
+        })
     }
 
     /// One request of a client or a replica: the gate, then the queue or the execution.
-    fn on_request(&mut self, now: Now, id: ConnId, request: Request<'_>) {
+    fn on_request(&mut self, now: Now, id: ConnId, standing: Standing, request: Request<'_>) {
         let args = request.args;
         let Some(spec) = self.commands.find(args.name()) else {
             let text = unknown_command(args);
             return self.refuse(now, id, &text);
         };
-        if let Err(error) = self.gate(id, spec, args) {
+        if let Err(error) = self.gate(standing, spec, args) {
             return self.refuse(now, id, &format!("{error}"));
         }
-        if let Some(queue) = self.queue_for(id, spec) {
-            encode_command(&mut queue.commands, args.iter());
-            queue.count += 1;
-            queue.writes |= spec.flags.has(Flags::WRITE);
-            queue.needs_fresh_data |= !spec.flags.has(Flags::STALE);
-            let proto = Proto::Resp2;
-            if let Some(conn) = self.conns.get_mut(id) {
-                Reply::new(conn.outbox.writer(), proto).simple("QUEUED");
-            }
-            return;
+        if standing.kind == Kind::Queueing && waits_in_queue(spec) {
+            self.enqueue(id, spec, args);
+        } else {
+            self.execute(now, Caller::Conn(id), spec, request);
+            self.finish_unit();
         }
-        self.execute(now, Caller::Conn(id), spec, request);
-        self.finish_unit();
     }
 
     /// Whether this caller may run this command now.
     // redis: server.c, processCommand
     fn gate<'a>(
         &self,
-        id: ConnId,
+        standing: Standing,
         spec: &'static Spec,
         args: Args<'a>,
     ) -> Result<(), CommandError<'a>> {
         if !spec.takes(args.len()) {
             return Err(CommandError::Arity(spec.name));
         }
-        let Some(conn) = self.conns.get(id) else { return Ok(()) };
-        let keyspace = Flags::WRITE.and(Flags::NONE);
-        let touches = spec.flags.has(keyspace) || spec.flags.has(Flags::READONLY);
-        match &conn.role {
-            Role::Client(client) => {
-                if client.login == Login::Stranger && !spec.flags.has(Flags::NO_AUTH) {
-                    return Err(CommandError::NoAuth);
-                }
-                if client.transaction.is_some() && spec.flags.has(Flags::NO_MULTI) {
-                    return Err(CommandError::NotInTransaction);
+        if standing.login == Login::Stranger && !spec.flags.has(Flags::NO_AUTH) {
+            return Err(CommandError::NoAuth);
+        }
+        match standing.kind {
+            Kind::Client => {}
+            Kind::Queueing if spec.flags.has(Flags::NO_MULTI) => {
+                return Err(CommandError::NotInTransaction);
+            }
+            Kind::Queueing => {}
+            Kind::Replica => {
+                if spec.flags.has(Flags::WRITE) || spec.flags.has(Flags::READONLY) {
+                    return Err(CommandError::ReplicaTouchesKeyspace);
                 }
             }
-            Role::Replica(_) if touches => return Err(CommandError::ReplicaTouchesKeyspace),
-            Role::Replica(_) | Role::Master => {}
         }
         self.role_gate(spec.flags.has(Flags::WRITE), !spec.flags.has(Flags::STALE))
     }
@@ -218,11 +236,16 @@ impl Node {
         if stale && needs_fresh_data { Err(CommandError::MasterDown) } else { Ok(()) }
     }
 
-    /// The transaction this command must wait in, if there is one.
-    fn queue_for(&mut self, id: ConnId, spec: &Spec) -> Option<&mut Queue> {
-        let waits = !matches!(spec.name, "exec" | "discard" | "multi" | "quit");
-        let client = self.conns.get_mut(id)?.client_mut()?;
-        client.transaction.as_mut().filter(|_| waits)
+    /// Puts a command into the transaction of the client that sent it.
+    fn enqueue(&mut self, id: ConnId, spec: &Spec, args: Args<'_>) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        if let Some(queue) = conn.client_mut().and_then(|client| client.transaction.as_mut()) {
+            encode_command(&mut queue.commands, args.iter());
+            queue.count += 1;
+            queue.writes |= spec.flags.has(Flags::WRITE);
+            queue.needs_fresh_data |= !spec.flags.has(Flags::STALE);
+        }
+        Reply::new(conn.outbox.writer(), Proto::Resp2).simple("QUEUED");
     }
 
     /// Replies with an error to a command that was not run, and spoils the transaction it was meant for.
@@ -310,6 +333,10 @@ impl Node {
         };
         match handler(&mut data, request.args) {
             Ok(Outcome::Unchanged | Outcome::Rewritten) => {}
+            // Nobody listens and nothing is recorded: the change only counts.
+            Ok(Outcome::Propagate) if !self.history.is_recording() && data.effects.is_empty() => {
+                self.stats.changes += 1;
+            }
             Ok(Outcome::Propagate) => match request.canonical {
                 Some(bytes) => self.unit.push_encoded(db, bytes),
                 None => self.unit.push(db, request.args.iter()),
@@ -336,10 +363,14 @@ impl Node {
 
     /// A reply to our master or a replica cannot be sent. From a replica it means that the peer is none; from
     /// our master's stream an error means that the datasets differ.
+    #[inline]
     pub(super) fn drop_unread(&mut self, now: Now, caller: Caller, command: &str) {
-        if self.unread.is_empty() {
-            return;
+        if !self.unread.is_empty() {
+            self.explain_unread(now, caller, command);
         }
+    }
+
+    fn explain_unread(&mut self, now: Now, caller: Caller, command: &str) {
         let reply = mem::take(&mut self.unread);
         match caller {
             Caller::Master if reply.first() == Some(&b'-') => {
@@ -391,6 +422,16 @@ impl Node {
             }
         }
     }
+}
+
+/// What a transaction does not queue.
+fn waits_in_queue(spec: &Spec) -> bool {
+    !matches!(
+        spec.handler,
+        Handler::Node(
+            NodeCommand::Exec | NodeCommand::Discard | NodeCommand::Multi | NodeCommand::Quit
+        )
+    )
 }
 
 // redis: server.c, processCommand

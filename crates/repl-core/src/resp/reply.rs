@@ -111,7 +111,15 @@ impl<'a> Reply<'a> {
         match value {
             0 => self.raw(b":0\r\n"),
             1 => self.raw(b":1\r\n"),
-            value => self.line(b':', format_i64(&mut [0; DIGITS_MAX], value)),
+            value => {
+                // One piece, so that it is copied at once.
+                let (mut digits, mut line) = ([0; DIGITS_MAX], [b':'; DIGITS_MAX + 3]);
+                let text = format_i64(&mut digits, value);
+                let end = 1 + text.len();
+                line[1..end].copy_from_slice(text);
+                line[end..end + 2].copy_from_slice(b"\r\n");
+                self.raw(&line[..end + 2]);
+            }
         }
     }
 

@@ -188,11 +188,6 @@ impl Net {
         &self.host(name).decisions
     }
 
-    /// The time.
-    pub(crate) fn now(&self) -> Now {
-        self.now
-    }
-
     /// Demands that these nodes are the same: id, offset, dataset, and every byte that two of them keep.
     pub(crate) fn assert_same(&self, names: &[&str]) {
         let (first, rest) = names.split_first().expect("there are nodes to compare");

@@ -1,4 +1,5 @@
-//! What only the host knows: memory, processor time, names. Read from `/proc`; zero where there is none.
+//! What only the host knows: memory, processor time, names. Read from `/proc`; zero where there is
+//! none.
 
 use std::{cell::RefCell, fs, time::Duration};
 
@@ -83,7 +84,8 @@ fn cpu_micros() -> Option<(u64, u64)> {
 }
 
 fn parse_cpu_micros(stat: &str) -> Option<(u64, u64)> {
-    // The second field is the program's name in parentheses and may hold anything, also a parenthesis.
+    // The second field is the program's name in parentheses and may hold anything, also a
+    // parenthesis.
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut fields = after_name.split_ascii_whitespace().skip(11);
     let mut next = || fields.next()?.parse::<u64>().ok().map(|n| n.saturating_mul(TICK_MICROS));

@@ -1,7 +1,7 @@
 //! The platform on tokio: real clocks, sockets, signals' process, one thread.
 //!
-//! Everything runs inside one `LocalSet` on a current-thread runtime ([`run`]). Knows nothing of the protocol:
-//! the driver moves the bytes.
+//! Everything runs inside one `LocalSet` on a current-thread runtime ([`run`]). Knows nothing of
+//! the protocol: the driver moves the bytes.
 
 mod host;
 mod socket;
@@ -14,11 +14,13 @@ use std::{
 };
 
 use repl_core::{
+    Node,
     base::{
         ids::Endpoint,
         time::{Instant, Now, UnixMillis},
     },
     io::{HostFacts, Level},
+    node::Role as NodeRole,
 };
 use tokio::{runtime, task, time};
 
@@ -26,10 +28,11 @@ use self::host::Host;
 pub use self::socket::{BindError, TcpAcceptor, TcpConnection, bind_all};
 use crate::{
     log::{self, Role},
-    platform::Platform,
+    platform::{Event, Platform},
 };
 
-/// How far ahead the runtime's timer is set at most: it cannot hold every instant the node can name.
+/// How far ahead the runtime's timer is set at most: it cannot hold every instant the node can
+/// name.
 const SLEEP_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Real clocks, sockets and log. Its monotonic clock starts when it is made.
@@ -38,27 +41,23 @@ pub struct TokioPlatform {
     origin: time::Instant,
     host: Host,
     keepalive: Duration,
-    role: Cell<Role>,
+    /// Who the lines of the log are from.
+    speaker: Cell<Role>,
 }
 
 impl TokioPlatform {
     /// A platform for this process.
     ///
-    /// `config_file` is what `INFO` shows as such, empty for none; `keepalive` is how long a silent connection
-    /// is left unprobed, zero for ever.
+    /// `config_file` is what `INFO` shows as such, empty for none; `keepalive` is how long a silent
+    /// connection is left unprobed, zero for ever.
     #[must_use]
     pub fn new(config_file: String, keepalive: Duration) -> Self {
         Self {
             origin: time::Instant::now(),
             host: Host::new(config_file),
             keepalive,
-            role: Cell::new(Role::Master),
+            speaker: Cell::new(Role::Master),
         }
-    }
-
-    /// Who the lines of the log are from, from now on.
-    pub fn speak_as(&self, role: Role) {
-        self.role.set(role);
     }
 }
 
@@ -97,17 +96,31 @@ impl Platform for TokioPlatform {
     }
 
     fn log(&self, level: Level, text: &str) {
-        log::write(self.role.get(), level, text);
+        log::write(self.speaker.get(), level, text);
     }
 
     fn host_facts(&self) -> HostFacts {
         self.host.facts(self.origin.elapsed())
     }
 
-    /// Leaves the end of the process to whoever runs the driver, so that files are removed and destructors run:
+    /// Lets the log know, once per turn of the node's periodic work, who speaks and how loud it may
+    /// be.
+    fn observe(&self, node: &Node, event: Event<'_>) {
+        if let Event::Woken = event {
+            log::set_threshold(node.config().loglevel);
+            self.speaker.set(match node.replication().role {
+                NodeRole::Master => Role::Master,
+                NodeRole::Replica => Role::Replica,
+            });
+        }
+    }
+
+    /// Leaves the end of the process to whoever runs the driver, so that files are removed and
+    /// destructors run:
     /// `Driver::run` resolves with the status right after this.
     fn exit(&self, _status: i32) {
-        // Each line of the log is written at its end; a program that embeds the server may buffer more.
+        // Each line of the log is written at its end; a program that embeds the server may buffer
+        // more.
         let _ = io::stdout().flush();
     }
 }
@@ -116,9 +129,9 @@ impl Platform for TokioPlatform {
 ///
 /// Tasks that are left are dropped; a name that is still being resolved does not hold up the end.
 ///
-/// Of tokio's knobs none is turned: inside a `LocalSet` the sockets are looked at after every 61 polls of a
-/// task whatever `event_interval` says, and `global_queue_interval` is about tasks that come from other
-/// threads, of which there are none.
+/// Of tokio's knobs none is turned: inside a `LocalSet` the sockets are looked at after every 61
+/// polls of a task whatever `event_interval` says, and `global_queue_interval` is about tasks that
+/// come from other threads, of which there are none.
 ///
 /// # Errors
 /// The operating system has no event queue or timer to give.

@@ -1,8 +1,7 @@
 //! TCP on tokio: connections, dialling, listening.
 
 use std::{
-    fmt,
-    io,
+    fmt, io,
     io::IoSlice,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _},
     pin::Pin,
@@ -142,8 +141,8 @@ impl fmt::Display for BindError {
 
 impl std::error::Error for BindError {}
 
-/// Listens on every address of `bind`. An address that begins with `-` is left out if the host does not have
-/// it; the result may be empty then.
+/// Listens on every address of `bind`. An address that begins with `-` is left out if the host does
+/// not have it; the result may be empty then. Port 0 is any free port.
 ///
 /// # Errors
 /// The first address that cannot be had.

@@ -1,7 +1,8 @@
-//! What a directive is: its names, when it may change, who acts on it, and how its value is read and shown.
+//! What a directive is: its names, when it may change, who acts on it, and how its value is read
+//! and shown.
 //!
-//! Owns the forms of values (yes or no, number, memory, choice, text). Which directives exist stands in the
-//! table; what those of several words mean stands in `words`.
+//! Owns the forms of values (yes or no, number, memory, choice, text). Which directives exist
+//! stands in the table; what those of several words mean stands in `words`.
 
 use alloc::{
     borrow::ToOwned,
@@ -247,8 +248,9 @@ fn parse_number(value: &[u8], min: i64, max: i64) -> Result<i64, Reason> {
     }
 }
 
-/// A number of bytes: digits and an optional unit in any case. As in Redis no digits at all mean zero, and
-/// `k`, `m`, `g` are powers of 1000 where `kb`, `mb`, `gb` are powers of 1024. What exceeds 64 bits saturates.
+/// A number of bytes: digits and an optional unit in any case. As in Redis no digits at all mean
+/// zero, and `k`, `m`, `g` are powers of 1000 where `kb`, `mb`, `gb` are powers of 1024. What
+/// exceeds 64 bits saturates.
 pub(super) fn parse_memory(value: &[u8]) -> Option<u64> {
     let end = value.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(value.len());
     let (digits, unit) = value.split_at_checked(end)?;

@@ -1,15 +1,15 @@
 //! Why a directive was refused, in the words Redis uses.
 //!
-//! Owns the texts. Knows neither the table nor where the value came from: a configuration file shows the
-//! [`Reason`] alone, `CONFIG SET` shows the whole [`ConfigError`] after `ERR `.
+//! Owns the texts. Knows neither the table nor where the value came from: a configuration file
+//! shows the [`Reason`] alone, `CONFIG SET` shows the whole [`ConfigError`] after `ERR `.
 
 use alloc::string::String;
 use core::fmt;
 
 /// A directive was refused; nothing was changed.
 ///
-/// Displays as the error of `CONFIG SET` without its `ERR `. The name is shown as the user wrote it and may
-/// hold any character: whoever puts it on the wire must keep it on one line.
+/// Displays as the error of `CONFIG SET` without its `ERR `. The name is shown as the user wrote it
+/// and may hold any character: whoever puts it on the wire must keep it on one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     /// The directive, as the user wrote it.

@@ -1,8 +1,10 @@
-//! Configuration: the directives of `redis.conf`, with Redis' names, defaults, ranges and error texts.
+//! Configuration: the directives of `redis.conf`, with Redis' names, defaults, ranges and error
+//! texts.
 //!
-//! One table ([`Config::directives`]) drives everything: reading files and command lines, `CONFIG GET`,
-//! `CONFIG SET` and `docs/CONFIG.md`. To add a directive, add its row; if somebody acts on it, also a field.
-//! Nothing here touches a file or a socket, and no value a user types can make it panic.
+//! One table ([`Config::directives`]) drives everything: reading files and command lines, `CONFIG
+//! GET`, `CONFIG SET` and `docs/CONFIG.md`. To add a directive, add its row; if somebody acts on
+//! it, also a field. Nothing here touches a file or a socket, and no value a user types can make it
+//! panic.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod choice;
@@ -36,8 +38,8 @@ pub enum When {
     Running,
 }
 
-/// When a client's pending output closes it: at `hard` bytes at once, above `soft` bytes for `soft_after`.
-/// Zero means no limit.
+/// When a client's pending output closes it: at `hard` bytes at once, above `soft` bytes for
+/// `soft_after`. Zero means no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutputLimit {
     /// Bytes; zero for none.
@@ -50,8 +52,8 @@ pub struct OutputLimit {
 
 /// The value of every directive.
 ///
-/// The fields are what some code acts on; whoever builds a node directly may give them any value, also one
-/// that a file or `CONFIG SET` would refuse. Directives that nobody acts on have no field.
+/// The fields are what some code acts on; whoever builds a node directly may give them any value,
+/// also one that a file or `CONFIG SET` would refuse. Directives that nobody acts on have no field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// `port`: where clients connect; announced to the master.
@@ -134,7 +136,8 @@ pub struct Config {
     pub dbfilename: String,
     /// `min-replicas-to-write`: zero for no minimum.
     pub min_replicas_to_write: u32,
-    /// `min-replicas-max-lag`: a replica silent for longer does not count; zero switches the check off.
+    /// `min-replicas-max-lag`: a replica silent for longer does not count; zero switches the check
+    /// off.
     pub min_replicas_max_lag: Duration,
     /// `repl-diskless-load`.
     pub repl_diskless_load: DisklessLoad,
@@ -150,7 +153,8 @@ pub struct Config {
     pub kept: Kept,
 }
 
-/// Values other than the default of directives that have no field, by name, as `CONFIG GET` shows them.
+/// Values other than the default of directives that have no field, by name, as `CONFIG GET` shows
+/// them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kept(BTreeMap<&'static str, String>);
 
@@ -160,7 +164,8 @@ impl Config {
         table::TABLE.iter().copied().flatten()
     }
 
-    /// The value of the directive called `name` (in any case, or by its alias), as `CONFIG GET` shows it.
+    /// The value of the directive called `name` (in any case, or by its alias), as `CONFIG GET`
+    /// shows it.
     #[must_use]
     pub fn value(&self, name: &[u8]) -> Option<String> {
         Self::directives().find(|one| one.is_named(name)).map(|one| one.show(self))
@@ -168,8 +173,8 @@ impl Config {
 
     /// What `CONFIG GET` answers: names and values, each name once.
     ///
-    /// A pattern without `*`, `?` and `[` is a name: it finds hidden directives too and is shown as the user
-    /// wrote it. `glob(pattern, name)` decides about the others, ignoring case.
+    /// A pattern without `*`, `?` and `[` is a name: it finds hidden directives too and is shown as
+    /// the user wrote it. `glob(pattern, name)` decides about the others, ignoring case.
     pub fn matching(
         &self,
         patterns: &[&[u8]],
@@ -199,11 +204,12 @@ impl Config {
 
     /// Sets one directive from the words that follow its name.
     ///
-    /// A directive of several words also takes them as one word with spaces, and none at all as an empty
-    /// word: `save "3600 1"`, `save ""`.
+    /// A directive of several words also takes them as one word with spaces, and none at all as an
+    /// empty word: `save "3600 1"`, `save ""`.
     ///
     /// # Errors
-    /// The directive does not exist, must not change now, or refuses the value; `self` is unchanged then.
+    /// The directive does not exist, must not change now, or refuses the value; `self` is unchanged
+    /// then.
     pub fn set(&mut self, name: &[u8], args: &[&[u8]], when: When) -> Result<(), ConfigError> {
         let directive = self.changeable(name, when)?;
         let split: Vec<&[u8]>;
@@ -230,7 +236,8 @@ impl Config {
         let mut named: Vec<&'static str> = Vec::new();
         for (name, _) in pairs {
             let directive = self.changeable(name, When::Running)?;
-            // redis: config.c registers an alias as a directive of its own: only the same spelling repeats.
+            // redis: config.c registers an alias as a directive of its own: only the same spelling
+            // repeats.
             let spelt = directive.names().find(|own| own.as_bytes().eq_ignore_ascii_case(name));
             if spelt.is_some_and(|spelt| named.contains(&spelt)) {
                 return Err(error(name, Reason::Duplicate));

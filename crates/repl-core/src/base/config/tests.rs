@@ -89,7 +89,7 @@ fn values_are_refused_in_the_words_of_redis() {
     check("save", "  60   1 ", "Invalid save parameters");
     check("databases", "5", "can't set immutable config");
     check("slaveof", "a 1", "can't set immutable config");
-    check("dir", "/tmp", "can't set protected config");
+    check("dbfilename", "x", "can't set protected config");
     check("maxmemory-clients", "105%", "percentage argument must be less or equal to 100");
 }
 

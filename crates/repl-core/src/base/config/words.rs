@@ -1,7 +1,7 @@
 //! The directives whose value is several words: what the words mean, and how they are shown.
 //!
-//! Owns `save`, `replicaof`, `bind`, `client-output-buffer-limit` and a few that nobody reads yet. The words
-//! come split; an empty value comes as no words at all.
+//! Owns `save`, `replicaof`, `bind`, `client-output-buffer-limit` and a few that nobody reads yet.
+//! The words come split; an empty value comes as no words at all.
 
 use alloc::{
     borrow::ToOwned,
@@ -27,7 +27,8 @@ pub(super) fn show_save(config: &Config) -> String {
     pairs.join(" ")
 }
 
-/// `save 3600 1 300 100`. At boot each line adds to the lines before it; `CONFIG SET` replaces them all.
+/// `save 3600 1 300 100`. At boot each line adds to the lines before it; `CONFIG SET` replaces them
+/// all.
 pub(super) fn take_save(config: &mut Config, args: &[&[u8]], when: When) -> Result<(), Reason> {
     const INVALID: Reason = Reason::Other("Invalid save parameters");
     let mut points = Vec::new();
@@ -67,8 +68,8 @@ pub(super) fn show_bind(config: &Config) -> String {
     config.bind.join(" ")
 }
 
-/// `bind ADDRESS...`: `*` is every IPv4 address, `::*` every IPv6 one, and a leading `-` allows an address to
-/// be missing.
+/// `bind ADDRESS...`: `*` is every IPv4 address, `::*` every IPv6 one, and a leading `-` allows an
+/// address to be missing.
 pub(super) fn take_bind(config: &mut Config, args: &[&[u8]], _: When) -> Result<(), Reason> {
     if args.len() > BIND_ADDRESSES_MAX {
         return Err(Reason::Other("Too many bind addresses specified."));
@@ -93,7 +94,8 @@ pub(super) fn show_output_limits(config: &Config) -> String {
     .join(" ")
 }
 
-/// `client-output-buffer-limit CLASS HARD SOFT SECONDS...`: classes that are not named keep their limits.
+/// `client-output-buffer-limit CLASS HARD SOFT SECONDS...`: classes that are not named keep their
+/// limits.
 pub(super) fn take_output_limits(
     config: &mut Config,
     args: &[&[u8]],
@@ -136,7 +138,8 @@ fn parse_output_limit(hard: &[u8], soft: &[u8], secs: &[u8]) -> Option<OutputLim
     })
 }
 
-/// A number as C's `strtoll` reads it where Redis calls that: a plus sign and leading zeros are fine.
+/// A number as C's `strtoll` reads it where Redis calls that: a plus sign and leading zeros are
+/// fine.
 fn parse_plain(value: &[u8]) -> Option<u64> {
     str::from_utf8(value).ok()?.parse().ok()
 }
@@ -166,7 +169,8 @@ enum InA {
     No,
 }
 
-/// `notify-keyspace-events`: a set of letters, shown in Redis' order, with `A` for all it stands for.
+/// `notify-keyspace-events`: a set of letters, shown in Redis' order, with `A` for all it stands
+/// for.
 pub(super) fn event_classes(args: &[&[u8]]) -> Result<String, Reason> {
     let wanted = match args {
         [] => "",

@@ -1,5 +1,6 @@
-//! The rows without a field: directives that clients, test suites and configuration files expect. Their
-//! values are checked, kept and shown, and nobody acts on them. One that starts to matter moves to `live`.
+//! The rows without a field: directives that clients, test suites and configuration files expect.
+//! Their values are checked, kept and shown, and nobody acts on them. One that starts to matter
+//! moves to `live`.
 
 use super::{BYTES_MAX, INT_MAX, row};
 use crate::base::config::{
@@ -59,7 +60,8 @@ const POLICIES: &[&str] = &[
 pub(super) static ROWS: &[Directive] = &[
     // What this server cannot do, so that a file that counts on it stops at once.
     unsupported("appendonly", "no", &YesNo, "this server keeps no append-only file"),
-    unsupported("daemonize", "no", &YesNo, "this server stays in the foreground: use a supervisor"),
+    unsupported("daemonize", "no", &YesNo, "this server stays in the foreground: use a supervisor")
+        .at_boot(),
     unsupported("cluster-enabled", "no", &YesNo, "this server has no cluster mode").at_boot(),
     unsupported("tls-port", "0", &Number(0, 65535), "this server does not speak TLS"),
     unsupported("tls-replication", "no", &YesNo, "this server does not speak TLS"),

@@ -29,8 +29,8 @@ macro_rules! yes_no {
     };
 }
 
-// A number that passed the row's bounds fits the field; if a row had them wrong the field would keep its
-// value, and the test that sets every row's bounds would fail.
+// A number that passed the row's bounds fits the field; if a row had them wrong the field would
+// keep its value, and the test that sets every row's bounds would fail.
 macro_rules! number {
     ($field:ident, $min:expr, $max:expr) => {
         Kind::Number {
@@ -130,7 +130,7 @@ pub(super) static PROCESS: &[Directive] = &[
     row("loglevel", Server, choice!(loglevel, LogLevel), "The quietest line that is still logged."),
     row("logfile", Server, text!(logfile), "Where the log goes; empty: standard output.").at_boot(),
     row("pidfile", Server, text!(pidfile), "File to write the process id to.").at_boot(),
-    row("dir", Server, text!(dir), "Working directory, entered at boot.").protected(),
+    row("dir", Server, text!(dir), "Working directory, entered at boot.").at_boot(),
 ];
 
 /// What the node acts on, replication aside.
@@ -188,9 +188,9 @@ pub(super) static NODE: &[Directive] = &[
     row("rdbchecksum", Node, yes_no!(rdbchecksum), "End a snapshot with its checksum.").at_boot(),
     row(
         "shutdown-timeout",
-        Node,
+        Inert,
         seconds!(shutdown_timeout, 0, INT_MAX),
-        "Seconds a shutdown waits for replicas that lag.",
+        "Seconds a shutdown waits for replicas that lag: it does not wait yet.",
     ),
     row("enable-debug-command", Node, choice!(enable_debug_command, Access), "Who may use DEBUG.")
         .at_boot(),
@@ -315,16 +315,16 @@ pub(super) static REPLICATION: &[Directive] = &[
     ),
     row(
         "min-replicas-to-write",
-        Node,
+        Inert,
         number!(min_replicas_to_write, 0, INT_MAX),
-        "Refuse writes with fewer good replicas; 0: never.",
+        "Refuse writes with fewer good replicas: none is refused yet.",
     )
     .alias("min-slaves-to-write"),
     row(
         "min-replicas-max-lag",
-        Node,
+        Inert,
         seconds!(min_replicas_max_lag, 0, INT_MAX),
-        "Seconds of silence after which a replica is no good one.",
+        "Seconds of silence after which a replica is no good one: see min-replicas-to-write.",
     )
     .alias("min-slaves-max-lag"),
 ];

@@ -1,7 +1,8 @@
 //! The table of directives: every name the server knows, with its range, default and effect.
 //!
-//! `live` holds the rows that have a field in `Config`, `kept` those that are only checked, kept and shown.
-//! Ranges, defaults and which directives may change while running were read off redis-server 7.0.15.
+//! `live` holds the rows that have a field in `Config`, `kept` those that are only checked, kept
+//! and shown. Ranges, defaults and which directives may change while running were read off
+//! redis-server 7.0.15.
 
 mod kept;
 mod live;
@@ -29,7 +30,7 @@ const fn row(name: &'static str, effect: Effect, kind: Kind, doc: &'static str) 
     }
 }
 
-/// What is said about a row once; the rest of its builder's defaults stay.
+/// What a row says beyond `row`: it is listed, without alias, and changes at any time otherwise.
 impl Directive {
     const fn alias(mut self, alias: &'static str) -> Self {
         self.alias = Some(alias);

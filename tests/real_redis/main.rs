@@ -1,0 +1,41 @@
+//! Black-box tests against real Redis processes: replication in every arrangement, and replies byte
+//! by byte.
+//!
+//! "Ours" is the `repl-server` binary of this build, or the server that `REPL_TEST_SERVER` names.
+//! With a redis-server there, every test must pass: that is how the tests themselves are tested.
+//! Where a server is missing, its tests are skipped and say so; with `CI=true` they fail instead.
+
+mod fixture;
+mod replication;
+mod transcripts;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Completion, Trial};
+
+use fixture::server::{Kind, missing};
+
+/// Tests mostly wait for each other's clocks, so there may be more of them than cores.
+const TRIALS_AT_ONCE: usize = 6;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(TRIALS_AT_ONCE);
+    let mut trials = replication::trials();
+    trials.extend(transcripts::trials());
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// A test that needs servers of these kinds.
+fn trial(name: String, needs: Vec<Kind>, body: impl FnOnce() + Send + 'static) -> Trial {
+    Trial::ignorable_test(name, move || match needs.into_iter().find_map(missing) {
+        Some(reason) if std::env::var("CI").is_ok_and(|value| value == "true") => {
+            Err(format!("{reason}, and CI=true allows no skips").into())
+        }
+        Some(reason) => Ok(Completion::ignored_with(format!("skipped: {reason}"))),
+        None => {
+            body();
+            Ok(Completion::Completed)
+        }
+    })
+}

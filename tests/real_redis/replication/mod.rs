@@ -1,0 +1,192 @@
+//! Replication between our server and redis-server: the same cases in every arrangement of the two.
+
+mod bad_master;
+mod failover;
+mod full_sync;
+mod stream;
+mod wire;
+
+use libtest_mimic::Trial;
+
+use crate::{
+    fixture::{
+        dataset,
+        proxy::Proxy,
+        server::{
+            Kind::{self, Ours, Redis},
+            Server,
+        },
+        wait_for,
+    },
+    trial,
+};
+
+/// Who follows whom, the master first.
+struct Arrangement {
+    name: &'static str,
+    kinds: &'static [Kind],
+}
+
+const CHAINS: [Arrangement; 4] = [
+    Arrangement { name: "redis as our replica", kinds: &[Ours, Redis] },
+    Arrangement { name: "redis as our master", kinds: &[Redis, Ours] },
+    Arrangement { name: "chain redis -> ours -> redis", kinds: &[Redis, Ours, Redis] },
+    Arrangement { name: "chain ours -> redis -> ours", kinds: &[Ours, Redis, Ours] },
+];
+
+/// A test of one arrangement.
+type Case = fn(&[Kind]);
+
+/// Cases for chains of any length.
+const CHAIN_CASES: [(&str, Case); 8] = [
+    ("a full sync carries every kind of value", full_sync::carries_every_kind_of_value),
+    ("a full sync in the $length form", full_sync::in_the_length_form),
+    ("writes during a full sync arrive once", full_sync::writes_during_it_arrive_once),
+    ("live writes in three databases", stream::live_writes),
+    ("a cut link is resumed by CONTINUE", stream::cut_link_is_resumed),
+    ("a stalled link loses nothing", stream::stalled_link_loses_nothing),
+    ("a cut beyond the backlog costs a full sync", stream::cut_beyond_the_backlog),
+    ("promotion of the last moves nobody else", failover::promotion_of_the_last),
+];
+
+/// Two replicas of one master: (old master, the one that is promoted, its sibling).
+const SIBLINGS: [Arrangement; 4] = [
+    Arrangement { name: "ours; redis promoted, ours beside it", kinds: &[Ours, Redis, Ours] },
+    Arrangement { name: "ours; ours promoted, redis beside it", kinds: &[Ours, Ours, Redis] },
+    Arrangement { name: "redis; ours promoted, redis beside it", kinds: &[Redis, Ours, Redis] },
+    Arrangement { name: "redis; redis promoted, ours beside it", kinds: &[Redis, Redis, Ours] },
+];
+
+const SIBLING_CASES: [(&str, Case); 3] = [
+    ("promotion keeps the sibling partial", failover::keeps_the_sibling_partial),
+    ("the old master re-joins by partial resync", failover::old_master_rejoins),
+    ("an old master with surplus re-joins by full sync", failover::old_master_with_surplus_rejoins),
+];
+
+/// Every test of this folder.
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = Vec::new();
+    let mut add = |arrangements: &[Arrangement], cases: &[(&str, Case)]| {
+        for &Arrangement { name, kinds } in arrangements {
+            for &(case, body) in cases {
+                let test = trial(format!("{name}: {case}"), kinds.to_vec(), move || body(kinds));
+                trials.push(test);
+            }
+        }
+    };
+    add(&CHAINS, &CHAIN_CASES);
+    add(&SIBLINGS, &SIBLING_CASES);
+    let middle =
+        [("promotion of the middle keeps its replica partial", failover::of_the_middle as Case)];
+    add(&CHAINS[2..], &middle);
+    for kind in [Ours, Redis] {
+        for (case, body) in wire::CASES {
+            let name = format!("{} on the wire: {case}", kind.name());
+            trials.push(trial(name, vec![kind], move || body(kind)));
+        }
+        for (case, body) in bad_master::cases() {
+            let name = format!("{} as a replica: its master {case}", kind.name());
+            trials.push(trial(name, vec![kind], move || body(kind)));
+        }
+    }
+    trials
+}
+
+/// Servers that follow each other, the master first, with a link in front of each that is followed.
+struct Chain {
+    servers: Vec<Server>,
+    /// `links[i]` lies between `servers[i]` and `servers[i + 1]`.
+    links: Vec<Proxy>,
+}
+
+impl Chain {
+    /// Starts servers that do not follow each other yet.
+    #[track_caller]
+    fn start(kinds: &[Kind], directives: &[(&str, &str)]) -> Self {
+        let servers: Vec<Server> =
+            kinds.iter().map(|&kind| Server::start(kind, directives)).collect();
+        let followed = &servers[..servers.len() - 1];
+        let links = followed.iter().map(|server| Proxy::to(server.port())).collect();
+        Self { servers, links }
+    }
+
+    /// Starts servers and waits until all are in sync.
+    #[track_caller]
+    fn attached(kinds: &[Kind], directives: &[(&str, &str)]) -> Self {
+        let chain = Self::start(kinds, directives);
+        chain.attach();
+        chain.settle();
+        chain
+    }
+
+    /// Lets every server but the first follow the one before it.
+    #[track_caller]
+    fn attach(&self) {
+        for (link, server) in self.links.iter().zip(&self.servers[1..]) {
+            server.follow(link.port());
+        }
+    }
+
+    fn master(&self) -> &Server {
+        &self.servers[0]
+    }
+
+    fn all(&self) -> Vec<&Server> {
+        self.servers.iter().collect()
+    }
+
+    /// Waits until the whole chain is in sync.
+    #[track_caller]
+    fn settle(&self) {
+        settle(&self.all());
+    }
+
+    #[track_caller]
+    fn assert_equal(&self) {
+        dataset::assert_equal(&self.all());
+    }
+}
+
+/// Waits until every server but the first has its link up and has applied what the first has
+/// produced. The first is the master of all of them.
+#[track_caller]
+fn settle(servers: &[&Server]) {
+    let [master, replicas @ ..] = servers else {
+        panic!("at least a master settles");
+    };
+    wait_for("links that are up and offsets that are equal", || {
+        // The master first: what it has produced by now must have arrived, what follows need not.
+        let produced = master.count("master_repl_offset");
+        for (number, replica) in (1..).zip(replicas) {
+            let link = replica.info("master_link_status");
+            let (applied, offset) =
+                (replica.info("slave_repl_offset"), replica.count("master_repl_offset"));
+            // The applied offset and the one it passes on are the same number (one history).
+            if link != "up" || applied != produced.to_string() || offset != produced {
+                return Err(format!(
+                    "replica {number}: link {link:?}, applied {applied}, passes on {offset}; \
+                     the master produced {produced}"
+                ));
+            }
+        }
+        Ok(())
+    });
+    let history = master.info("master_replid");
+    for replica in replicas {
+        assert_eq!(replica.info("master_replid"), history, "all serve the master's history");
+    }
+}
+
+/// How often a server has served a full and a partial resynchronisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Syncs {
+    full: i64,
+    partial: i64,
+}
+
+fn syncs(server: &Server) -> Syncs {
+    Syncs { full: server.count("sync_full"), partial: server.count("sync_partial_ok") }
+}
+
+/// Keeps the master from sending PINGs, for cases that count bytes of the stream.
+const NO_PINGS: (&str, &str) = ("repl-ping-replica-period", "3600");
