@@ -321,6 +321,12 @@ impl Node {
                 Some(_) | None => (DbIndex(0), &mut self.unread),
             },
         };
+        let value_bytes_max = match caller {
+            Caller::Conn(_) => self.config.proto_max_bulk_len,
+            // What the master has accepted must be applied, or the datasets differ.
+            // redis: t_string.c, checkStringLength
+            Caller::Master => u64::MAX,
+        };
         let mut data = Data {
             keyspace: &mut self.keyspace,
             effects: &mut self.unit,
@@ -328,7 +334,7 @@ impl Node {
             db,
             now: now.wall,
             expiry,
-            value_bytes_max: self.config.proto_max_bulk_len,
+            value_bytes_max,
             expired_count: &mut self.stats.expired_keys,
         };
         match handler(&mut data, request.args) {
