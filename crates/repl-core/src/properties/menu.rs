@@ -104,6 +104,12 @@ pub(super) fn command(choices: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     encode(choices, words, None)
 }
 
+/// What a replica that has its snapshot says.
+pub(super) fn acknowledgement(choices: &mut Unstructured<'_>, known: Known) -> Result<Vec<u8>> {
+    let words = *choices.choose(&["", "REPLCONF ACK O", "REPLCONF ACK O", "REPLCONF ACK N"])?;
+    if words.is_empty() { Ok(b"\n".to_vec()) } else { encode(choices, words, Some(known)) }
+}
+
 /// A command of a replica, encoded.
 pub(super) fn replication(choices: &mut Unstructured<'_>, known: Known) -> Result<Vec<u8>> {
     let words = *choices.choose(&REPLICATION)?;

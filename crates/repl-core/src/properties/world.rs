@@ -35,8 +35,25 @@ enum Link {
     Dialling,
     /// The node dialled us. So many answers of a proper handshake were given.
     Master(u32),
-    /// We came to the node.
-    Peer,
+    /// We came to the node, as a client.
+    Client,
+    /// We came to the node, as a replica. So many things were said.
+    Replica(u32),
+}
+
+/// What a run came to see. Two runs of the same choices see the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Of everything that came out.
+    pub digest: u64,
+    /// Most replicas that followed the stream at a time.
+    pub online_replicas: usize,
+    /// Inputs handled while a master's stream was applied.
+    pub streaming: u64,
+    /// Full syncs granted.
+    pub full_syncs: u64,
+    /// Partial syncs granted.
+    pub partial_syncs: u64,
 }
 
 #[derive(Debug)]
@@ -46,8 +63,7 @@ struct World {
     links: Vec<(ConnId, Link)>,
     /// Names of connections that are no more.
     gone: Vec<ConnId>,
-    /// Of all that came out.
-    digest: u64,
+    seen: Seen,
 }
 
 /// A node with small limits.
@@ -76,14 +92,14 @@ fn config(choices: &mut Unstructured<'_>) -> Result<Config> {
 }
 
 /// Any sequence of inputs keeps the node's contract, and when all is closed nothing is left over.
-/// Returns a digest of everything that came out.
+/// Returns what was seen.
 ///
 /// # Errors
 /// When the choices run out; what was checked until then counts.
-pub fn any_inputs(choices: &mut Unstructured<'_>) -> Result<u64> {
+pub fn any_inputs(choices: &mut Unstructured<'_>) -> Result<Seen> {
     let now = Now { mono: Instant::from_nanos(1 << 50), wall: UnixMillis(1_700_000_000_000) };
     let node = Node::new(config(choices)?, Seed::from_u64(1), now);
-    let mut world = World { node, now, links: vec![], gone: vec![], digest: 0 };
+    let mut world = World { node, now, links: vec![], gone: vec![], seen: Seen::default() };
     world.drain();
     while !choices.is_empty() {
         if world.step(choices).is_err() {
@@ -92,14 +108,16 @@ pub fn any_inputs(choices: &mut Unstructured<'_>) -> Result<u64> {
         world.check();
     }
     world.close_all();
-    Ok(world.digest)
+    Ok(world.seen)
 }
 
 impl World {
     fn step(&mut self, choices: &mut Unstructured<'_>) -> Result<()> {
         match choices.int_in_range(0..=31)? {
-            0..=2 => self.accept(),
-            3..=13 => self.peer_says(choices)?,
+            0 => self.accept(Link::Client),
+            1 => self.accept(Link::Replica(0)),
+            2..=7 => self.client_says(choices)?,
+            8..=13 => self.replica_says(choices)?,
             14..=20 => self.master_says(choices)?,
             21..=26 => self.send(choices)?,
             27..=28 => self.pass(choices)?,
@@ -116,7 +134,14 @@ impl World {
         let before = self.node.replication();
         self.node.handle(self.now, input);
         self.drain();
-        check_history(before, self.node.replication());
+        let after = self.node.replication();
+        check_history(before, after);
+        let seen = &mut self.seen;
+        seen.online_replicas = seen.online_replicas.max(after.online_replicas);
+        seen.streaming += u64::from(after.link == "connected");
+        // Statistics can be reset.
+        seen.full_syncs = seen.full_syncs.max(self.node.stats().sync_full);
+        seen.partial_syncs = seen.partial_syncs.max(self.node.stats().sync_partial_ok);
     }
 
     fn drain(&mut self) {
@@ -136,16 +161,17 @@ impl World {
     }
 
     fn note(&mut self, bytes: &[u8]) {
-        let mut hasher = FoldHasher::with_seed(self.digest, foldhash::SharedSeed::global_fixed());
+        let mut hasher =
+            FoldHasher::with_seed(self.seen.digest, foldhash::SharedSeed::global_fixed());
         hasher.write(bytes);
-        self.digest = hasher.finish();
+        self.seen.digest = hasher.finish();
     }
 
-    fn accept(&mut self) {
+    fn accept(&mut self, link: Link) {
         if self.links.len() < PEERS_MAX {
             let peer = PeerInfo { ip: "127.0.0.1".into(), port: 9, local: "here:1".into() };
             let conn = self.node.accept(self.now, peer);
-            self.links.push((conn, Link::Peer));
+            self.links.push((conn, link));
             self.drain();
         }
     }
@@ -172,9 +198,9 @@ impl World {
         }
     }
 
-    fn peer_says(&mut self, choices: &mut Unstructured<'_>) -> Result<()> {
-        let Some((conn, _)) = self.pick(choices, |link| link == Link::Peer)? else {
-            self.accept();
+    fn client_says(&mut self, choices: &mut Unstructured<'_>) -> Result<()> {
+        let Some((conn, _)) = self.pick(choices, |link| link == Link::Client)? else {
+            self.accept(Link::Client);
             return Ok(());
         };
         let bytes = menu::client_bytes(choices, self.known())?;
@@ -182,9 +208,44 @@ impl World {
         Ok(())
     }
 
+    /// Goes on as a replica does, or says what fits nowhere.
+    fn replica_says(&mut self, choices: &mut Unstructured<'_>) -> Result<()> {
+        let is_replica = |link| matches!(link, Link::Replica(_));
+        let Some((conn, Link::Replica(step))) = self.pick(choices, is_replica)? else {
+            self.accept(Link::Replica(0));
+            return Ok(());
+        };
+        let bytes = if choices.ratio(1, 8)? {
+            menu::client_bytes(choices, self.known())?
+        } else {
+            match step {
+                0 => b"REPLCONF capa eof capa psync2\r\n".to_vec(),
+                1 if choices.arbitrary()? => b"PSYNC ? -1\r\n".to_vec(),
+                1 => {
+                    let Known { replid, offset, .. } = self.known();
+                    let next = (offset + 1).saturating_sub(choices.int_in_range(0..=200)?);
+                    alloc::format!("PSYNC {replid} {next}\r\n").into_bytes()
+                }
+                _ => menu::acknowledgement(choices, self.known())?,
+            }
+        };
+        self.advance(conn, Link::Replica(step + 1));
+        self.receive(conn, &bytes);
+        // A replica waits for the answer before it goes on.
+        self.flush(conn);
+        Ok(())
+    }
+
+    fn advance(&mut self, conn: ConnId, link: Link) {
+        if let Some(found) = self.links.iter_mut().find(|(id, _)| *id == conn) {
+            found.1 = link;
+        }
+    }
+
     /// Answers a dial, goes on with a handshake, or says what fits nowhere.
     fn master_says(&mut self, choices: &mut Unstructured<'_>) -> Result<()> {
-        let Some((conn, link)) = self.pick(choices, |link| link != Link::Peer)? else {
+        let is_ours = |link| matches!(link, Link::Dialling | Link::Master(_));
+        let Some((conn, link)) = self.pick(choices, is_ours)? else {
             return self.demote(choices);
         };
         let step = match link {
@@ -197,7 +258,7 @@ impl World {
                 0
             }
             Link::Master(step) => step,
-            Link::Peer => return Ok(()),
+            Link::Client | Link::Replica(_) => return Ok(()),
         };
         let proper = choices.ratio(7, 8)?;
         let mut bytes = match step {
@@ -208,9 +269,7 @@ impl World {
             _ => menu::master_line(choices, self.known())?,
         };
         menu::damage(choices, &mut bytes)?;
-        if let Some(found) = self.links.iter_mut().find(|(id, _)| *id == conn) {
-            found.1 = Link::Master(step + 1);
-        }
+        self.advance(conn, Link::Master(step + 1));
         self.receive(conn, &bytes);
         Ok(())
     }
@@ -228,25 +287,44 @@ impl World {
     }
 
     fn demote(&mut self, choices: &mut Unstructured<'_>) -> Result<()> {
-        let Some((conn, _)) = self.pick(choices, |link| link == Link::Peer)? else {
-            return Ok(());
-        };
+        let demotes = choices.ratio(1, 4)?;
+        let client = self.pick(choices, |link| link == Link::Client)?;
+        let Some((conn, _)) = client.filter(|_| demotes) else { return Ok(()) };
         self.receive(conn, b"REPLICAOF there 1\r\n");
         Ok(())
     }
 
+    /// Some bytes leave on one connection, or all on all.
     fn send(&mut self, choices: &mut Unstructured<'_>) -> Result<()> {
         let Some((conn, _)) = self.pick(choices, |_| true)? else { return Ok(()) };
-        let [first, second] = self.node.transmit(conn);
-        let shown = first.len() + second.len();
-        if shown > 0 {
-            let count =
-                if choices.arbitrary()? { shown } else { choices.int_in_range(1..=shown)? };
-            let bytes: Vec<u8> = first.iter().chain(second).copied().take(count).collect();
-            self.note(&bytes);
-            self.handle(Input::Sent { conn, count });
+        let shown: usize = self.node.transmit(conn).map(<[u8]>::len).iter().sum();
+        if choices.arbitrary()? {
+            for (conn, _) in self.links.clone() {
+                self.flush(conn);
+            }
+        } else if shown > 0 {
+            let count = choices.int_in_range(1..=shown)?;
+            self.sent(conn, count);
         }
         Ok(())
+    }
+
+    fn sent(&mut self, conn: ConnId, count: usize) {
+        let [first, second] = self.node.transmit(conn);
+        let bytes: Vec<u8> = first.iter().chain(second).copied().take(count).collect();
+        self.note(&bytes);
+        self.handle(Input::Sent { conn, count });
+    }
+
+    /// All that the node has to say on a connection leaves.
+    fn flush(&mut self, conn: ConnId) {
+        loop {
+            let shown: usize = self.node.transmit(conn).map(<[u8]>::len).iter().sum();
+            if shown == 0 {
+                return;
+            }
+            self.sent(conn, shown);
+        }
     }
 
     fn pass(&mut self, choices: &mut Unstructured<'_>) -> Result<()> {
