@@ -1,9 +1,10 @@
-//! The whole node: clients, replicas, a master, the network and both clocks, all played by the fuzzer.
+//! The whole node: clients, replicas, a master, the network and both clocks, all played by the
+//! fuzzer.
 #![no_main]
 
 use arbitrary::Unstructured;
 use libfuzzer_sys::fuzz_target;
-use repl_core::properties;
+use repl_core::node::properties;
 
 fuzz_target!(|data: &[u8]| {
     // Choices that run out are no failure: what was checked until then counts.

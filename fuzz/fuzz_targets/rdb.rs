@@ -1,5 +1,5 @@
-//! Snapshots: whatever a master sends as a payload, in whatever pieces, the decoder neither panics nor takes
-//! more memory than there are bytes, and what our encoder wrote is read back.
+//! Snapshots: whatever a master sends as a payload, in whatever pieces, the decoder neither panics
+//! nor takes more memory than there are bytes, and what our encoder wrote is read back.
 #![no_main]
 
 use arbitrary::{Result, Unstructured};

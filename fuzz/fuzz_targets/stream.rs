@@ -3,7 +3,7 @@
 
 use arbitrary::Unstructured;
 use libfuzzer_sys::fuzz_target;
-use repl_core::properties;
+use repl_core::node::properties;
 
 /// Every byte is an input of its own: longer streams only cost time.
 const BYTES_MAX: usize = 512;

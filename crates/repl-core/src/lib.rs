@@ -16,8 +16,6 @@ pub mod conn;
 pub mod io;
 pub mod keyspace;
 pub mod node;
-#[cfg(any(test, feature = "arbitrary"))]
-pub mod properties;
 pub mod rdb;
 pub mod repl;
 pub mod resp;

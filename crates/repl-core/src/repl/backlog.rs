@@ -16,8 +16,8 @@ use alloc::{collections::VecDeque, vec::Vec};
 /// Redis' smallest block; a block is a sixteenth of the backlog's size when that is more.
 const BLOCK_BYTES_MIN: usize = 16 * 1024;
 
-/// A block is reserved as a whole, so a huge backlog must not mean huge blocks: `repl-backlog-size` may be set
-/// to far more than there is memory, of which only what is fed is ever taken.
+/// A block is reserved as a whole, so a huge backlog must not mean huge blocks: the size may be set
+/// to far more than there is memory, and only what is fed is to be taken.
 const BLOCK_BYTES_MAX: usize = 1024 * 1024;
 
 /// Free blocks kept for the next bytes, so that a steady stream allocates nothing.

@@ -35,7 +35,8 @@ fn what_a_replica_passes_on_is_what_its_master_said() {
     let master = feed(&mut net, "x", 100, &[]);
     let (replica, id, offset) = attach(&mut net, "b");
     assert_eq!((id.as_str(), offset), (OTHER_ID, 100));
-    // Lower case, commands that fail or do not exist, none at all: all of it counts and goes on verbatim.
+    // Lower case, commands that fail or do not exist, none at all: all of it counts and goes on
+    // verbatim.
     let said = [
         &command("set k 1")[..],
         &command("nonsense at all"),

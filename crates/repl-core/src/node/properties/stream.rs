@@ -37,7 +37,8 @@ struct Outcome {
     backlog: Vec<u8>,
 }
 
-/// A stream made of commands is applied the same in any pieces, and what was applied is passed on verbatim.
+/// A stream made of commands is applied the same in any pieces, and what was applied is passed on
+/// verbatim.
 ///
 /// # Errors
 /// When the choices run out.

@@ -1,4 +1,5 @@
-//! What peers might say: commands of every kind, lines of a handshake, payloads, and damage to all of them.
+//! What peers might say: commands of every kind, lines of a handshake, payloads, and damage to all
+//! of them.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -66,7 +67,8 @@ const COMMANDS: [&str; 52] = [
     "AUTH K",
 ];
 
-/// What replicas say; `I` stands for the node's replication id, `J` for its second one, `O` for its offset.
+/// What replicas say; `I` stands for the node's replication id, `J` for its second one, `O` for its
+/// offset.
 const REPLICATION: [&str; 20] = [
     "REPLCONF capa eof capa psync2",
     "REPLCONF capa eof",

@@ -1,5 +1,5 @@
-//! What must hold of the whole node for all inputs, as checks that take a source of choices: the tests of this
-//! room feed them from a seed, the fuzz targets from a fuzzer.
+//! What must hold of the whole node for all inputs, as checks that take a source of choices: the
+//! tests of this room feed them from a seed, the fuzz targets from a fuzzer.
 //!
 //! Each check panics when its property is broken. Must not be part of a server.
 

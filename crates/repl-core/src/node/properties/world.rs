@@ -1,4 +1,5 @@
-//! A node and everything outside it, played from choices: clients, replicas, a master, the network, the clocks.
+//! A node and everything outside it, played from choices: clients, replicas, a master, the network,
+//! the clocks.
 
 use alloc::{vec, vec::Vec};
 use core::{hash::Hasher as _, time::Duration};
@@ -362,7 +363,8 @@ impl World {
         Ok(())
     }
 
-    /// A driver may say things about connections that the node has just forgotten, and timers may be early.
+    /// A driver may say things about connections that the node has just forgotten, and timers may
+    /// be early.
     fn input_for_nobody(&mut self, choices: &mut Unstructured<'_>) -> Result<()> {
         if self.gone.is_empty() {
             self.handle(Input::TimerFired);
