@@ -144,6 +144,17 @@ impl<P: Platform> Driver<P> {
             if reached {
                 Shared::ask_host(shared);
                 Shared::handle(shared, Input::TimerFired, Event::Woken);
+                // A deadline may be due at once, again and again: the connections have their turn in between.
+                let mut polled = false;
+                poll_fn(|cx| {
+                    if polled {
+                        return Poll::Ready(());
+                    }
+                    polled = true;
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                })
+                .await;
             }
         }
     }
@@ -300,11 +311,6 @@ impl<P: Platform> Shared<P> {
                         let sent = Input::Sent { conn, count };
                         Self::handle_now(shared, sent, Event::Sent(conn, count));
                         moved = true;
-                        if shared.node.borrow().interest(conn)
-                            == (Interest::Open { read: Want::Ready, write: Want::Ready })
-                        {
-                            continue;
-                        }
                     }
                     Poll::Ready(Err(error)) => return Poll::Ready(Some(cause(&error))),
                     Poll::Pending => {}

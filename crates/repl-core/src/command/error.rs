@@ -5,8 +5,6 @@ use core::fmt;
 /// Why a command failed. `Display` gives the text of the reply without the leading `-`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommandError<'a> {
-    /// The key holds another type.
-    WrongType,
     /// The arguments make no sense.
     Syntax,
     /// Not a 64-bit integer.
@@ -27,8 +25,6 @@ pub enum CommandError<'a> {
     StringTooLong,
     /// `SELECT` of a database that does not exist.
     DbIndexOutOfRange,
-    /// `SELECT` of something that is no number.
-    InvalidDbIndex,
     /// Too few or too many arguments for this command.
     Arity(&'static str),
     /// A container command with a subcommand it does not know.
@@ -38,6 +34,8 @@ pub enum CommandError<'a> {
         /// What was asked.
         asked: &'a [u8],
     },
+    /// `DEBUG` with a subcommand it does not know, or with the wrong number of arguments.
+    UnknownDebug(&'a [u8]),
     /// A client must authenticate first.
     NoAuth,
     /// A wrong password or user.
@@ -58,10 +56,6 @@ pub enum CommandError<'a> {
     ReadOnly,
     /// A replica without its master that may not serve stale data.
     MasterDown,
-    /// A write while too few replicas are close.
-    NoReplicas,
-    /// The dataset is being loaded.
-    Loading,
     /// A keyspace command on a replica's connection.
     ReplicaTouchesKeyspace,
     /// `REPLICAOF` from a replica's connection.
@@ -89,7 +83,6 @@ pub enum CommandError<'a> {
 impl fmt::Display for CommandError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match *self {
-            Self::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
             Self::Syntax => "ERR syntax error",
             Self::NotInteger => "ERR value is not an integer or out of range",
             Self::IncrementOverflow => "ERR increment or decrement would overflow",
@@ -106,13 +99,19 @@ impl fmt::Display for CommandError<'_> {
             Self::ExpireGtWithLt => "ERR GT and LT options at the same time are not compatible",
             Self::StringTooLong => "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
             Self::DbIndexOutOfRange => "ERR DB index is out of range",
-            Self::InvalidDbIndex => "ERR invalid DB index",
             Self::Arity(command) => {
                 return write!(f, "ERR wrong number of arguments for '{command}' command");
             }
             Self::UnknownSubcommand { command, asked } => {
                 let asked = Text(&asked[..asked.len().min(128)]);
                 return write!(f, "ERR unknown subcommand '{asked}'. Try {command} HELP.");
+            }
+            Self::UnknownDebug(asked) => {
+                let asked = Text(&asked[..asked.len().min(128)]);
+                return write!(
+                    f,
+                    "ERR unknown subcommand or wrong number of arguments for '{asked}'. Try DEBUG HELP."
+                );
             }
             Self::NoAuth => "NOAUTH Authentication required.",
             Self::WrongPass => "WRONGPASS invalid username-password pair or user is disabled.",
@@ -129,8 +128,6 @@ impl fmt::Display for CommandError<'_> {
             Self::MasterDown => {
                 "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
             }
-            Self::NoReplicas => "NOREPLICAS Not enough good replicas to write.",
-            Self::Loading => "LOADING Redis is loading the dataset in memory",
             Self::ReplicaTouchesKeyspace => "ERR Replica can't interact with the keyspace",
             Self::NotFromReplica => "ERR Command is not valid when client is a replica.",
             Self::InvalidMasterPort => "ERR Invalid master port",

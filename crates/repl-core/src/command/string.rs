@@ -156,18 +156,17 @@ impl SetOptions {
         let mut options =
             Self { condition: Condition::Always, expiry: SetExpiry::Remove, answer: Answer::Ok };
         // The number is read after the syntax is known to be right, as in Redis.
-        let mut deadline: Option<(&[u8], i64, UnixMillis)> = None;
+        let mut deadline: Option<(&str, &[u8], i64, UnixMillis)> = None;
         let mut at = 3;
         while let Some(option) = args.try_get(at) {
             at += 1;
-            let plain = options.expiry == SetExpiry::Remove && deadline.is_none();
             if is_word(option, "NX") && options.condition != Condition::IfPresent {
                 options.condition = Condition::IfAbsent;
             } else if is_word(option, "XX") && options.condition != Condition::IfAbsent {
                 options.condition = Condition::IfPresent;
             } else if is_word(option, "GET") {
                 options.answer = Answer::OldValue;
-            } else if is_word(option, "KEEPTTL") && plain {
+            } else if is_word(option, "KEEPTTL") && deadline.is_none() {
                 options.expiry = SetExpiry::Keep;
             } else {
                 let unit = [
@@ -178,15 +177,19 @@ impl SetOptions {
                 ]
                 .into_iter()
                 .find(|(word, ..)| is_word(option, word));
-                let (Some((_, millis, base)), Some(number), true) = (unit, args.try_get(at), plain)
-                else {
+                let (Some((word, millis, base)), Some(number)) = (unit, args.try_get(at)) else {
                     return Err(CommandError::Syntax);
                 };
+                // The same option again replaces the first, as in Redis; another one contradicts it.
+                let other = deadline.is_some_and(|(first, ..)| first != word);
+                if other || options.expiry == SetExpiry::Keep {
+                    return Err(CommandError::Syntax);
+                }
                 at += 1;
-                deadline = Some((number, millis, base));
+                deadline = Some((word, number, millis, base));
             }
         }
-        if let Some((number, millis, base)) = deadline {
+        if let Some((_, number, millis, base)) = deadline {
             options.expiry = SetExpiry::At(expire_time(number, millis, base, "set")?);
         }
         Ok(options)
@@ -316,6 +319,8 @@ mod tests {
         bench.check("SET k v EX", "-ERR syntax error", "");
         bench.check("SET k v EX 1 PX 1", "-ERR syntax error", "");
         bench.check("SET k v KEEPTTL EX 1", "-ERR syntax error", "");
+        bench.check("SET k v EX 10 EX 100 KEEPTTL", "-ERR syntax error", "");
+        bench.check("SET k v EX 10 EX 100", "+OK", "SET k v PXAT 1100000");
     }
 
     #[test]

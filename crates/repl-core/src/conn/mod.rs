@@ -31,8 +31,8 @@ pub struct Conn {
     pub fate: Fate,
     /// When it was made.
     pub created_at: Instant,
-    /// When something last came in.
-    pub last_input_at: Instant,
+    /// When something last came in or left.
+    pub last_io_at: Instant,
 }
 
 /// Whether a connection lives on.
@@ -111,7 +111,7 @@ impl Conn {
             outbox: Outbox::default(),
             fate: Fate::Lives,
             created_at: now,
-            last_input_at: now,
+            last_io_at: now,
         }
     }
 

@@ -124,11 +124,6 @@ impl Directory {
         self.volatile
     }
 
-    /// The hash of `key`.
-    pub(super) fn hash(&self, key: &[u8]) -> KeyHash {
-        self.hasher.hash(key)
-    }
-
     fn segment_of(&self, hash: KeyHash) -> usize {
         let at = if self.depth == 0 { 0 } else { hash.0 >> (64 - self.depth) };
         self.index[at as usize] as usize
@@ -236,13 +231,8 @@ impl Directory {
         (at, start.checked_add(width))
     }
 
-    /// The entries of the segment that holds hash `from`, in no order, and where the next segment begins.
-    pub(super) fn walk(&self, from: u64) -> (impl Iterator<Item = &Entry>, Option<u64>) {
-        let (at, next) = self.segment_at(from);
-        (self.segments[at].table.iter(), next)
-    }
-
-    /// As `walk`, for marking entries. Keys and expiries must stay as they are.
+    /// The entries of the segment that holds hash `from`, in no order, and where the next segment begins. For marking
+    /// entries: keys and expiries must stay as they are.
     pub(super) fn walk_mut(&mut self, from: u64) -> (hash_table::IterMut<'_, Entry>, Option<u64>) {
         let (at, next) = self.segment_at(from);
         (self.segments[at].table.iter_mut(), next)
@@ -281,12 +271,17 @@ impl Directory {
         (found, next)
     }
 
-    /// Gives up to `segments` segments back to the allocator; whether anything is left. For a directory that
+    /// Gives up to `segments` segments, at least one, back to the allocator; how many that were. For a directory that
     /// nobody will ask again: dropping a large one at once would stall the node.
-    pub(super) fn dismantle(&mut self, segments: usize) -> bool {
-        let keep = self.segments.len().saturating_sub(segments);
-        self.segments.truncate(keep);
-        keep > 0
+    pub(super) fn dismantle(&mut self, segments: usize) -> usize {
+        let count = segments.clamp(1, self.segments.len().max(1));
+        self.segments.truncate(self.segments.len().saturating_sub(count));
+        count
+    }
+
+    /// Whether nothing is left to give back.
+    pub(super) fn is_dismantled(&self) -> bool {
+        self.segments.is_empty()
     }
 
     #[cfg(test)]
@@ -305,16 +300,16 @@ mod tests {
         let mut directory = Directory::new(KeyHasher::new(3));
         for i in 0..keys {
             let key = format!("key:{i}");
-            let hash = directory.hash(key.as_bytes());
+            let hash = directory.hasher.hash(key.as_bytes());
             directory.insert(hash, Entry::new(key.as_bytes(), b"v", None, Form::Whole));
         }
         directory
     }
 
-    fn keys_from(directory: &Directory, mut from: u64) -> BTreeSet<String> {
+    fn keys_from(directory: &mut Directory, mut from: u64) -> BTreeSet<String> {
         let mut seen = BTreeSet::new();
         loop {
-            let (entries, next) = directory.walk(from);
+            let (entries, next) = directory.walk_mut(from);
             for entry in entries {
                 let key = String::from_utf8(entry.key().to_vec()).expect("made of ASCII");
                 assert!(seen.insert(key), "no key is met twice");
@@ -328,13 +323,15 @@ mod tests {
 
     #[test]
     fn a_hundred_thousand_keys_are_found_again_and_walked_once() {
-        let directory = filled(100_000);
+        let mut directory = filled(100_000);
         assert!(directory.segment_count() > 100);
         for i in 0..100_000 {
             let key = format!("key:{i}");
-            assert!(directory.find(directory.hash(key.as_bytes()), key.as_bytes()).is_some());
+            assert!(
+                directory.find(directory.hasher.hash(key.as_bytes()), key.as_bytes()).is_some()
+            );
         }
-        assert_eq!(keys_from(&directory, 0).len(), 100_000);
+        assert_eq!(keys_from(&mut directory, 0).len(), 100_000);
     }
 
     #[test]
@@ -344,14 +341,14 @@ mod tests {
         let mut from = 0;
         let mut fresh = 0;
         loop {
-            let (entries, next) = directory.walk(from);
+            let (entries, next) = directory.walk_mut(from);
             for entry in entries {
                 assert!(seen.insert(entry.key().to_vec()), "no key is met twice");
             }
             for _ in 0..3_000 {
                 fresh += 1;
                 let key = format!("fresh:{fresh}");
-                let hash = directory.hash(key.as_bytes());
+                let hash = directory.hasher.hash(key.as_bytes());
                 directory.insert(hash, Entry::new(key.as_bytes(), b"v", None, Form::Whole));
             }
             match next {
@@ -362,7 +359,7 @@ mod tests {
         // What was there from the start and lies below the cursor was met.
         for i in 0..2_000 {
             let key = format!("key:{i}");
-            if directory.hash(key.as_bytes()).bits() < from {
+            if directory.hasher.hash(key.as_bytes()).bits() < from {
                 assert!(seen.contains(key.as_bytes()));
             }
         }
@@ -373,7 +370,7 @@ mod tests {
         let mut directory = filled(5_000);
         for i in 0..5_000 {
             let key = format!("key:{i}");
-            let hash = directory.hash(key.as_bytes());
+            let hash = directory.hasher.hash(key.as_bytes());
             assert!(directory.remove(hash, key.as_bytes()).is_some());
             assert!(directory.remove(hash, key.as_bytes()).is_none());
         }
@@ -383,7 +380,7 @@ mod tests {
     #[test]
     fn expired_keys_are_found_without_looking_at_segments_that_have_none() {
         let mut directory = filled(10);
-        let hash = directory.hash(b"volatile");
+        let hash = directory.hasher.hash(b"volatile");
         directory.insert(hash, Entry::new(b"volatile", b"v", Some(UnixMillis(100)), Form::Whole));
         assert_eq!(directory.volatile_len(), 1);
         assert!(directory.expired_keys(0, UnixMillis(100), 10).0.is_empty());

@@ -9,7 +9,7 @@
 //!
 //! A key of 16 bytes with a value of 64 takes 83 bytes, rounded up to 88. The unused end lets a value of about
 //! the same size take the place of the old one without an allocation. When `slack` reads 255 the true count
-//! stands in the last four bytes, little endian.
+//! stands in the last eight bytes, little endian.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::mem;
@@ -30,7 +30,7 @@ const LAYOUT: u8 = LONG_KEY | EXPIRES;
 /// A slack that does not fit one byte.
 const SLACK_LONG: u8 = u8::MAX;
 /// Bytes that the count of a long slack takes at the end.
-const SLACK_LONG_BYTES: usize = 4;
+const SLACK_LONG_BYTES: usize = 8;
 /// Allocations are rounded up to this.
 const ROUND_BYTES: usize = 8;
 /// An old allocation is kept for a new value unless more than a quarter and more than this would lie idle.
@@ -275,7 +275,7 @@ impl Entry {
         let slack = match bytes[1] {
             SLACK_LONG => {
                 let tail = bytes.last_chunk::<SLACK_LONG_BYTES>();
-                u32::from_le_bytes(*tail.expect("a long slack has room for its count")) as usize
+                u64::from_le_bytes(*tail.expect("a long slack has room for its count")) as usize
             }
             short => usize::from(short),
         };
@@ -286,8 +286,7 @@ impl Entry {
         if slack < usize::from(SLACK_LONG) {
             self.0[1] = slack as u8;
         } else {
-            let count = u32::try_from(slack)
-                .expect("slack is bounded by AHEAD_BYTES_MAX and the waste rule");
+            let count = slack as u64;
             let start = self.0.len() - SLACK_LONG_BYTES;
             self.0[1] = SLACK_LONG;
             self.0[start..].copy_from_slice(&count.to_le_bytes());

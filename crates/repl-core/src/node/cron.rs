@@ -32,7 +32,12 @@ impl Node {
         self.next_cron = now.mono + self.cron_period();
         self.expire_keys(now);
         self.keyspace.collect_garbage(SEGMENTS_PER_TURN);
-        self.keyspace.clear_snapshot_marks(SEGMENTS_PER_TURN);
+        let waited_for = self.replicas.iter().any(|id| {
+            let session = self.conns.get(*id).and_then(Conn::session);
+            session.is_some_and(|session| matches!(session.phase, Phase::Waiting { .. }))
+        });
+        let hurry = if waited_for { 8 } else { 1 };
+        self.keyspace.clear_snapshot_marks(SEGMENTS_PER_TURN * hurry);
         self.close_idle_clients(now);
         if now.mono >= self.next_second {
             self.next_second = now.mono + SECOND;
@@ -67,7 +72,7 @@ impl Node {
         }
         let idle = |conn: &Conn| {
             matches!(conn.role, Role::Client(_))
-                && now.mono.since(conn.last_input_at) > self.config.timeout
+                && now.mono.since(conn.last_io_at) > self.config.timeout
         };
         let found: Vec<ConnId> =
             self.conns.iter().filter(|(_, conn)| idle(conn)).map(|(id, _)| id).collect();
@@ -104,6 +109,10 @@ impl Node {
             let waits = self.conns.get(id).and_then(|conn| unreadable(self, conn)).is_some();
             if waits && let Some(conn) = self.conns.get_mut(id) {
                 conn.outbox.writer().push(b'\n');
+                // It is we who let it wait.
+                if let Some(session) = conn.session_mut() {
+                    session.ack_at = now.mono;
+                }
                 self.wake(id);
             }
         }

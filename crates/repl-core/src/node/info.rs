@@ -196,7 +196,7 @@ impl Node {
                 put("slave_repl_offset", &self.history.offset());
                 if let Some(payload) = loading {
                     let (total, read) = (payload.announced_bytes(), payload.received_bytes());
-                    put("master_sync_total_bytes", &total.unwrap_or(0));
+                    put("master_sync_total_bytes", &total.map_or(0, |total| total as i64));
                     put("master_sync_read_bytes", &read);
                     put("master_sync_left_bytes", &total.map_or(-1, |total| (total - read) as i64));
                     put("master_sync_last_io_seconds_ago", &silent);

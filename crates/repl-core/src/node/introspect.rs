@@ -91,6 +91,8 @@ impl Node {
                 reply.array_len(named.len());
                 named.into_iter().flatten().for_each(|spec| reply.bulk(spec.name.as_bytes()));
             });
+        } else if is("COUNT") {
+            return Err(CommandError::Arity("command|count"));
         } else {
             return Err(CommandError::UnknownSubcommand { command: "COMMAND", asked: what });
         }

@@ -12,6 +12,7 @@ use crate::{
         ids::{ConnId, Endpoint, ReplId},
         time::{Instant, Now},
     },
+    command::{Handler, NodeCommand, Spec},
     conn::{Conn, Role},
     io::{Effect, Level, PeerInfo},
     keyspace::DbIndex,
@@ -79,6 +80,12 @@ impl Node {
             None if self.history.is_recording() => Resume::FromHistory,
             None => Resume::FromScratch,
         };
+        // A link that was lost stays lost, whoever is followed next.
+        let down_since = match &self.following {
+            Some(following) if following.link.is_up() => Some(now.mono),
+            Some(following) => following.down_since,
+            None => None,
+        };
         self.drop_link(now);
         self.log(Level::Notice, format!("Connecting to MASTER {master}"));
         self.following = Some(Following {
@@ -86,7 +93,7 @@ impl Node {
             link: Link::Waiting { retry_at: now.mono },
             resume,
             last_io_at: now.mono,
-            down_since: None,
+            down_since,
         });
         self.dial(now);
     }
@@ -490,7 +497,10 @@ impl Node {
             self.stats.commands += 1;
             return args.try_get(1).is_some_and(|what| what.eq_ignore_ascii_case(b"GETACK"));
         }
-        if spec.takes(args.len()) {
+        if is_for_clients(spec) {
+            self.unread.extend_from_slice(b"-ERR this command is no part of a stream");
+            self.drop_unread(now, Caller::Master, spec.name);
+        } else if spec.takes(args.len()) {
             let request = Request { args, canonical: Some(bytes) };
             self.execute(now, Caller::Master, spec, request);
         } else {
@@ -529,12 +539,7 @@ impl Node {
     pub(super) fn send_ack(&mut self) {
         let offset = self.history.offset();
         let Some(following) = &self.following else { return };
-        let (Link::Streaming { conn, .. }, Resume::FromHistory) =
-            (&following.link, following.resume)
-        else {
-            return;
-        };
-        let id = *conn;
+        let Link::Streaming { conn: id, .. } = following.link else { return };
         let Some(conn) = self.conns.get_mut(id) else { return };
         if conn.outbox.pending().len() > UNREAD_ACK_BYTES {
             return;
@@ -566,8 +571,19 @@ impl Node {
         }
         match following.link {
             Link::Loading { conn, .. } => self.send_newline(conn),
+            // A master that knows no PSYNC got its first acknowledgement and wants no more.
+            Link::Streaming { .. } if following.resume == Resume::FromScratch => {}
             Link::Streaming { .. } => self.send_ack(),
             Link::Waiting { .. } | Link::Dialing { .. } | Link::Greeting { .. } => {}
         }
+    }
+}
+
+/// Commands about connections, roles and the process: no master sends them, and obeying one in the middle of its
+/// stream would cut the stream in two.
+fn is_for_clients(spec: &Spec) -> bool {
+    match spec.handler {
+        Handler::Data(_) | Handler::Node(NodeCommand::Select) => false,
+        Handler::Node(_) => true,
     }
 }

@@ -229,6 +229,8 @@ impl Node {
             conn::Role::Client(_) | conn::Role::Master => {}
             conn::Role::Replica(_) => {
                 self.replicas.retain(|replica| *replica != id);
+                // What was kept for it may go.
+                self.grown = true;
                 if self.replicas.is_empty() {
                     self.no_replicas_since = now.mono;
                 }

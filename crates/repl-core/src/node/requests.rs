@@ -16,6 +16,13 @@ use crate::{
     },
 };
 
+/// An empty inbox gives back more memory than this.
+const INBOX_KEPT_BYTES: usize = 16 * 1024;
+
+/// Replies that a client may leave unread before it has given the password.
+// redis: CVE-2025-21605
+const STRANGER_UNREAD_BYTES: u64 = 1024;
+
 /// One request, as it goes through the node.
 #[derive(Clone, Copy)]
 pub(super) struct Request<'a> {
@@ -38,6 +45,8 @@ pub(super) enum Caller {
 struct Standing {
     login: Login,
     kind: Kind,
+    /// Replies it has not read yet.
+    unread_bytes: u64,
 }
 
 /// What kind of connection asks.
@@ -53,7 +62,7 @@ impl Node {
     /// Bytes came in.
     pub(super) fn on_received(&mut self, now: Now, id: ConnId, bytes: &[u8]) {
         let Some(conn) = self.conns.get_mut(id) else { return };
-        conn.last_input_at = now.mono;
+        conn.last_io_at = now.mono;
         match conn.role {
             Role::Master => {
                 self.stats.net_repl_input_bytes += bytes.len() as u64;
@@ -85,7 +94,7 @@ impl Node {
         };
         if used > 0 && inbox.bytes.is_empty() {
             // Large requests are rare: their memory is not kept for small ones.
-            inbox.bytes.shrink_to(0);
+            inbox.bytes.shrink_to(INBOX_KEPT_BYTES);
         }
         self.argv = argv;
         let Some(conn) = self.conns.get_mut(id) else { return };
@@ -98,7 +107,33 @@ impl Node {
             self.log(Level::Warning, "Closing client that reached max query buffer length".into());
             self.close(now, id);
         }
-        self.enforce_client_limit(now, id);
+        let standing = self.standing(id);
+        if standing.is_some_and(|one| one.unread_bytes > self.unread_limit(one.login)) {
+            self.close_greedy_client(now, id);
+        }
+    }
+
+    /// How many bytes of replies a client may leave unread.
+    fn unread_limit(&self, login: Login) -> u64 {
+        match (login, self.config.output_limit_normal.hard_bytes) {
+            (Login::Stranger, _) => STRANGER_UNREAD_BYTES,
+            (Login::Known, 0) => u64::MAX,
+            (Login::Known, hard) => hard,
+        }
+    }
+
+    /// `client-output-buffer-limit normal`: a client asks for more than it reads.
+    fn close_greedy_client(&mut self, now: Now, id: ConnId) {
+        let Some(conn) = self.conns.get(id) else { return };
+        let name = format!("{}:{}", conn.peer.ip, conn.peer.port);
+        self.stats.output_limit_disconnections += 1;
+        self.log(
+            Level::Warning,
+            format!(
+                "Client {name} scheduled to be closed ASAP for overcoming of output buffer limits."
+            ),
+        );
+        self.close(now, id);
     }
 
     /// Executes the whole requests in `buf`; how many bytes they took.
@@ -113,6 +148,10 @@ impl Node {
         let mut at = 0;
         while at < buf.len() {
             let Some(standing) = self.standing(id) else { return buf.len() };
+            if standing.unread_bytes > self.unread_limit(standing.login) {
+                self.close_greedy_client(now, id);
+                return buf.len();
+            }
             let auth = match standing.login {
                 Login::Stranger => Authenticated::No,
                 Login::Known => Authenticated::Yes,
@@ -164,15 +203,16 @@ impl Node {
     /// `None` when nothing more is read from this connection.
     fn standing(&self, id: ConnId) -> Option<Standing> {
         let conn = self.conns.get(id).filter(|conn| conn.fate == Fate::Lives)?;
-        Some(match &conn.role {
-            Role::Client(client) => Standing {
-                login: client.login,
-                kind: if client.transaction.is_some() { Kind::Queueing } else { Kind::Client },
-            },
-            Role::Replica(_) | Role::Master => {
-                Standing { login: Login::Known, kind: Kind::Replica }
+        let (login, kind) = match &conn.role {
+            Role::Client(client) => {
+                let open = self.config.requirepass.is_empty();
+                let login = if open { Login::Known } else { client.login };
+                let queueing = client.transaction.is_some();
+                (login, if queueing { Kind::Queueing } else { Kind::Client })
             }
-        })
+            Role::Replica(_) | Role::Master => (Login::Known, Kind::Replica),
+        };
+        Some(Standing { login, kind, unread_bytes: conn.outbox.pending().len() as u64 })
     }
 
     /// One request of a client or a replica: the gate, then the queue or the execution.
@@ -321,12 +361,6 @@ impl Node {
                 Some(_) | None => (DbIndex(0), &mut self.unread),
             },
         };
-        let value_bytes_max = match caller {
-            Caller::Conn(_) => self.config.proto_max_bulk_len,
-            // What the master has accepted must be applied, or the datasets differ.
-            // redis: t_string.c, checkStringLength
-            Caller::Master => u64::MAX,
-        };
         let mut data = Data {
             keyspace: &mut self.keyspace,
             effects: &mut self.unit,
@@ -334,7 +368,11 @@ impl Node {
             db,
             now: now.wall,
             expiry,
-            value_bytes_max,
+            // What our master has accepted must be applied, whatever our own limit is.
+            value_bytes_max: match caller {
+                Caller::Master => u64::MAX,
+                Caller::Conn(_) => self.config.proto_max_bulk_len,
+            },
             expired_count: &mut self.stats.expired_keys,
         };
         match handler(&mut data, request.args) {
@@ -396,7 +434,6 @@ impl Node {
                     Level::Warning,
                     format!("Replica generated a reply to command '{command}', disconnecting it"),
                 );
-                // Whoever is still at this request finds the connection gone.
                 self.close(now, id);
             }
         }
@@ -406,6 +443,7 @@ impl Node {
 
     /// `EXEC`: runs what was queued as one unit.
     pub(super) fn run_queue(&mut self, now: Now, caller: Caller, queue: &Queue) {
+        let Caller::Conn(id) = caller else { return };
         self.with_reply(caller, |reply| reply.array_len(queue.count));
         let (mut parser, mut argv, mut at) = (Parser::new(), Argv::new(), 0);
         let buf: &[u8] = &queue.commands;
@@ -417,6 +455,10 @@ impl Node {
             let request = Request { args: argv.view(buf), canonical: buf.get(at..end) };
             at = end;
             let spec = self.commands.find(request.args.name()).expect("it was found when queued");
+            let unread = self.standing(id).map_or(0, |standing| standing.unread_bytes);
+            if unread > self.unread_limit(Login::Known) {
+                return self.close_greedy_client(now, id);
+            }
             // A role change inside the transaction counts for what follows it.
             let gate = self.role_gate(spec.flags.has(Flags::WRITE), !spec.flags.has(Flags::STALE));
             match gate {

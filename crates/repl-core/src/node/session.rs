@@ -69,7 +69,7 @@ impl Node {
     }
 
     fn select<'a>(&mut self, caller: Caller, args: Args<'a>) -> Outcome<'a> {
-        let number = parse_i64(args.get(1)).ok_or(CommandError::InvalidDbIndex)?;
+        let number = parse_i64(args.get(1)).ok_or(CommandError::NotInteger)?;
         let db = self.keyspace.database(number).ok_or(CommandError::DbIndexOutOfRange)?;
         match caller {
             Caller::Master => self.select_stream_db(db),
@@ -223,6 +223,7 @@ impl Node {
             match self.config.set_running(&pairs) {
                 Ok(()) => {
                     self.history.resize(self.config.repl_backlog_size);
+                    self.grown = true;
                     self.with_reply(caller, |reply| reply.ok());
                 }
                 Err(error) => {
@@ -236,8 +237,12 @@ impl Node {
             self.with_reply(caller, |reply| reply.ok());
         } else if is("GET") {
             return Err(CommandError::Arity("config|get"));
+        } else if is("SET") && args.len() >= 4 {
+            return Err(CommandError::Syntax);
         } else if is("SET") {
             return Err(CommandError::Arity("config|set"));
+        } else if is("RESETSTAT") {
+            return Err(CommandError::Arity("config|resetstat"));
         } else {
             return Err(CommandError::UnknownSubcommand { command: "CONFIG", asked: what });
         }
@@ -286,7 +291,7 @@ impl Node {
                 if args.get(2) == b"0" { ActiveExpiry::Off } else { ActiveExpiry::On };
             self.with_reply(caller, |reply| reply.ok());
         } else {
-            return Err(CommandError::UnknownSubcommand { command: "DEBUG", asked: what });
+            return Err(CommandError::UnknownDebug(what));
         }
         Ok(())
     }

@@ -203,8 +203,8 @@ impl Node {
             };
             if is("LISTENING-PORT") {
                 let port = parse_i64(value).ok_or(CommandError::NotInteger)?;
-                capabilities.listening_port =
-                    u16::try_from(port).map_err(|_| CommandError::NotInteger)?;
+                // Redis takes any number here; one that is no port counts as none.
+                capabilities.listening_port = u16::try_from(port).unwrap_or(0);
             } else if is("IP-ADDRESS") {
                 if value.len() >= 256 {
                     return Err(CommandError::AnnouncedIpTooLong(value.len()));
@@ -262,7 +262,9 @@ impl Node {
     fn group_of(&self, session: &Session) -> Group {
         if session.capabilities.empty_rdb {
             Group::Empty
-        } else if session.capabilities.eof && self.config.repl_diskless_sync {
+        } else if session.capabilities.eof {
+            // Also without `repl-diskless-sync`: encoding everything before the first byte leaves would only
+            // cost memory here. The directive decides whether to wait for more replicas.
             Group::Mark
         } else {
             Group::Length
@@ -292,7 +294,9 @@ impl Node {
         let max = self.config.repl_diskless_sync_max_replicas as usize;
         let enough = max > 0 && self.waiting(group).count() >= max;
         match group {
-            Group::Mark if !enough => Some(since + self.config.repl_diskless_sync_delay),
+            Group::Mark if self.config.repl_diskless_sync && !enough => {
+                Some(since + self.config.repl_diskless_sync_delay)
+            }
             Group::Mark | Group::Length | Group::Empty => Some(since),
         }
     }
@@ -450,12 +454,14 @@ impl Node {
         let Some(conn) = self.conns.get_mut(id) else { return };
         if !conn.outbox.is_empty() {
             self.stats.net_output_bytes += count as u64;
+            conn.last_io_at = now.mono;
             conn.outbox.consume(count);
             if conn.outbox.is_empty() && conn.fate == Fate::ClosesAfterReplies {
                 self.close(now, id);
             }
             return;
         }
+        conn.last_io_at = now.mono;
         let Some(session) = conn.session_mut() else { return };
         self.stats.net_repl_output_bytes += count as u64;
         match &mut session.phase {
@@ -590,21 +596,6 @@ impl Node {
             Phase::Waiting { .. } | Phase::AwaitAck { .. } | Phase::Online { .. } => 0,
         };
         stream + payload
-    }
-
-    /// `client-output-buffer-limit normal`, for replies that a client does not read.
-    pub(super) fn enforce_client_limit(&mut self, now: Now, id: ConnId) {
-        let hard = self.config.output_limit_normal.hard_bytes;
-        let Some(conn) = self.conns.get(id) else { return };
-        if hard > 0 && conn.outbox.pending().len() as u64 > hard {
-            self.stats.output_limit_disconnections += 1;
-            let name = format!("{}:{}", conn.peer.ip, conn.peer.port);
-            let text = format!(
-                "Client {name} scheduled to be closed ASAP for overcoming of output buffer limits."
-            );
-            self.log(Level::Warning, text);
-            self.close(now, id);
-        }
     }
 
     /// Closes every replica: their history ends here, or has a new name that they must learn.

@@ -107,6 +107,9 @@ impl History {
     /// Why it cannot.
     // redis: replication.c, masterTryPartialResync
     pub fn can_continue(&self, id: ReplId, next: u64) -> Result<(), FullReason> {
+        if id == ReplId::NONE {
+            return Err(FullReason::OtherHistory);
+        }
         if id != self.replid {
             match self.switch {
                 Some(switch) if id == self.replid2 && next <= switch => {}

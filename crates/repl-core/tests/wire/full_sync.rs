@@ -213,6 +213,11 @@ fn a_master_that_knows_no_psync_is_asked_the_old_way() {
     net.send(master, &with_length(&snapshot(0, &[("k", "1")])));
     net.send(master, &command("INCR k"));
     assert_eq!(net.ask("b", "GET k"), "$1\r\n2\r\n");
+    assert_eq!(
+        net.read_text(master),
+        String::from_utf8_lossy(&command("REPLCONF ACK 0")),
+        "a sign that it is loaded"
+    );
     net.pass_secs(3);
     assert_eq!(net.read_text(master), "", "such a master wants no acknowledgements");
 }

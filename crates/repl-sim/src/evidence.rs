@@ -1,0 +1,88 @@
+//! What a run leaves behind: its trace, the judge's findings, the first failure, and counts. It
+//! outlives the simulation, so that a run that panics can still be explained.
+
+use std::{
+    cell::{Cell, RefCell},
+    task::Waker,
+};
+
+use repl_core::base::time::Instant;
+
+use crate::{
+    invariants::{Broken, Judge},
+    trace::{Keep, Trace},
+};
+
+/// Why a run failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The property that broke.
+    pub property: String,
+    /// Where, unless it is about the whole lab.
+    pub node: Option<String>,
+    /// When, in virtual time.
+    pub at: Instant,
+    /// What should have been.
+    pub expected: String,
+    /// What was.
+    pub actual: String,
+}
+
+/// See this file's header.
+#[derive(Debug)]
+pub(crate) struct Evidence {
+    pub(crate) trace: RefCell<Trace>,
+    pub(crate) judge: RefCell<Judge>,
+    /// Client commands that were answered.
+    pub(crate) answered_count: Cell<u64>,
+    /// Times the lab waited for quiescence and compared all datasets.
+    pub(crate) settled_count: Cell<u64>,
+    /// Inputs the nodes have handled.
+    pub(crate) step_count: Cell<u64>,
+    /// The last virtual time anybody noted.
+    pub(crate) now: Cell<Instant>,
+    failure: RefCell<Option<Failure>>,
+    /// The run's main task: it ends the run when something failed.
+    main: RefCell<Option<Waker>>,
+}
+
+impl Evidence {
+    pub(crate) fn new(keep: Keep) -> Self {
+        Self {
+            trace: RefCell::new(Trace::new(keep)),
+            judge: RefCell::default(),
+            answered_count: Cell::new(0),
+            settled_count: Cell::new(0),
+            step_count: Cell::new(0),
+            now: Cell::new(Instant::ORIGIN),
+            failure: RefCell::new(None),
+            main: RefCell::new(None),
+        }
+    }
+
+    /// Notes the first failure; later ones are its consequences.
+    pub(crate) fn fail(&self, node: Option<&str>, broken: Broken) {
+        let Broken { property, expected, actual } = broken;
+        self.trace.borrow_mut().lab(self.now.get(), format_args!("BROKEN {property}: {actual}"));
+        let at = self.now.get();
+        let node = node.map(str::to_owned);
+        let property = property.to_owned();
+        self.failure.borrow_mut().get_or_insert(Failure { property, node, at, expected, actual });
+        if let Some(main) = self.main.borrow_mut().take() {
+            main.wake();
+        }
+    }
+
+    pub(crate) fn failed(&self) -> bool {
+        self.failure.borrow().is_some()
+    }
+
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.failure.borrow().clone()
+    }
+
+    /// The main task wants to know of a failure.
+    pub(crate) fn wake_on_failure(&self, main: &Waker) {
+        *self.main.borrow_mut() = Some(main.clone());
+    }
+}

@@ -1,0 +1,220 @@
+//! The properties of replication, one per file, and the judge that asks all of them after every
+//! event.
+//!
+//! Each file's header defines its property. Each property counts how often its premise held: a
+//! property whose premise never holds has said nothing, and the report shows it.
+
+mod absolute_expiry;
+mod clean_link;
+mod ledger;
+mod monotone_offset;
+mod needless_full;
+mod one_byte;
+mod one_dataset;
+#[cfg(test)]
+mod samples;
+mod sound_continue;
+
+use std::collections::BTreeMap;
+
+use repl_core::{
+    Node,
+    base::ids::ReplId,
+    io::{Decision, Verdict},
+};
+
+use self::{
+    absolute_expiry::AbsoluteExpiry, clean_link::CleanLink, ledger::Ledger,
+    monotone_offset::MonotoneOffset, needless_full::NeedlessFull, one_byte::OneByte,
+    one_dataset::OneDataset, sound_continue::SoundContinue,
+};
+use crate::node_view::{self, View};
+
+/// A property that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Broken {
+    /// Its name.
+    pub(crate) property: &'static str,
+    /// What should have been.
+    pub(crate) expected: String,
+    /// What was.
+    pub(crate) actual: String,
+}
+
+/// How the judge met a property's premise, by property.
+pub type Premises = BTreeMap<&'static str, u64>;
+
+/// Resynchronisations a node was granted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Syncs {
+    /// By a snapshot.
+    pub full: u64,
+    /// By continuing the stream.
+    pub partial: u64,
+}
+
+/// What the judge remembers of a node between two events.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) view: View,
+    /// The first byte this node's backlog could have held: where it began, not how far it was
+    /// trimmed.
+    pub(crate) backlog_began: Option<u64>,
+    /// It was granted a full sync that it has not finished: its own history may be gone already.
+    pub(crate) full_sync_pending: bool,
+}
+
+/// The node that asked for a resynchronisation, as far as the lab knows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question<'a> {
+    /// The asker, if it is a node of the lab.
+    pub(crate) asker: Option<usize>,
+    /// The node that answers.
+    pub(crate) granter: &'a View,
+    /// The granter's `repl-backlog-size` in bytes.
+    pub(crate) backlog_size: u64,
+    /// Where the granter's backlog began.
+    pub(crate) backlog_began: Option<u64>,
+}
+
+/// Asks every property after every event.
+#[derive(Debug, Default)]
+pub(crate) struct Judge {
+    ledger: Ledger,
+    seen: BTreeMap<usize, Seen>,
+    syncs: BTreeMap<usize, Syncs>,
+    one_byte: OneByte,
+    one_dataset: OneDataset,
+    sound_continue: SoundContinue,
+    needless_full: NeedlessFull,
+    monotone_offset: MonotoneOffset,
+    absolute_expiry: AbsoluteExpiry,
+    clean_link: CleanLink,
+}
+
+impl Judge {
+    /// A node's process begins: it remembers nothing.
+    pub(crate) fn on_boot(&mut self, node: usize) {
+        self.seen.remove(&node);
+    }
+
+    /// What a node was granted so far, over all its lives.
+    pub(crate) fn syncs(&self, node: usize) -> Syncs {
+        self.syncs.get(&node).copied().unwrap_or_default()
+    }
+
+    /// How often each premise held.
+    pub(crate) fn premises(&self) -> Premises {
+        BTreeMap::from([
+            (one_byte::NAME, self.one_byte.premise_count),
+            (one_dataset::NAME, self.one_dataset.premise_count),
+            (sound_continue::NAME, self.sound_continue.premise_count),
+            (sound_continue::BY_SECOND_ID, self.sound_continue.by_second_id_count),
+            (needless_full::NAME, self.needless_full.premise_count),
+            (monotone_offset::NAME, self.monotone_offset.premise_count),
+            (absolute_expiry::NAME, self.absolute_expiry.premise_count),
+            (clean_link::NAME, self.clean_link.premise_count),
+        ])
+    }
+
+    /// A node has handled an input.
+    pub(crate) fn on_event(
+        &mut self,
+        node: usize,
+        state: &Node,
+        view: &View,
+    ) -> Result<(), Broken> {
+        let before = self.seen.get(&node);
+        if before.is_some_and(|seen| seen.view == *view) {
+            return Ok(());
+        }
+        self.clean_link.check(view)?;
+        self.monotone_offset.check(before, view)?;
+        let bytes = |first, last| node_view::backlog_bytes(state, first, last);
+        let changed = self.one_byte.check(&mut self.ledger, before, view, bytes)?;
+        let boundary = before.map_or(1, |seen| seen.view.offset + 1);
+        let after = Seen::next(before, view);
+        // A snapshot that is not loaded yet may have replaced a part of the dataset.
+        let whole = view.dataset_is_whole() && !after.full_sync_pending;
+        self.seen.insert(node, after);
+        if let Some(owner) = changed {
+            self.absolute_expiry.check(&self.ledger, owner, boundary)?;
+        }
+        if whole && OneDataset::samples(view.offset) {
+            let dataset = node_view::dataset_hash(state);
+            self.one_dataset.check(&self.ledger, view, dataset)?;
+        }
+        Ok(())
+    }
+
+    /// Nothing moves: every dataset is compared, sampled or not.
+    pub(crate) fn on_quiescence(&mut self, state: &Node, view: &View) -> Result<(), Broken> {
+        if !view.dataset_is_whole() {
+            return Ok(());
+        }
+        self.one_dataset.check(&self.ledger, view, node_view::dataset_hash(state))
+    }
+
+    /// A master has answered a replica's `PSYNC`.
+    pub(crate) fn on_decision(
+        &mut self,
+        granter: usize,
+        view: &View,
+        backlog_size: u64,
+        asker: Option<usize>,
+        decision: &Decision,
+    ) -> Result<(), Broken> {
+        let backlog_began = match self.seen.get(&granter) {
+            Some(seen) if seen.view.replid == view.replid => seen.backlog_began,
+            Some(_) | None => None,
+        };
+        let backlog_began = backlog_began.or_else(|| view.backlog.map(|(first, _)| first));
+        let question = Question { asker, granter: view, backlog_size, backlog_began };
+        // The granter's newest identity may not have been recorded yet: the decision comes first.
+        one_byte::note_identity(&mut self.ledger, view)?;
+        match decision.verdict {
+            Verdict::Continue => {
+                self.count(asker, |syncs| syncs.partial += 1);
+                self.sound_continue.check(&self.ledger, &question, decision.asked)
+            }
+            Verdict::Full(_) => {
+                self.count(asker, |syncs| syncs.full += 1);
+                let seen = asker.and_then(|asker| self.seen.get(&asker));
+                let outcome =
+                    self.needless_full.check(&self.ledger, &question, seen, decision.asked);
+                if let Some(seen) = asker.and_then(|asker| self.seen.get_mut(&asker)) {
+                    seen.full_sync_pending = true;
+                }
+                outcome
+            }
+        }
+    }
+
+    /// A node has written a line to its log.
+    pub(crate) fn on_log(text: &str) -> Result<(), Broken> {
+        CleanLink::check_log(text)
+    }
+
+    fn count(&mut self, asker: Option<usize>, add: impl FnOnce(&mut Syncs)) {
+        if let Some(asker) = asker {
+            add(self.syncs.entry(asker).or_default());
+        }
+    }
+}
+
+impl Seen {
+    fn next(before: Option<&Self>, view: &View) -> Self {
+        let first = view.backlog.map(|(first, _)| first);
+        let Some(before) = before else {
+            return Self { view: *view, backlog_began: first, full_sync_pending: false };
+        };
+        let full_sync_done = before.full_sync_pending && view.link == "connected";
+        let fresh_history = view.replid != before.view.replid && view.replid2 == ReplId::NONE;
+        let begins = full_sync_done || fresh_history || before.view.backlog.is_none();
+        Self {
+            view: *view,
+            backlog_began: if begins { first } else { before.backlog_began },
+            full_sync_pending: before.full_sync_pending && !full_sync_done,
+        }
+    }
+}

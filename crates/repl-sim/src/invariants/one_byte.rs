@@ -1,0 +1,124 @@
+//! **One byte per (replication id, offset)**, for ever: whatever byte of the stream any node holds
+//! in its backlog under an id and an offset is the byte that the first owner of that id produced
+//! there.
+//!
+//! A node with a second id also claims that its bytes before `second_repl_offset` are bytes of that
+//! id; the claim of the node that was promoted is the true one, and nobody may claim more.
+//!
+//! Source: law 4 of the design; oracle BYTES. Premise: bytes that are compared or recorded.
+
+use repl_core::base::ids::ReplId;
+
+use super::{
+    Broken, Seen,
+    ledger::{Contradiction, Ledger},
+};
+use crate::node_view::View;
+
+pub(super) const NAME: &str = "one-byte";
+
+#[derive(Debug, Default)]
+pub(super) struct OneByte {
+    pub(super) premise_count: u64,
+}
+
+impl OneByte {
+    /// Checks the bytes that are new since `before`; all of them after a change of identity. Names
+    /// the owner of the newest byte if there was any.
+    ///
+    /// `backlog_bytes` shows the bytes from one number to another, in pieces.
+    pub(super) fn check<'a, Pieces: Iterator<Item = &'a [u8]>>(
+        &mut self,
+        ledger: &mut Ledger,
+        before: Option<&Seen>,
+        view: &View,
+        backlog_bytes: impl FnOnce(u64, u64) -> Pieces,
+    ) -> Result<Option<ReplId>, Broken> {
+        note_identity(ledger, view)?;
+        let Some((first, last)) = view.backlog else { return Ok(None) };
+        let known_to = before
+            .filter(|seen| {
+                let old = &seen.view;
+                old.replid == view.replid && old.offset <= view.offset && old.backlog.is_some()
+            })
+            .map_or(0, |seen| seen.view.offset);
+        let mut at = first.max(known_to + 1);
+        if at > last {
+            return Ok(None);
+        }
+        for piece in backlog_bytes(at, last) {
+            ledger.record(view.replid, at, piece).map_err(broken)?;
+            self.premise_count += piece.len() as u64;
+            at += piece.len() as u64;
+        }
+        if at != last + 1 {
+            return Err(Broken {
+                property: NAME,
+                expected: format!("the backlog holds the bytes {first}..={last}"),
+                actual: format!("it ends before byte {at}"),
+            });
+        }
+        Ok(Some(ledger.owner(view.replid, last)))
+    }
+}
+
+/// Tells the ledger where the node's history comes from.
+pub(super) fn note_identity(ledger: &mut Ledger, view: &View) -> Result<(), Broken> {
+    match view.second_offset {
+        Some(switch) if view.replid2 != ReplId::NONE => {
+            ledger.inherit(view.replid, view.replid2, switch).map_err(broken)
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn broken(contradiction: Contradiction) -> Broken {
+    let Contradiction { expected, actual } = contradiction;
+    Broken { property: NAME, expected, actual }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::samples::{ids, master};
+
+    fn check(
+        property: &mut OneByte,
+        ledger: &mut Ledger,
+        view: &View,
+        bytes: &[u8],
+    ) -> Result<Option<ReplId>, &'static str> {
+        // The sample's backlog holds exactly `bytes`.
+        let pieces = |_, _| bytes.chunks(3);
+        property.check(ledger, None, view, pieces).map_err(|broken| broken.property)
+    }
+
+    #[test]
+    fn two_masters_of_one_id_are_found() {
+        let [a, _] = ids();
+        let (mut property, mut ledger) = (OneByte::default(), Ledger::default());
+        let view = master(a, 11..=20);
+        assert_eq!(check(&mut property, &mut ledger, &view, b"SET one ab"), Ok(Some(a)));
+        assert_eq!(check(&mut property, &mut ledger, &view, b"SET one ab"), Ok(Some(a)));
+        assert_eq!(property.premise_count, 20);
+        assert_eq!(check(&mut property, &mut ledger, &view, b"SET two ab"), Err(NAME));
+    }
+
+    #[test]
+    fn a_claim_to_an_older_history_is_checked_against_it() {
+        let [old, new] = ids();
+        let (mut property, mut ledger) = (OneByte::default(), Ledger::default());
+        check(&mut property, &mut ledger, &master(old, 1..=6), b"abcdef").expect("new");
+        let promoted = View { replid2: old, second_offset: Some(5), ..master(new, 3..=6) };
+        assert_eq!(check(&mut property, &mut ledger, &promoted, b"cdXY"), Ok(Some(new)));
+        let liar = View { second_offset: Some(7), ..promoted };
+        assert_eq!(check(&mut property, &mut ledger, &liar, b"cdef"), Err(NAME));
+    }
+
+    #[test]
+    fn a_backlog_that_is_shorter_than_it_says_is_found() {
+        let [a, _] = ids();
+        let (mut property, mut ledger) = (OneByte::default(), Ledger::default());
+        assert_eq!(check(&mut property, &mut ledger, &master(a, 1..=9), b"short"), Err(NAME));
+    }
+}

@@ -1,0 +1,282 @@
+//! A client: a RESP connection over the simulated network that comes back when it is lost, counts
+//! what was answered, and insists on exactly one reply per request.
+
+use std::{future::poll_fn, io::IoSlice, rc::Rc, task::Poll, time::Duration};
+
+use repl_server::platform::Stream as _;
+
+use super::{
+    reply::{self, Reply},
+    workload::{Batch, Workload},
+};
+use crate::{
+    alarm::{Alarm, within},
+    draw::Draw,
+    invariants::Broken,
+    machine::Machine,
+    net::{HostId, stream::SimStream},
+    world::World,
+};
+
+/// How long a server that is up may take to answer.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// How long a client waits before it dials again.
+const REDIAL_AFTER: Duration = Duration::from_millis(200);
+
+/// How often a client dials before it gives up on a request.
+const DIALS: u32 = 300;
+
+/// What a server may say to these clients when it refuses a command.
+const KNOWN_ERRORS: [&str; 8] = [
+    "ERR value is not an integer or out of range",
+    "ERR increment or decrement would overflow",
+    "ERR invalid expire time",
+    "EXECABORT",
+    "READONLY",
+    "LOADING",
+    "MASTERDOWN",
+    "WRONGTYPE",
+];
+
+/// The connection ended before all replies came: some of the requests may have been carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost;
+
+/// See this file's header.
+#[derive(Debug)]
+pub struct Client {
+    world: Rc<World>,
+    machine: Rc<Machine>,
+    host: HostId,
+    stream: Option<SimStream>,
+    /// The server's process when the connection was made.
+    life: u64,
+    inbox: Vec<u8>,
+    workload: Workload,
+    pace: Draw,
+}
+
+impl Client {
+    pub(crate) fn new(world: &Rc<World>, machine: &Rc<Machine>, number: usize) -> Self {
+        let name = format!("c{number}");
+        let ip = format!("10.0.{}.{}", 1 + number / 250, 1 + number % 250);
+        let host = world.net.with(|network, _| network.add_host(&name, &ip));
+        let workload = Workload::new(Draw::new(world.seed, &format!("workload {name}")));
+        Self {
+            world: Rc::clone(world),
+            machine: Rc::clone(machine),
+            host,
+            stream: None,
+            life: 0,
+            inbox: Vec::new(),
+            workload,
+            pace: Draw::new(world.seed, &format!("pace {name}")),
+        }
+    }
+
+    /// Sends one request and waits for its reply.
+    ///
+    /// # Errors
+    /// The connection was lost before the reply.
+    pub async fn call(&mut self, words: &[&str]) -> Result<Reply, Lost> {
+        let mut batch = Batch::default();
+        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        batch.push(&words);
+        let mut replies = self.exchange(&batch).await?;
+        Ok(replies.pop().expect("one request has one reply"))
+    }
+
+    /// Mixed commands over three databases, `count` of them at least answered, over about `span`.
+    pub async fn work(&mut self, count: usize, span: Duration) {
+        let mut answered = 0;
+        while answered < count {
+            let wall = self.machine.clock.at(self.world.net.now()).wall;
+            let batch = self.workload.next_batch(count - answered, wall);
+            let share = span.mul_f64(batch.request_count as f64 / count as f64);
+            answered += self.send(&batch).await;
+            let pause = self.pace.span(Duration::ZERO, share * 2);
+            Alarm::after(self.world.net.time(), pause).await;
+        }
+    }
+
+    /// Plain writes, in pipelines, until `count` were answered.
+    pub async fn write_keys(&mut self, count: usize) {
+        let mut answered = 0;
+        while answered < count {
+            let wanted = (1 + self.pace.index(16)).min(count - answered);
+            let batch = self.workload.next_writes(wanted);
+            answered += self.send(&batch).await;
+        }
+    }
+
+    /// Plain writes until `bytes` bytes of them were answered.
+    pub async fn write_bytes(&mut self, bytes: usize) {
+        let mut written = 0;
+        while written < bytes {
+            let batch = self.workload.next_writes(8);
+            if self.send(&batch).await > 0 {
+                written += batch.bytes.len();
+            }
+        }
+    }
+
+    /// Plain writes in one database.
+    pub async fn write_in_database(&mut self, database: u32, count: usize) {
+        let mut batch = Batch::default();
+        let database = database.to_string();
+        batch.push(&[b"SELECT", database.as_bytes()]);
+        self.workload.push_writes(&mut batch, count);
+        self.send(&batch).await;
+    }
+
+    /// Empties all databases.
+    pub async fn flush_all(&mut self) {
+        while self.call(&["FLUSHALL"]).await.is_err() {}
+    }
+
+    /// Writes of the same lengths as every other client's, with other values.
+    pub async fn write_twins(&mut self, count: usize) {
+        let batch = self.workload.next_twins(count);
+        self.send(&batch).await;
+    }
+
+    /// Sends a batch; zero when the connection was lost, else how many were answered.
+    async fn send(&mut self, batch: &Batch) -> usize {
+        match self.exchange(batch).await {
+            Ok(replies) => {
+                replies.iter().for_each(|reply| self.check_reply(reply));
+                replies.len()
+            }
+            Err(Lost) => 0,
+        }
+    }
+
+    fn check_reply(&self, reply: &Reply) {
+        match reply {
+            Reply::Error(text) if !KNOWN_ERRORS.iter().any(|known| text.starts_with(known)) => {
+                self.broken("known-replies", "a reply that the command can have", text.clone());
+            }
+            Reply::Array(Some(items)) => items.iter().for_each(|item| self.check_reply(item)),
+            Reply::Simple(_)
+            | Reply::Error(_)
+            | Reply::Integer(_)
+            | Reply::Bulk(_)
+            | Reply::Array(None) => {}
+        }
+    }
+
+    /// Sends a batch and reads exactly one reply per request.
+    pub(crate) async fn exchange(&mut self, batch: &Batch) -> Result<Vec<Reply>, Lost> {
+        self.connect().await?;
+        let world = Rc::clone(&self.world);
+        let outcome = within(world.net.time(), PATIENCE, self.transfer(batch)).await;
+        match outcome {
+            Some(Ok(replies)) => {
+                let answered = &self.world.evidence.answered_count;
+                answered.set(answered.get() + replies.len() as u64);
+                Ok(replies)
+            }
+            Some(Err(Lost)) => self.lose(),
+            None => {
+                if self.machine.is_up() && self.machine.lives.get() == self.life {
+                    let expected = "one reply per request or a closed connection";
+                    self.broken("answered", expected, format!("silence for {PATIENCE:?}"));
+                }
+                self.lose()
+            }
+        }
+    }
+
+    fn lose<T>(&mut self) -> Result<T, Lost> {
+        self.stream = None;
+        self.inbox.clear();
+        Err(Lost)
+    }
+
+    async fn connect(&mut self) -> Result<(), Lost> {
+        for _ in 0..DIALS {
+            if self.stream.is_some() {
+                return Ok(());
+            }
+            let port = self.machine.config.port;
+            match self.world.net.dial(self.host, &self.machine.name, port).await {
+                Ok(stream) => {
+                    self.life = self.machine.lives.get();
+                    self.stream = Some(stream);
+                }
+                Err(_) => Alarm::after(self.world.net.time(), REDIAL_AFTER).await,
+            }
+        }
+        Err(Lost)
+    }
+
+    /// Writes and reads at once: a server that waits for its replies to be read may read no more
+    /// requests.
+    async fn transfer(&mut self, batch: &Batch) -> Result<Vec<Reply>, Lost> {
+        let mut replies = Vec::with_capacity(batch.request_count);
+        let mut written = 0;
+        let mut buffer = [0; 4096];
+        let outcome = poll_fn(|cx| {
+            loop {
+                let stream = self.stream.as_mut().ok_or(Lost)?;
+                let mut moved = false;
+                let rest = &batch.bytes[written..];
+                if !rest.is_empty()
+                    && let Poll::Ready(count) = stream.poll_write(cx, &[IoSlice::new(rest)])
+                {
+                    written += count.map_err(|_| Lost)?;
+                    moved = true;
+                }
+                if let Poll::Ready(count) = stream.poll_read(cx, &mut buffer) {
+                    let count = count.map_err(|_| Lost)?;
+                    if count == 0 {
+                        return Poll::Ready(Err(Lost));
+                    }
+                    self.inbox.extend_from_slice(&buffer[..count]);
+                    self.take_replies(&mut replies);
+                    moved = true;
+                }
+                if replies.len() >= batch.request_count && written == batch.bytes.len() {
+                    return Poll::Ready(Ok(()));
+                }
+                if !moved {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await;
+        if replies.len() > batch.request_count || !self.inbox.is_empty() {
+            let actual = format!("{} replies to {} requests", replies.len(), batch.request_count);
+            if outcome.is_ok() {
+                self.broken("answered", "one reply per request", actual);
+            }
+        }
+        outcome.map(|()| replies)
+    }
+
+    fn take_replies(&mut self, replies: &mut Vec<Reply>) {
+        let mut at = 0;
+        loop {
+            match reply::parse(&self.inbox[at..]) {
+                Ok(Some((reply, len))) => {
+                    replies.push(reply);
+                    at += len;
+                }
+                Ok(None) => break,
+                Err(reply::Malformed) => {
+                    let end = self.inbox.len().min(at + 60);
+                    let actual = self.inbox[at..end].escape_ascii().to_string();
+                    self.broken("known-replies", "a reply", actual);
+                    break;
+                }
+            }
+        }
+        self.inbox.drain(..at);
+    }
+
+    fn broken(&self, property: &'static str, expected: &str, actual: String) {
+        let broken = Broken { property, expected: expected.to_owned(), actual };
+        self.world.evidence.fail(Some(&self.machine.name), broken);
+    }
+}

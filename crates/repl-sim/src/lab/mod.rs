@@ -1,0 +1,217 @@
+//! The lab: the words in which scenarios are written.
+//!
+//! `peers follow promote client | cut heal slow stall reset skew crash restart | settle pass |
+//! offset dataset syncs role`. Everything a scenario does goes through these; the properties are
+//! checked after every step without being named.
+
+mod client;
+mod peer;
+mod reply;
+mod settle;
+mod workload;
+
+use std::{cell::RefCell, future::Future, rc::Rc, time::Duration};
+
+use repl_core::base::config::Config;
+
+pub use self::{
+    client::{Client, Lost},
+    peer::Peer,
+    reply::Reply,
+};
+use crate::{
+    alarm::Alarm, clock::Clock, draw::Draw, evidence::Evidence, guard::guarded, machine::Machine,
+    net::Passage, world::World,
+};
+pub use crate::{invariants::Syncs, machine::Crash, node_view::Role};
+
+/// A handle to the lab of one run.
+#[derive(Clone, Debug)]
+pub struct Lab(Rc<Bench>);
+
+/// What the lab keeps beside the world.
+#[derive(Debug)]
+struct Bench {
+    world: Rc<World>,
+    /// What the next nodes are configured with.
+    config: RefCell<Config>,
+    /// Who was told to follow whom, by node.
+    follows: RefCell<Vec<Option<usize>>>,
+    client_count: RefCell<usize>,
+    draw: RefCell<Draw>,
+}
+
+impl Lab {
+    pub(crate) fn new(seed: u64, evidence: Rc<Evidence>) -> Self {
+        let config = drawn_config(&mut Draw::new(seed, "config"));
+        Self(Rc::new(Bench {
+            world: World::new(seed, evidence),
+            config: RefCell::new(config),
+            follows: RefCell::default(),
+            client_count: RefCell::new(0),
+            draw: RefCell::new(Draw::new(seed, "scenario")),
+        }))
+    }
+
+    pub(crate) fn world(&self) -> &Rc<World> {
+        &self.0.world
+    }
+
+    /// Fixes directives of the nodes that are created from now on; the others are as the seed drew
+    /// them.
+    pub fn configure(&self, fix: impl FnOnce(&mut Config)) {
+        fix(&mut self.0.config.borrow_mut());
+    }
+
+    /// What the next nodes are configured with.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        self.0.config.borrow().clone()
+    }
+
+    /// Creates and starts `N` nodes, all masters, named `n1`, `n2`, ..., each with a clock of its
+    /// own.
+    pub async fn peers<const N: usize>(&self) -> [Peer; N] {
+        let peers = std::array::from_fn(|_| self.add_peer());
+        // They have their first turn before anybody talks to them.
+        self.pass(Duration::from_millis(1)).await;
+        peers
+    }
+
+    fn add_peer(&self) -> Peer {
+        let world = &self.0.world;
+        let index = world.machines.borrow().len();
+        let name = format!("n{}", index + 1);
+        let ip = format!("10.0.0.{}", index + 1);
+        let host = world.net.with(|network, _| network.add_host(&name, &ip));
+        let clock = Clock::drawn(&mut Draw::new(world.seed, &format!("clock {name}")));
+        let machine = Rc::new(Machine::new(index, name, host, clock, self.config()));
+        world.machines.borrow_mut().push(Rc::clone(&machine));
+        self.0.follows.borrow_mut().push(None);
+        machine.boot(world);
+        Peer::new(self.clone(), machine)
+    }
+
+    /// Lets virtual time pass.
+    pub async fn pass(&self, span: Duration) {
+        Alarm::after(self.0.world.net.time(), span).await;
+    }
+
+    /// Lets virtual time pass until the run is so old.
+    pub async fn pass_until(&self, age: Duration) {
+        self.pass(age.saturating_sub(self.elapsed())).await;
+    }
+
+    /// A span of `low..=high`, drawn from the scenario's own stream.
+    #[must_use]
+    pub fn draw_span(&self, low: Duration, high: Duration) -> Duration {
+        self.0.draw.borrow_mut().span(low, high)
+    }
+
+    /// A number of `low..=high`, drawn from the scenario's own stream.
+    #[must_use]
+    pub fn draw_number(&self, low: u64, high: u64) -> u64 {
+        self.0.draw.borrow_mut().between(low, high)
+    }
+
+    /// Runs `work` beside the scenario; what it gives back resolves when the work is done. A panic
+    /// of it is a failure of the run.
+    pub fn in_background(
+        &self,
+        work: impl Future<Output = ()> + 'static,
+    ) -> impl Future<Output = ()> + 'static {
+        let evidence = Rc::clone(&self.0.world.evidence);
+        let work = self.0.world.spawn(async move {
+            if let Err(broken) = guarded(work).await {
+                evidence.fail(None, broken);
+            }
+        });
+        async move {
+            // Cancelled at the end of the run, and then nobody waits.
+            let _ = work.await;
+        }
+    }
+
+    /// Virtual time since the start of the run.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.world.net.time().elapsed()
+    }
+
+    /// Cuts the link in both directions: what is sent is lost.
+    pub fn cut(&self, a: &Peer, b: &Peer) {
+        self.set_passage("cut", a, b, Passage::Cut);
+        self.set_passage("cut", b, a, Passage::Cut);
+    }
+
+    /// Cuts one direction.
+    pub fn cut_one_way(&self, from: &Peer, to: &Peer) {
+        self.set_passage("cut", from, to, Passage::Cut);
+    }
+
+    /// Holds everything up in both directions; nothing is lost.
+    pub fn stall(&self, a: &Peer, b: &Peer) {
+        self.set_passage("stall", a, b, Passage::Stalled);
+        self.set_passage("stall", b, a, Passage::Stalled);
+    }
+
+    /// Ends a cut or a stall in both directions.
+    pub fn heal(&self, a: &Peer, b: &Peer) {
+        self.set_passage("heal", a, b, Passage::Open);
+        self.set_passage("heal", b, a, Passage::Open);
+    }
+
+    /// Makes both directions slower: so much latency, so many bytes a second.
+    pub fn slow(&self, a: &Peer, b: &Peer, latency: Duration, bytes_per_second: u64) {
+        self.note(format_args!("slow {} - {}", a.name(), b.name()));
+        self.0.world.net.with(|network, _| {
+            for (from, to) in [(a.host(), b.host()), (b.host(), a.host())] {
+                let mut shape = network.shape(from, to);
+                shape.latency = latency;
+                shape.bytes_per_second = bytes_per_second;
+                network.set_shape(from, to, shape);
+            }
+        });
+    }
+
+    /// Resets every connection between the two.
+    pub fn reset(&self, a: &Peer, b: &Peer) {
+        self.note(format_args!("reset {} - {}", a.name(), b.name()));
+        self.0.world.net.with(|network, _| network.reset_between(a.host(), b.host()));
+    }
+
+    fn set_passage(&self, word: &str, from: &Peer, to: &Peer, passage: Passage) {
+        self.note(format_args!("{word} {} -> {}", from.name(), to.name()));
+        self.0
+            .world
+            .net
+            .with(|network, now| network.set_passage(now, from.host(), to.host(), passage));
+    }
+
+    /// A line of the trace about what the lab does.
+    pub(crate) fn note(&self, event: std::fmt::Arguments<'_>) {
+        let evidence = &self.0.world.evidence;
+        if !evidence.failed() {
+            evidence.now.set(self.0.world.net.now());
+            evidence.trace.borrow_mut().lab(evidence.now.get(), event);
+        }
+    }
+}
+
+/// Directives as a seed draws them: small limits and short periods, so that a minute of virtual
+/// time is long.
+fn drawn_config(draw: &mut Draw) -> Config {
+    let secs = Duration::from_secs;
+    let ping_period = draw.between(1, 5);
+    Config {
+        repl_backlog_size: *draw.pick(&[16_384, 32_768, 65_536, 262_144, 1_048_576]),
+        repl_ping_replica_period: secs(ping_period),
+        repl_timeout: secs(draw.between(ping_period * 2 + 3, 30)),
+        repl_diskless_sync: !draw.once_in(3),
+        repl_diskless_sync_delay: secs(draw.between(0, 3)),
+        rdbcompression: !draw.once_in(3),
+        rdbchecksum: !draw.once_in(4),
+        hz: *draw.pick(&[10, 10, 10, 50]),
+        ..Config::default()
+    }
+}

@@ -1,0 +1,139 @@
+//! One node of the lab, as a scenario talks about it.
+
+use std::{rc::Rc, time::Duration};
+
+use super::{Client, Lab, Reply};
+use crate::{
+    invariants::Syncs,
+    machine::{Crash, Machine},
+    net::HostId,
+    node_view::{self, Role, View},
+};
+
+/// A handle to a node; it stays the same when the node's process dies and another one boots.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    lab: Lab,
+    machine: Rc<Machine>,
+}
+
+impl Peer {
+    pub(super) const fn new(lab: Lab, machine: Rc<Machine>) -> Self {
+        Self { lab, machine }
+    }
+
+    /// Its name, also its host name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.machine.name
+    }
+
+    pub(super) fn host(&self) -> HostId {
+        self.machine.host
+    }
+
+    /// A new client of this node, on a host of its own.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        let mut count = self.lab.0.client_count.borrow_mut();
+        *count += 1;
+        Client::new(self.lab.world(), &self.machine, *count)
+    }
+
+    /// `REPLICAOF` another node. Returns when the node has said yes, not when the link is up.
+    pub async fn follow(&self, master: &Self) {
+        self.lab.note(format_args!("{} follows {}", self.name(), master.name()));
+        self.lab.0.follows.borrow_mut()[self.machine.index] = Some(master.machine.index);
+        let port = master.machine.config.port.to_string();
+        self.command(&["REPLICAOF", master.name(), &port]).await;
+    }
+
+    /// `REPLICAOF NO ONE`.
+    pub async fn promote(&self) {
+        self.lab.note(format_args!("{} is promoted", self.name()));
+        self.lab.0.follows.borrow_mut()[self.machine.index] = None;
+        self.command(&["REPLICAOF", "NO", "ONE"]).await;
+    }
+
+    /// Repeats an idempotent command until it is answered.
+    ///
+    /// # Panics
+    /// When the answer is not `+OK...`.
+    async fn command(&self, words: &[&str]) {
+        let mut client = self.client();
+        for _ in 0..100 {
+            match client.call(words).await {
+                Ok(Reply::Simple(text)) if text.starts_with("OK") => return,
+                Ok(reply) => panic!("{} answers {words:?} with {reply:?}", self.name()),
+                Err(_) => self.lab.pass(Duration::from_millis(100)).await,
+            }
+        }
+        panic!("{} never answered {words:?}", self.name());
+    }
+
+    /// Turns the node's wall clock by so many milliseconds.
+    pub fn skew(&self, millis: i64) {
+        self.lab.note(format_args!("skew {} by {millis} ms", self.name()));
+        self.machine.clock.step(millis);
+    }
+
+    /// Ends the node's process at once.
+    ///
+    /// # Panics
+    /// When none is running.
+    pub fn crash(&self, crash: Crash) {
+        assert!(self.machine.is_up(), "{} has crashed already", self.name());
+        self.lab.note(format_args!("crash {} ({crash:?})", self.name()));
+        self.machine.crash(self.lab.world(), crash);
+    }
+
+    /// Starts a new process, with an empty dataset: nothing is kept on disk yet.
+    ///
+    /// # Panics
+    /// When one is running.
+    pub async fn restart(&self) {
+        self.lab.note(format_args!("restart {}", self.name()));
+        let world = self.lab.world();
+        world.net.with(|network, now| network.power_on(now, self.host()));
+        self.lab.0.follows.borrow_mut()[self.machine.index] = None;
+        self.machine.boot(world);
+        self.lab.pass(Duration::from_millis(1)).await;
+    }
+
+    /// The number of the last byte of the history that the node has produced or applied.
+    ///
+    /// # Panics
+    /// When the node is down.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.view().offset
+    }
+
+    /// A hash of everything in all databases, expiries included; equal for equal datasets.
+    ///
+    /// # Panics
+    /// When the node is down.
+    #[must_use]
+    pub fn dataset(&self) -> u64 {
+        self.machine.with_node(node_view::dataset_hash).expect("the node is up")
+    }
+
+    /// The resynchronisations this node was granted so far.
+    #[must_use]
+    pub fn syncs(&self) -> Syncs {
+        self.lab.world().evidence.judge.borrow().syncs(self.machine.index)
+    }
+
+    /// Master or replica.
+    ///
+    /// # Panics
+    /// When the node is down.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.view().role
+    }
+
+    fn view(&self) -> View {
+        self.machine.with_node(node_view::view).expect("the node is up")
+    }
+}

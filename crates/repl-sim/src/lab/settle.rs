@@ -1,0 +1,138 @@
+//! **Convergence**: when links are whole and writes have stopped, every replica is connected,
+//! stands at its master's offset of its master's history and holds its master's dataset, within a
+//! time that follows from the configuration.
+//!
+//! Nodes that are down, and replicas whose way to their master is cut or stalled, are not waited
+//! for.
+
+use std::{rc::Rc, time::Duration};
+
+use super::Lab;
+use crate::{
+    alarm::Alarm,
+    invariants::Broken,
+    machine::Machine,
+    net::Passage,
+    node_view::{self, View},
+};
+
+/// The property's name.
+pub(crate) const NAME: &str = "convergence";
+
+/// More than a snapshot or a backlog of these scenarios holds.
+const TRANSFER_BYTES: u64 = 2 * 1024 * 1024;
+
+/// How often the lab looks.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+
+impl Lab {
+    /// Waits until nothing moves; the property *convergence* breaks if that takes too long. Then
+    /// compares all datasets.
+    pub async fn settle(&self) {
+        self.note(format_args!("settle"));
+        let limit = self.convergence_limit();
+        let began = self.elapsed();
+        loop {
+            Alarm::after(self.world().net.time(), LOOK_EVERY).await;
+            let Some(lagging) = self.first_lagging() else { break };
+            if self.elapsed() - began > limit {
+                let (replica, why) = lagging;
+                let evidence = &self.world().evidence;
+                evidence.now.set(self.world().net.now());
+                let expected = format!("all replicas as their masters within {limit:?}");
+                let broken = Broken { property: NAME, expected, actual: why };
+                evidence.fail(Some(&replica.name), broken);
+                // The run is over; whoever waits here is dropped.
+                std::future::pending::<()>().await;
+            }
+        }
+        self.compare_datasets();
+        let settled = &self.world().evidence.settled_count;
+        settled.set(settled.get() + 1);
+        self.note(format_args!("settled"));
+    }
+
+    /// Ends all cuts and stalls.
+    pub fn heal_all(&self) {
+        self.note(format_args!("heal everything"));
+        let hosts: Vec<_> = self.machines().iter().map(|machine| machine.host).collect();
+        self.world().net.with(|network, now| {
+            for &from in &hosts {
+                for &to in &hosts {
+                    network.set_passage(now, from, to, Passage::Open);
+                }
+            }
+        });
+    }
+
+    /// How long convergence may take: both sides notice a dead link, the replica dials in vain once
+    /// more, retries after a second, waits for the snapshot's delay and loads it; chains do so one
+    /// after another.
+    fn convergence_limit(&self) -> Duration {
+        let config = self.config();
+        let weather = self.world().net.with(|network, _| *network.weather());
+        let transfer_secs = TRANSFER_BYTES.div_ceil(weather.bytes_per_second().max(1));
+        let one_link = config.repl_timeout * 2
+            + weather.user_timeout
+            + weather.dial_timeout
+            + config.repl_diskless_sync_delay
+            + config.repl_ping_replica_period
+            + Duration::from_secs(10 + transfer_secs);
+        one_link * u32::try_from(self.machines().len().max(1)).expect("a run has few nodes")
+    }
+
+    fn machines(&self) -> Vec<Rc<Machine>> {
+        self.world().machines.borrow().clone()
+    }
+
+    /// A replica that is not where its master is, and what is different.
+    fn first_lagging(&self) -> Option<(Rc<Machine>, String)> {
+        let machines = self.machines();
+        let follows = self.0.follows.borrow().clone();
+        for (replica, master) in machines.iter().zip(follows) {
+            let Some(master) = master.map(|index| &machines[index]) else { continue };
+            let views = (replica.with_node(node_view::view), master.with_node(node_view::view));
+            let (Some(here), Some(there)) = views else { continue };
+            if !self.connected(replica, master) {
+                continue;
+            }
+            if let Some(why) = difference(&here, &there) {
+                return Some((Rc::clone(replica), why));
+            }
+        }
+        None
+    }
+
+    fn connected(&self, replica: &Machine, master: &Machine) -> bool {
+        self.world().net.with(|network, _| {
+            network.passage(replica.host, master.host) == Passage::Open
+                && network.passage(master.host, replica.host) == Passage::Open
+        })
+    }
+
+    /// Equal offsets of one history are equal datasets: the property *one-dataset*, now for all nodes.
+    fn compare_datasets(&self) {
+        let evidence = &self.world().evidence;
+        for machine in self.machines() {
+            let compared = machine.with_node(|node| {
+                evidence.judge.borrow_mut().on_quiescence(node, &node_view::view(node))
+            });
+            if let Some(Err(broken)) = compared {
+                evidence.fail(Some(&machine.name), broken);
+            }
+        }
+    }
+}
+
+fn difference(replica: &View, master: &View) -> Option<String> {
+    if replica.link != "connected" {
+        return Some(format!("its link is {:?}", replica.link));
+    }
+    if replica.replid != master.replid {
+        return Some(format!("history {:?}, its master's {:?}", replica.replid, master.replid));
+    }
+    if replica.offset != master.offset {
+        return Some(format!("offset {}, its master's {}", replica.offset, master.offset));
+    }
+    None
+}

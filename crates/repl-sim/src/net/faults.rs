@@ -1,0 +1,172 @@
+//! What can go wrong with a network: links stalled or cut, connections reset, hosts killed or dark.
+
+use repl_core::base::time::Instant;
+
+use super::{
+    ConnKey, Event, HostId, Network, Passage, Power, Shape,
+    conn::{EndState, Side},
+};
+
+impl Network {
+    /// Gives one direction another shape.
+    pub(crate) fn set_shape(&mut self, from: HostId, to: HostId, shape: Shape) {
+        self.link(from, to).shape = shape;
+    }
+
+    /// The shape of one direction.
+    pub(crate) fn shape(&mut self, from: HostId, to: HostId) -> Shape {
+        self.link(from, to).shape
+    }
+
+    /// Whether anything passes in one direction.
+    #[must_use]
+    pub(crate) fn passage(&self, from: HostId, to: HostId) -> Passage {
+        self.links.get(&(from, to)).map_or(Passage::Open, |link| link.passage)
+    }
+
+    /// Opens, stalls or cuts one direction.
+    pub(crate) fn set_passage(&mut self, now: Instant, from: HostId, to: HostId, passage: Passage) {
+        let before = self.link(from, to).passage;
+        self.link(from, to).passage = passage;
+        match passage {
+            Passage::Open => self.on_opened(now, from, to, before),
+            Passage::Stalled | Passage::Cut => {
+                for (conn, _) in self.sides_between(from, to) {
+                    self.note_stuck(now, conn, Side::Dialer);
+                    self.note_stuck(now, conn, Side::Acceptor);
+                }
+            }
+        }
+    }
+
+    /// A box on the way forges resets: every connection between the two is gone at both ends.
+    pub(crate) fn reset_between(&mut self, a: HostId, b: HostId) {
+        let mut conns = self.sides_between(a, b);
+        conns.extend(self.sides_between(b, a));
+        for (conn, _) in conns {
+            if let Some(connection) = self.conns.get_mut(&conn) {
+                connection.fail(Side::Dialer, std::io::ErrorKind::ConnectionReset);
+                connection.fail(Side::Acceptor, std::io::ErrorKind::ConnectionReset);
+            }
+        }
+    }
+
+    /// The processes of the host die; its kernel resets their connections and refuses new ones.
+    pub(crate) fn kill_processes(&mut self, now: Instant, host: HostId) {
+        self.close_listeners(now, host);
+        for (conn, side) in self.sides_at(host) {
+            self.abort(now, conn, side);
+        }
+    }
+
+    /// The host goes dark: it says nothing to anybody until [`power_on`](Self::power_on).
+    pub(crate) fn power_off(&mut self, now: Instant, host: HostId) {
+        self.hosts[host.index()].power = Power::Off;
+        self.listening.retain(|(listener, _), _| *listener != host);
+        for (conn, side) in self.sides_at(host) {
+            let connection = self.conns.get_mut(&conn).expect("listed a line above");
+            connection.end_mut(side).state = EndState::Vanished;
+            connection.pipe_mut(side).lose_wire();
+            self.note_stuck(now, conn, side.other());
+            self.forget_if_dead(conn);
+        }
+    }
+
+    /// The host is back and remembers none of its connections.
+    pub(crate) fn power_on(&mut self, now: Instant, host: HostId) {
+        self.hosts[host.index()].power = Power::On;
+        let resent_at =
+            now + self.timing_draw.span(std::time::Duration::ZERO, self.weather.resend_within);
+        let vanished: Vec<(ConnKey, Side)> = self
+            .conns
+            .iter()
+            .flat_map(|(&conn, connection)| {
+                [Side::Dialer, Side::Acceptor].into_iter().filter_map(move |side| {
+                    let end = connection.end(side);
+                    (end.host == host && end.state == EndState::Vanished).then_some((conn, side))
+                })
+            })
+            .collect();
+        for (conn, side) in vanished {
+            self.resend(resent_at, conn, side.other());
+        }
+        self.unpark(resent_at);
+    }
+
+    fn close_listeners(&mut self, now: Instant, host: HostId) {
+        let ports: Vec<u16> = self
+            .listening
+            .keys()
+            .filter(|(listener, _)| *listener == host)
+            .map(|(_, port)| *port)
+            .collect();
+        for port in ports {
+            self.stop_listening(now, host, port);
+        }
+    }
+
+    /// What was held up in this direction goes on.
+    fn on_opened(&mut self, now: Instant, from: HostId, to: HostId, before: Passage) {
+        let resent_at = match before {
+            Passage::Open => return,
+            Passage::Stalled => now,
+            // The senders repeat themselves at growing intervals: it is one of them until they do.
+            Passage::Cut => {
+                let wait =
+                    self.timing_draw.span(std::time::Duration::ZERO, self.weather.resend_within);
+                self.arrival(now + wait, from, to, 0)
+            }
+        };
+        for (conn, side) in self.sides_between(from, to) {
+            self.resend(resent_at, conn, side);
+            if self.is_open(to, from) {
+                let connection = self.conns.get_mut(&conn).expect("listed a line above");
+                for writer in [Side::Dialer, Side::Acceptor] {
+                    let pipe = connection.pipe_mut(writer);
+                    pipe.acknowledge();
+                    pipe.wake_writer();
+                }
+            }
+        }
+        self.unpark(resent_at);
+    }
+
+    fn resend(&mut self, resent_at: Instant, conn: ConnKey, writer: Side) {
+        let Some(connection) = self.conns.get_mut(&conn) else { return };
+        let pipe = connection.pipe_mut(writer);
+        if pipe.on_wire() {
+            pipe.resend(resent_at);
+            self.schedule(resent_at, Event::Segment { conn, from: writer });
+        }
+    }
+
+    /// Tries everything again that could not arrive; what still cannot is parked once more.
+    fn unpark(&mut self, resent_at: Instant) {
+        for event in std::mem::take(&mut self.parked) {
+            self.schedule(resent_at, event);
+        }
+    }
+
+    /// The connections between two hosts, each with the side that is at `from`.
+    fn sides_between(&self, from: HostId, to: HostId) -> Vec<(ConnKey, Side)> {
+        self.sides(|here, there| here == from && there == to)
+    }
+
+    /// The connections of a host, each with the side that is there.
+    fn sides_at(&self, host: HostId) -> Vec<(ConnKey, Side)> {
+        self.sides(|here, _| here == host)
+    }
+
+    fn sides(&self, matches: impl Fn(HostId, HostId) -> bool) -> Vec<(ConnKey, Side)> {
+        let mut found = Vec::new();
+        for (&conn, connection) in &self.conns {
+            for side in [Side::Dialer, Side::Acceptor] {
+                let (here, there) = (connection.end(side), connection.end(side.other()));
+                if matches(here.host, there.host) {
+                    found.push((conn, side));
+                }
+            }
+        }
+        found
+    }
+}

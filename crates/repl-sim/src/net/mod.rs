@@ -1,0 +1,324 @@
+//! TCP between simulated hosts, as a state machine in virtual time.
+//!
+//! It has no executor and no clock: every call brings the time, [`Network::next_due`] says when
+//! [`Network::handle_due`] wants to be called next. [`stream`] puts futures around it.
+//!
+//! A peer sees what a peer of real Linux sees: bytes leave without a flush and arrive in any
+//! pieces; a writer waits when the window is full; a cut or stalled link delays, and after the user
+//! timeout the *writer* gets `TimedOut` while an idle reader notices nothing; an orderly close is a
+//! FIN behind the data, a close with unread data or a killed process a reset after the latency, a
+//! power loss silence; a dial is refused where nobody listens and hangs where nothing answers.
+
+mod conn;
+mod data;
+mod dial;
+mod ends;
+mod faults;
+mod link;
+mod pipe;
+pub(crate) mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap, VecDeque},
+    io,
+    task::Waker,
+    time::Duration,
+};
+
+use repl_core::{base::time::Instant, io::PeerInfo};
+
+pub(crate) use self::link::{Passage, Shape};
+use self::{
+    conn::{Connection, Side},
+    link::Link,
+};
+use crate::draw::Draw;
+
+/// One simulated machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct HostId(u16);
+
+impl HostId {
+    /// Small and dense, in the order of [`Network::add_host`].
+    #[must_use]
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The name of one connection; never used twice in a run.
+pub(crate) type ConnKey = u64;
+
+/// What the network of a run is like, drawn once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Weather {
+    /// Every link that was given no other shape.
+    pub(crate) shape: Shape,
+    /// How many bytes a direction of a connection holds before its writer must wait.
+    pub(crate) window_bytes: usize,
+    /// How long a writer waits for an acknowledgement before its connection is `TimedOut`.
+    pub(crate) user_timeout: Duration,
+    /// How long a dial waits for an answer before it is `TimedOut`.
+    pub(crate) dial_timeout: Duration,
+    /// After a cut is healed, what was lost is sent again within this time.
+    pub(crate) resend_within: Duration,
+    /// Once in so many writes the bytes are chopped into several segments.
+    pub(crate) chop_once_in: u64,
+}
+
+impl Weather {
+    /// The least a full window moves in a second on a link of the usual shape: one window per round
+    /// trip, or what the line carries.
+    pub(crate) fn bytes_per_second(&self) -> u64 {
+        let round_trip = (self.shape.latency + self.shape.jitter) * 2 + Duration::from_millis(2);
+        let by_window = self.window_bytes as f64 / round_trip.as_secs_f64();
+        let by_line = match self.shape.bytes_per_second {
+            0 => f64::MAX,
+            rate => rate as f64,
+        };
+        by_window.min(by_line) as u64
+    }
+
+    /// Drawn for one run.
+    pub(crate) fn drawn(draw: &mut Draw) -> Self {
+        let secs = Duration::from_secs;
+        Self {
+            shape: Shape::drawn(draw),
+            window_bytes: usize::try_from(draw.between(4_000, 65_536)).expect("it is small"),
+            user_timeout: draw.span(secs(5), secs(60)),
+            dial_timeout: draw.span(secs(2), secs(20)),
+            resend_within: draw.span(Duration::from_millis(50), Duration::from_millis(400)),
+            chop_once_in: *draw.pick(&[2, 4, 16]),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Host {
+    name: String,
+    ip: String,
+    power: Power,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Power {
+    On,
+    Off,
+}
+
+#[derive(Debug, Default)]
+struct Listening {
+    queue: VecDeque<ConnKey>,
+    acceptor: Option<Waker>,
+}
+
+/// Something that arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    /// Bytes or the end of the pipe that leaves this side.
+    Segment { conn: ConnKey, from: Side },
+    /// The dialer's request.
+    Syn { conn: ConnKey },
+    /// The acceptor's answer.
+    SynAck { conn: ConnKey },
+    /// Nobody listens there.
+    Refusal { conn: ConnKey },
+    /// The other side knows the connection no more.
+    Reset { conn: ConnKey, from: Side },
+    /// The dialer gives up.
+    DialTimeout { conn: ConnKey },
+    /// The writer of this side may give up.
+    StuckCheck { conn: ConnKey, writer: Side },
+}
+
+/// All hosts, links and connections of a run.
+#[derive(Debug)]
+pub(crate) struct Network {
+    weather: Weather,
+    hosts: Vec<Host>,
+    links: BTreeMap<(HostId, HostId), Link>,
+    listening: BTreeMap<(HostId, u16), Listening>,
+    conns: BTreeMap<ConnKey, Connection>,
+    events: BinaryHeap<Reverse<(Instant, u64, Event)>>,
+    /// What a stalled or cut link, or a dead host, keeps from arriving, to be tried again.
+    parked: Vec<Event>,
+    scheduled_count: u64,
+    opened_count: u64,
+    shape_draw: Draw,
+    timing_draw: Draw,
+    chop_draw: Draw,
+    read_draw: Draw,
+    pump: Option<Waker>,
+    /// What the pump sleeps for.
+    armed_for: Option<Instant>,
+}
+
+impl Network {
+    /// A network without hosts, in the weather of `seed`.
+    #[must_use]
+    pub(crate) fn new(seed: u64) -> Self {
+        let weather = Weather::drawn(&mut Draw::new(seed, "net weather"));
+        Self::with_weather(seed, weather)
+    }
+
+    /// A network without hosts in a given weather.
+    #[must_use]
+    pub(crate) fn with_weather(seed: u64, weather: Weather) -> Self {
+        Self {
+            weather,
+            hosts: Vec::new(),
+            links: BTreeMap::new(),
+            listening: BTreeMap::new(),
+            conns: BTreeMap::new(),
+            events: BinaryHeap::new(),
+            parked: Vec::new(),
+            scheduled_count: 0,
+            opened_count: 0,
+            shape_draw: Draw::new(seed, "net shapes"),
+            timing_draw: Draw::new(seed, "net timing"),
+            chop_draw: Draw::new(seed, "net chop"),
+            read_draw: Draw::new(seed, "net reads"),
+            pump: None,
+            armed_for: None,
+        }
+    }
+
+    /// Adds a machine, switched on.
+    ///
+    /// # Panics
+    /// Above 65,535 hosts.
+    pub(crate) fn add_host(&mut self, name: &str, ip: &str) -> HostId {
+        let id = HostId(u16::try_from(self.hosts.len()).expect("a run has few hosts"));
+        self.hosts.push(Host { name: name.into(), ip: ip.into(), power: Power::On });
+        id
+    }
+
+    /// The machine with this name or address.
+    #[must_use]
+    pub(crate) fn resolve(&self, name_or_ip: &str) -> Option<HostId> {
+        let index =
+            self.hosts.iter().position(|host| host.name == name_or_ip || host.ip == name_or_ip)?;
+        Some(HostId(u16::try_from(index).expect("add_host checked it")))
+    }
+
+    /// The address of a machine.
+    #[must_use]
+    pub(crate) fn ip(&self, host: HostId) -> &str {
+        &self.hosts[host.index()].ip
+    }
+
+    /// What was drawn for the run.
+    #[must_use]
+    pub(crate) const fn weather(&self) -> &Weather {
+        &self.weather
+    }
+
+    /// When [`handle_due`](Self::handle_due) has something to do.
+    #[must_use]
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.events.peek().map(|Reverse((due, _, _))| *due)
+    }
+
+    /// Lets everything arrive that is due.
+    pub(crate) fn handle_due(&mut self, now: Instant) {
+        while let Some(Reverse((due, _, event))) = self.events.peek().copied()
+            && due <= now
+        {
+            self.events.pop();
+            self.handle_event(now, event);
+        }
+    }
+
+    fn handle_event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Segment { conn, from } => self.on_segment(now, conn, from),
+            Event::Syn { conn } => self.on_syn(now, conn),
+            Event::SynAck { conn } => self.on_syn_ack(conn),
+            Event::Refusal { conn } => {
+                self.on_dial_failed(conn, Side::Acceptor, io::ErrorKind::ConnectionRefused)
+            }
+            Event::Reset { conn, from } => self.on_reset(conn, from),
+            Event::DialTimeout { conn } => {
+                self.on_dial_failed(conn, Side::Dialer, io::ErrorKind::TimedOut)
+            }
+            Event::StuckCheck { conn, writer } => self.on_stuck_check(now, conn, writer),
+        }
+        self.forget_if_dead(event.conn());
+    }
+
+    fn schedule(&mut self, due: Instant, event: Event) {
+        self.scheduled_count += 1;
+        self.events.push(Reverse((due, self.scheduled_count, event)));
+        if self.armed_for.is_none_or(|armed| due < armed)
+            && let Some(pump) = self.pump.take()
+        {
+            pump.wake();
+        }
+    }
+
+    /// For the task that calls `handle_due`: is woken when something becomes due before
+    /// `armed_for`.
+    pub(crate) fn park_pump(&mut self, waker: Waker, armed_for: Option<Instant>) {
+        self.pump = Some(waker);
+        self.armed_for = armed_for;
+    }
+
+    fn link(&mut self, from: HostId, to: HostId) -> &mut Link {
+        let (default, draw) = (self.weather.shape, &mut self.shape_draw);
+        self.links.entry((from, to)).or_insert_with(|| {
+            // Most links are alike; a few are different in one direction.
+            let shape = if draw.once_in(8) { Shape::drawn(draw) } else { default };
+            Link::new(shape)
+        })
+    }
+
+    fn is_open(&self, from: HostId, to: HostId) -> bool {
+        self.links.get(&(from, to)).is_none_or(Link::is_open)
+    }
+
+    /// When `count` bytes sent from one host to the other now arrive, if nothing comes between.
+    fn arrival(&mut self, now: Instant, from: HostId, to: HostId, count: usize) -> Instant {
+        self.link(from, to);
+        let link = self.links.get_mut(&(from, to)).expect("made the line above");
+        link.arrival(now, count, &mut self.timing_draw)
+    }
+
+    pub(crate) fn peer_host(&self, conn: ConnKey, side: Side) -> HostId {
+        let connection = self.conns.get(&conn).expect("an open end keeps its connection");
+        connection.end(side.other()).host
+    }
+
+    pub(crate) fn peer_info(&self, conn: ConnKey, side: Side) -> PeerInfo {
+        let connection = self.conns.get(&conn).expect("an open end keeps its connection");
+        let (here, there) = (connection.end(side), connection.end(side.other()));
+        PeerInfo {
+            ip: self.ip(there.host).into(),
+            port: there.port,
+            local: format!("{}:{}", self.ip(here.host), here.port),
+        }
+    }
+
+    fn forget_if_dead(&mut self, conn: ConnKey) {
+        let alive = |connection: &Connection| connection.ends().iter().any(conn::End::is_alive);
+        if self.conns.get(&conn).is_some_and(|connection| !alive(connection)) {
+            self.conns.remove(&conn);
+        }
+    }
+}
+
+impl Event {
+    const fn conn(self) -> ConnKey {
+        match self {
+            Self::Segment { conn, .. }
+            | Self::Syn { conn }
+            | Self::SynAck { conn }
+            | Self::Refusal { conn }
+            | Self::Reset { conn, .. }
+            | Self::DialTimeout { conn }
+            | Self::StuckCheck { conn, .. } => conn,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The one place where the lab looks into a node.
+
+use repl_core::{Node, base::ids::ReplId};
+
+/// Which side of replication a node is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It takes writes.
+    Master,
+    /// It follows a master.
+    Replica,
+}
+
+/// What a node says of its place in the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) role: Role,
+    /// `none`, `connect`, `connecting`, `handshake`, `sync` or `connected`.
+    pub(crate) link: &'static str,
+    pub(crate) replid: ReplId,
+    pub(crate) replid2: ReplId,
+    /// The first byte that is not of the history `replid2`.
+    pub(crate) second_offset: Option<u64>,
+    /// The number of the last byte produced or applied.
+    pub(crate) offset: u64,
+    /// The numbers of the first and the last byte in the backlog. An empty backlog ends one before
+    /// it begins.
+    pub(crate) backlog: Option<(u64, u64)>,
+    /// How many commands of its master's stream failed here.
+    pub(crate) stream_errors: u64,
+}
+
+impl View {
+    /// What a node says before it has said anything.
+    pub(crate) const NOTHING: Self = Self {
+        role: Role::Master,
+        link: "none",
+        replid: ReplId::NONE,
+        replid2: ReplId::NONE,
+        second_offset: None,
+        offset: 0,
+        backlog: None,
+        stream_errors: 0,
+    };
+}
+
+impl View {
+    /// Whether the node's dataset is the one its history describes: not while a snapshot is loaded.
+    pub(crate) fn dataset_is_whole(&self) -> bool {
+        self.backlog.is_some() && self.link != "sync"
+    }
+}
+
+/// What the node says of its place in the history.
+pub(crate) fn view(node: &Node) -> View {
+    let seen = node.replication();
+    View {
+        role: match seen.role {
+            repl_core::node::Role::Master => Role::Master,
+            repl_core::node::Role::Replica => Role::Replica,
+        },
+        link: seen.link,
+        replid: seen.replid,
+        replid2: seen.replid2,
+        second_offset: seen.second_offset,
+        offset: seen.offset,
+        backlog: seen.backlog.map(|(first, end)| (first, end - 1)),
+        stream_errors: node.stats().unexpected_error_replies,
+    }
+}
+
+/// The bytes `first..=last` of the node's backlog, in pieces.
+pub(crate) fn backlog_bytes(node: &Node, first: u64, last: u64) -> impl Iterator<Item = &[u8]> {
+    let mut left = usize::try_from(last + 1 - first).unwrap_or(usize::MAX);
+    node.backlog_bytes(first).into_iter().map(move |piece| {
+        let piece = &piece[..piece.len().min(left)];
+        left -= piece.len();
+        piece
+    })
+}
+
+/// Equal for equal datasets, whatever the order and the seed.
+pub(crate) fn dataset_hash(node: &Node) -> u64 {
+    node.dataset_hash()
+}

@@ -1,0 +1,168 @@
+//! Many runs on all cores, and what they came to together.
+
+use std::{
+    fmt::Write as _,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    invariants::Premises,
+    run::{Keep, Report, replay_line, run},
+    scenario::Scenario,
+};
+
+/// What a sweep came to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) failed_count: usize,
+    premises: Premises,
+    commands: Vec<u64>,
+    virtual_spans: Vec<Duration>,
+    /// A sum, so that it does not depend on the order in which the runs end.
+    trace_hash: u64,
+    wall: Duration,
+}
+
+/// Runs every scenario under every seed, `jobs` at a time; `on_report` sees each run as it ends.
+pub(crate) fn sweep(
+    scenarios: &[Scenario],
+    seeds: std::ops::Range<u64>,
+    jobs: usize,
+    mut on_report: impl FnMut(&Report),
+) -> Totals {
+    let began = Instant::now();
+    let work: Vec<(&Scenario, u64)> =
+        seeds.flat_map(|seed| scenarios.iter().map(move |scenario| (scenario, seed))).collect();
+    let next = AtomicUsize::new(0);
+    let (sender, reports) = mpsc::channel();
+    let mut totals = Totals::default();
+    thread::scope(|scope| {
+        for _ in 0..jobs {
+            let (sender, work, next) = (sender.clone(), &work, &next);
+            scope.spawn(move || {
+                while let Some((scenario, seed)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if sender.send(run(scenario, *seed, Keep::Tail)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        for report in reports {
+            totals.add(&report);
+            on_report(&report);
+        }
+    });
+    totals.wall = began.elapsed();
+    totals
+}
+
+impl Totals {
+    fn add(&mut self, report: &Report) {
+        self.failed_count += usize::from(report.failure.is_some());
+        self.commands.push(report.command_count);
+        self.virtual_spans.push(report.virtual_span);
+        self.trace_hash = self.trace_hash.wrapping_add(report.trace_hash);
+        for (&name, count) in &report.premises {
+            *self.premises.entry(name).or_default() += count;
+        }
+    }
+
+    pub(crate) fn run_count(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// The totals as (name, number) pairs in a fixed order.
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        let wall = self.wall.as_secs_f64().max(1e-9);
+        let virtual_total = self.virtual_spans.iter().sum::<Duration>().as_secs_f64();
+        let virtual_min = self.virtual_spans.iter().min().map_or(0.0, Duration::as_secs_f64);
+        let mut commands = self.commands.clone();
+        commands.sort_unstable();
+        let median = commands.get(commands.len() / 2).copied().unwrap_or(0);
+        vec![
+            ("runs", self.run_count() as f64),
+            ("failed", self.failed_count as f64),
+            ("wall_seconds", (wall * 100.0).round() / 100.0),
+            ("runs_per_minute", (self.run_count() as f64 * 60.0 / wall).round()),
+            ("virtual_seconds", virtual_total.round()),
+            ("virtual_seconds_per_wall_second", (virtual_total / wall).round()),
+            ("virtual_seconds_min", virtual_min.round()),
+            ("commands_min", commands.first().copied().unwrap_or(0) as f64),
+            ("commands_median", median as f64),
+        ]
+    }
+
+    /// For people.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        let mut line = |name: &str, value: String| {
+            writeln!(text, "{name:<34} {value:>16}").expect("writing to a String never fails");
+        };
+        for (name, number) in self.numbers() {
+            line(name, format!("{number}"));
+        }
+        line("trace_hash", format!("{:016x}", self.trace_hash));
+        for (name, count) in &self.premises {
+            let vacuous = if *count == 0 { "  NEVER HELD" } else { "" };
+            line(&format!("premise {name}"), format!("{count}{vacuous}"));
+        }
+        text
+    }
+
+    /// For programs: one line.
+    pub(crate) fn json(&self) -> String {
+        let mut fields: Vec<String> =
+            self.numbers().iter().map(|(name, number)| format!("\"{name}\": {number}")).collect();
+        fields.push(format!("\"trace_hash\": \"{:016x}\"", self.trace_hash));
+        let premises: Vec<String> =
+            self.premises.iter().map(|(name, count)| format!("\"{name}\": {count}")).collect();
+        fields.push(format!("\"premises\": {{{}}}", premises.join(", ")));
+        format!("{{\"summary\": {{{}}}}}", fields.join(", "))
+    }
+}
+
+/// One run for programs: one line.
+pub(crate) fn json(report: &Report) -> String {
+    let outcome = if report.failure.is_some() { "failed" } else { "passed" };
+    let property =
+        report.failure.as_ref().map_or_else(|| "null".to_owned(), |f| quoted(&f.property));
+    format!(
+        "{{\"scenario\": {}, \"seed\": {}, \"outcome\": \"{outcome}\", \"property\": {property}, \
+         \"trace_hash\": \"{:016x}\", \"replay\": {}}}",
+        quoted(report.scenario),
+        report.seed,
+        report.trace_hash,
+        quoted(&replay_line(report.scenario, report.seed)),
+    )
+}
+
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if u32::from(c) < 0x20 => {
+                write!(quoted, "\\u{:04x}", u32::from(c)).expect("writing to a String never fails");
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_quoted_for_json() {
+        assert_eq!(quoted("a\"b\\c\n"), "\"a\\\"b\\\\c\\u000a\"");
+    }
+}

@@ -1,0 +1,101 @@
+//! Another node becomes the master: who can go on with the stream, and who must not.
+
+use std::time::Duration;
+
+use repl_sim::{
+    lab::{Role, Syncs},
+    scenarios,
+};
+
+const fn secs(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+scenarios! {
+    /// After a planned switchover the sibling and the old master go on with the stream.
+    async fn switchover_keeps_sibling_partial(lab: Lab) seeds = 50 {
+        lab.configure(|config| {
+            config.repl_backlog_size = 1024 * 1024;
+            // The old master must say nothing more of its own once the lab has settled: no pings
+            // ...
+            config.repl_ping_replica_period = secs(3_600);
+            config.repl_timeout = secs(7_200);
+        });
+        let [master, heir, sibling] = lab.peers().await;
+        heir.follow(&master).await;
+        sibling.follow(&master).await;
+        master.client().work(500, secs(15)).await;
+        // ... and no keys left that could expire.
+        master.client().flush_all().await;
+        master.client().write_keys(100).await;
+        lab.settle().await;
+
+        heir.promote().await;
+        sibling.follow(&heir).await;
+        master.follow(&heir).await;
+        heir.client().work(500, secs(15)).await;
+        lab.pass_until(secs(40)).await;
+        lab.settle().await;
+
+        assert_eq!(heir.role(), Role::Master);
+        assert_eq!(sibling.dataset(), heir.dataset());
+        assert_eq!(master.dataset(), heir.dataset());
+        assert_eq!(sibling.syncs(), Syncs { full: 1, partial: 1 });
+        assert_eq!(master.syncs(), Syncs { full: 0, partial: 1 });
+    }
+
+    /// A new master's stream names its database: its replicas may each remember another one.
+    async fn promotion_names_its_database(lab: Lab) seeds = 50 {
+        lab.configure(|config| {
+            config.repl_backlog_size = 1024 * 1024;
+            config.repl_ping_replica_period = secs(3_600);
+            config.repl_timeout = secs(7_200);
+        });
+        let [master, heir, sibling] = lab.peers().await;
+        heir.follow(&master).await;
+        master.client().work(500, secs(15)).await;
+        master.client().flush_all().await;
+        master.client().write_in_database(2, 20).await;
+        lab.settle().await;
+        // The heir has last heard of database 2; the sibling's snapshot says nothing of it.
+        sibling.follow(&master).await;
+        lab.settle().await;
+
+        heir.promote().await;
+        sibling.follow(&heir).await;
+        heir.client().write_in_database(2, 20).await;
+        lab.settle().await;
+        assert_eq!(sibling.dataset(), heir.dataset());
+        assert_eq!(sibling.syncs(), Syncs { full: 1, partial: 1 });
+
+        master.follow(&heir).await;
+        heir.client().work(500, secs(15)).await;
+        lab.pass_until(secs(40)).await;
+        lab.settle().await;
+        assert_eq!(master.dataset(), heir.dataset());
+    }
+
+    /// Two masters that took as many bytes from different clients do not hold the same history.
+    async fn split_writes_are_not_continued(lab: Lab) seeds = 50 {
+        lab.configure(|config| config.repl_backlog_size = 1024 * 1024);
+        let [master, heir] = lab.peers().await;
+        heir.follow(&master).await;
+        master.client().work(400, secs(12)).await;
+        lab.settle().await;
+
+        lab.cut(&master, &heir);
+        heir.promote().await;
+        master.client().write_twins(20).await;
+        heir.client().write_twins(20).await;
+        heir.client().work(300, secs(12)).await;
+        lab.heal(&master, &heir);
+        master.follow(&heir).await;
+        heir.client().work(300, secs(12)).await;
+        lab.pass_until(secs(40)).await;
+        lab.settle().await;
+
+        assert_eq!(master.dataset(), heir.dataset());
+        assert_eq!(master.syncs().full, 1, "its own writes were never the new master's");
+        assert_eq!(heir.syncs().full, 1);
+    }
+}
