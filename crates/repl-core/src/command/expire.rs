@@ -1,7 +1,7 @@
 //! Expiry: `EXPIRE PEXPIRE EXPIREAT PEXPIREAT TTL PTTL EXPIRETIME PEXPIRETIME PERSIST`.
 //!
-//! Every expiry leaves this node as an absolute time (`PEXPIREAT`), so that no delay and no other clock can
-//! change when a key ceases to exist.
+//! Every expiry leaves this node as an absolute time (`PEXPIREAT`), so that no delay and no other
+//! clock can change when a key ceases to exist.
 
 use super::{CommandError, Data, Expiry, Flags, Handler, Keys, Outcome, Spec, is_word};
 use crate::{

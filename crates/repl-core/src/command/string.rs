@@ -180,7 +180,8 @@ impl SetOptions {
                 let (Some((word, millis, base)), Some(number)) = (unit, args.try_get(at)) else {
                     return Err(CommandError::Syntax);
                 };
-                // The same option again replaces the first, as in Redis; another one contradicts it.
+                // The same option again replaces the first, as in Redis; another one contradicts
+                // it.
                 let other = deadline.is_some_and(|(first, ..)| first != word);
                 if other || options.expiry == SetExpiry::Keep {
                     return Err(CommandError::Syntax);
@@ -214,8 +215,8 @@ fn expire_time<'a>(
 fn set<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let (key, value) = (args.get(1), args.get(2));
     if args.len() == 3 {
-        // An expired key is overwritten without a `DEL` before it: the value and the expiry it had are gone either
-        // way, here and on every replica.
+        // An expired key is overwritten without a `DEL` before it: the value and the expiry it had
+        // are gone either way, here and on every replica.
         let hash = data.keyspace.hash(key);
         data.keyspace.set(data.db, hash, key, value, None);
         data.reply.ok();

@@ -5,8 +5,7 @@ use core::fmt::Write as _;
 
 use super::{Node, introspect::announced};
 use crate::{
-    REDIS_VERSION,
-    base::time::Now,
+    base::{REDIS_VERSION, time::Now},
     conn::Role,
     repl::{master::Protocol, replica::Link},
     resp::Args,

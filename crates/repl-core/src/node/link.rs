@@ -76,7 +76,8 @@ impl Node {
     pub(super) fn follow(&mut self, now: Now, master: Endpoint) {
         let resume = match &self.following {
             Some(following) => following.resume,
-            // A master that has counted its bytes may be an earlier part of the new master's history.
+            // A master that has counted its bytes may be an earlier part of the new master's
+            // history.
             None if self.history.is_recording() => Resume::FromHistory,
             None => Resume::FromScratch,
         };
@@ -111,7 +112,8 @@ impl Node {
         self.no_replicas_since = now.mono;
         self.last_ping_at = now.mono;
         let text = format!(
-            "Setting secondary replication ID to {}, valid up to offset: {}. New replication ID is {}",
+            "Setting secondary replication ID to {}, valid up to offset: {}. New replication ID \
+             is {}",
             self.history.replid2(),
             self.history.switch().unwrap_or(0),
             self.history.replid(),
@@ -247,7 +249,8 @@ impl Node {
         let mut at = 0;
         while at < buf.len() && self.is_link(id) {
             let Some(following) = &mut self.following else { break };
-            // The state is taken out and put back as what it has become; a failure leaves `Waiting`.
+            // The state is taken out and put back as what it has become; a failure leaves
+            // `Waiting`.
             let waiting = Link::Waiting { retry_at: now.mono };
             match mem::replace(&mut following.link, waiting) {
                 Link::Greeting { conn, handshake } => {
@@ -437,7 +440,8 @@ impl Node {
         }
     }
 
-    /// One command of the stream, with its bytes. Returns whether the master asked for an acknowledgement.
+    /// One command of the stream, with its bytes. Returns whether the master asked for an
+    /// acknowledgement.
     fn on_stream_command(&mut self, now: Now, args: Args<'_>, bytes: &[u8]) -> bool {
         let name = args.name();
         let Some(stream) = self.stream_mut() else { return false };
@@ -579,8 +583,8 @@ impl Node {
     }
 }
 
-/// Commands about connections, roles and the process: no master sends them, and obeying one in the middle of its
-/// stream would cut the stream in two.
+/// Commands about connections, roles and the process: no master sends them, and obeying one in the
+/// middle of its stream would cut the stream in two.
 fn is_for_clients(spec: &Spec) -> bool {
     match spec.handler {
         Handler::Data(_) | Handler::Node(NodeCommand::Select) => false,

@@ -262,7 +262,8 @@ impl Node {
         self.role_gate(spec.flags.has(Flags::WRITE), !spec.flags.has(Flags::STALE))
     }
 
-    /// What our role forbids: writes on a read-only replica, stale answers where they are not wanted.
+    /// What our role forbids: writes on a read-only replica, stale answers where they are not
+    /// wanted.
     pub(super) fn role_gate(
         &self,
         writes: bool,
@@ -288,7 +289,8 @@ impl Node {
         Reply::new(conn.outbox.writer(), Proto::Resp2).simple("QUEUED");
     }
 
-    /// Replies with an error to a command that was not run, and spoils the transaction it was meant for.
+    /// Replies with an error to a command that was not run, and spoils the transaction it was meant
+    /// for.
     fn refuse(&mut self, now: Now, id: ConnId, text: &str) {
         self.stats.error_replies += 1;
         let Some(conn) = self.conns.get_mut(id) else { return };
@@ -405,8 +407,8 @@ impl Node {
         self.unit.clear();
     }
 
-    /// A reply to our master or a replica cannot be sent. From a replica it means that the peer is none; from
-    /// our master's stream an error means that the datasets differ.
+    /// A reply to our master or a replica cannot be sent. From a replica it means that the peer is
+    /// none; from our master's stream an error means that the datasets differ.
     #[inline]
     pub(super) fn drop_unread(&mut self, now: Now, caller: Caller, command: &str) {
         if !self.unread.is_empty() {

@@ -1,5 +1,5 @@
-//! Commands about a connection or the server: `SELECT AUTH QUIT MULTI EXEC DISCARD CONFIG DEBUG SHUTDOWN` and the
-//! way to those about roles.
+//! Commands about a connection or the server: `SELECT AUTH QUIT MULTI EXEC DISCARD CONFIG DEBUG
+//! SHUTDOWN` and the way to those about roles.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -91,7 +91,8 @@ impl Node {
         };
         let wanted = self.config.requirepass.as_bytes();
         if wanted.is_empty() {
-            // Without a password the default user lets everybody in, but the short form is a mistake.
+            // Without a password the default user lets everybody in, but the short form is a
+            // mistake.
             if args.len() == 2 {
                 return Err(CommandError::AuthNotConfigured);
             }

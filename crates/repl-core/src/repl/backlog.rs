@@ -1,23 +1,25 @@
-//! The backlog: the last bytes of one history, in blocks shared by partial resynchronisation and all replicas.
+//! The backlog: the last bytes of one history, in blocks shared by partial resynchronisation and
+//! all replicas.
 //!
 //! ```text
 //!   first                      cursor of a replica                 end (the next byte's number)
-//!   ▼                          ▼                                   ▼
+//!   v                          v                                   v
 //!   [ block ] [ block ] [ block ] [ block ] [ block, not full yet ]
 //! ```
 //!
-//! Bytes are numbered as the protocol numbers them: the first byte of a history is number 1, and `PSYNC` names
-//! the number of the next byte wanted. All blocks but the last are full. Whole blocks go from the front once
-//! the rest is at least the configured size and no replica still reads them; so there may be more bytes than
-//! configured, as in Redis, and slow replicas are bounded by their output limit, not here.
+//! Bytes are numbered as the protocol numbers them: the first byte of a history is number 1, and
+//! `PSYNC` names the number of the next byte wanted. All blocks but the last are full. Whole blocks
+//! go from the front once the rest is at least the configured size and no replica still reads them;
+//! so there may be more bytes than configured, as in Redis, and slow replicas are bounded by their
+//! output limit, not here.
 
 use alloc::{collections::VecDeque, vec::Vec};
 
 /// Redis' smallest block; a block is a sixteenth of the backlog's size when that is more.
 const BLOCK_BYTES_MIN: usize = 16 * 1024;
 
-/// A block is reserved as a whole, so a huge backlog must not mean huge blocks: the size may be set
-/// to far more than there is memory, and only what is fed is to be taken.
+/// A block is reserved as a whole, so a huge backlog must not mean huge blocks: `repl-backlog-size`
+/// may be set to far more than there is memory, of which only what is fed is ever taken.
 const BLOCK_BYTES_MAX: usize = 1024 * 1024;
 
 /// Free blocks kept for the next bytes, so that a steady stream allocates nothing.
@@ -109,8 +111,8 @@ impl Backlog {
         }
     }
 
-    /// Drops whole blocks from the front that are beyond the size and that no replica needs: `reader` is the
-    /// smallest number a replica still has to read.
+    /// Drops whole blocks from the front that are beyond the size and that no replica needs:
+    /// `reader` is the smallest number a replica still has to read.
     pub fn trim(&mut self, reader: u64) {
         while let Some(block) = self.blocks.front() {
             let length = block.len() as u64;

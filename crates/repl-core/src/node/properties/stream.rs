@@ -7,7 +7,6 @@ use arbitrary::{Result, Unstructured};
 
 use super::menu;
 use crate::{
-    Node,
     base::{
         config::{Access, Config},
         ids::{ConnId, Endpoint},
@@ -15,6 +14,7 @@ use crate::{
         time::{Instant, Now, UnixMillis},
     },
     io::{Effect, Input, Interest, PeerInfo},
+    node::Node,
     rdb::{Checksum, Compression, Encoder, Options},
 };
 

@@ -9,7 +9,6 @@ use foldhash::fast::FoldHasher;
 
 use super::menu::{self, Known};
 use crate::{
-    Node,
     base::{
         config::{Access, Config, OutputLimit},
         ids::ConnId,
@@ -17,7 +16,7 @@ use crate::{
         time::{Instant, Now, UnixMillis},
     },
     io::{CloseCause, Effect, HostFacts, Input, Interest, PeerInfo, Want},
-    node::{ReplicationView, Role},
+    node::{Node, ReplicationView, Role},
 };
 
 /// Clients and replicas at a time.

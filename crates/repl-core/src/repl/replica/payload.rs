@@ -1,9 +1,9 @@
 //! The payload of a full sync: keepalives, the header line, the snapshot, the mark.
 //!
-//! The snapshot is decoded as it arrives, into databases beside the ones in use: what we have stays untouched
-//! and readable until the last byte has come and is proved right, and if it never does, nothing was lost.
-//! The end of an `$EOF:` payload is not searched for: the decoder knows where the snapshot ends, and there the
-//! mark must stand.
+//! The snapshot is decoded as it arrives, into databases beside the ones in use: what we have stays
+//! untouched and readable until the last byte has come and is proved right, and if it never does,
+//! nothing was lost. The end of an `$EOF:` payload is not searched for: the decoder knows where the
+//! snapshot ends, and there the mark must stand.
 
 use alloc::{string::String, vec::Vec};
 
