@@ -15,6 +15,8 @@ mod cron;
 mod info;
 mod introspect;
 mod link;
+#[cfg(any(test, feature = "arbitrary"))]
+pub mod properties;
 mod requests;
 mod session;
 mod stats;

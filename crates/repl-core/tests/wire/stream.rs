@@ -118,7 +118,9 @@ fn a_master_may_send_more_than_clients_may() {
     let master = feed(&mut net, "x", 100, &[]);
     net.send(master, &command(&format!("SET k {}", "x".repeat(5_000))));
     assert!(net.is_open(master));
-    assert_eq!(net.ask("b", "STRLEN k"), ":5000\r\n");
+    net.send(master, &command("APPEND k y"));
+    assert_eq!(net.ask("b", "STRLEN k"), ":5001\r\n");
+    assert_eq!(net.node("b").stats().unexpected_error_replies, 0);
 }
 
 #[test]
