@@ -2,11 +2,37 @@
 
 use core::fmt;
 
+use crate::keyspace::WrongType;
+
 /// Why a command failed. `Display` gives the text of the reply without the leading `-`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommandError<'a> {
     /// The arguments make no sense.
     Syntax,
+    /// The key holds another type of value than the command is for.
+    WrongType,
+    /// The command is only for keys that exist.
+    NoSuchKey,
+    /// An index beyond the ends of a list.
+    IndexOutOfRange,
+    /// A number beyond what the command can count to.
+    OutOfRange,
+    /// The one 64-bit integer without a counterpart of the other sign.
+    OutOfSymmetricRange,
+    /// A count that must not be negative.
+    NotPositive,
+    /// A number that must not be zero or less, called this.
+    NotAboveZero(&'static str),
+    /// A number that must not be negative, called this.
+    Negative(&'static str),
+    /// Fewer keys than their announced number.
+    TooFewKeys,
+    /// `LPOS` with rank zero.
+    RankZero,
+    /// A cursor that is no number.
+    InvalidCursor,
+    /// `HINCRBY` of a value that is no integer.
+    HashNotInteger,
     /// Not a 64-bit integer.
     NotInteger,
     /// `INCR` and its kin would leave the range of 64 bits.
@@ -84,6 +110,26 @@ impl fmt::Display for CommandError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match *self {
             Self::Syntax => "ERR syntax error",
+            Self::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
+            Self::NoSuchKey => "ERR no such key",
+            Self::IndexOutOfRange => "ERR index out of range",
+            Self::OutOfRange => "ERR value is out of range",
+            Self::OutOfSymmetricRange => {
+                "ERR value is out of range, value must between -9223372036854775807 and \
+                 9223372036854775807"
+            }
+            Self::NotPositive => "ERR value is out of range, must be positive",
+            Self::NotAboveZero(what) => {
+                return write!(f, "ERR {what} should be greater than 0");
+            }
+            Self::Negative(what) => return write!(f, "ERR {what} can't be negative"),
+            Self::TooFewKeys => "ERR Number of keys can't be greater than number of args",
+            Self::RankZero => {
+                "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second \
+                 ... or use negative to start from the end of the list"
+            }
+            Self::InvalidCursor => "ERR invalid cursor",
+            Self::HashNotInteger => "ERR hash value is not an integer",
             Self::NotInteger => "ERR value is not an integer or out of range",
             Self::IncrementOverflow => "ERR increment or decrement would overflow",
             Self::DecrementOverflow => "ERR decrement would overflow",
@@ -110,7 +156,8 @@ impl fmt::Display for CommandError<'_> {
                 let asked = Text(&asked[..asked.len().min(128)]);
                 return write!(
                     f,
-                    "ERR unknown subcommand or wrong number of arguments for '{asked}'. Try DEBUG HELP."
+                    "ERR unknown subcommand or wrong number of arguments for '{asked}'. Try DEBUG \
+                     HELP."
                 );
             }
             Self::NoAuth => "NOAUTH Authentication required.",
@@ -140,7 +187,8 @@ impl fmt::Display for CommandError<'_> {
             Self::AnnouncedIpTooLong(length) => {
                 return write!(
                     f,
-                    "ERR REPLCONF ip-address provided by replica instance is too long: {length} bytes"
+                    "ERR REPLCONF ip-address provided by replica instance is too long: {length} \
+                     bytes"
                 );
             }
             Self::UnsupportedFilter(filter) => {
@@ -153,6 +201,12 @@ impl fmt::Display for CommandError<'_> {
                  option in the configuration file, and then restart the server."
             }
         })
+    }
+}
+
+impl From<WrongType> for CommandError<'_> {
+    fn from(WrongType: WrongType) -> Self {
+        Self::WrongType
     }
 }
 

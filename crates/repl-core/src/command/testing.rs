@@ -4,7 +4,10 @@ use alloc::{string::String, vec::Vec};
 
 use super::{Data, Expiry, Handler, Outcome, Table};
 use crate::{
-    base::time::UnixMillis,
+    base::{
+        rng::{Rng, Seed},
+        time::UnixMillis,
+    },
     keyspace::{DbIndex, KeyHasher, Keyspace},
     repl::Effects,
     resp::{Argv, Proto, Reply},
@@ -15,6 +18,7 @@ pub(crate) struct Bench {
     pub(crate) keyspace: Keyspace,
     pub(crate) now: UnixMillis,
     pub(crate) expiry: Expiry,
+    pub(crate) rng: Rng,
     table: Table,
 }
 
@@ -24,11 +28,13 @@ impl Bench {
             keyspace: Keyspace::new(KeyHasher::new(1), 4),
             now: UnixMillis(1_000_000),
             expiry: Expiry::Delete,
+            rng: Rng::new(Seed::from_u64(1), "bench"),
             table: Table::new(),
         }
     }
 
-    /// The reply and what replicas hear, both with spaces for line ends. Words are separated by spaces.
+    /// The reply and what replicas hear, both with spaces for line ends. Words are separated by
+    /// spaces.
     pub(crate) fn run(&mut self, line: &str) -> (String, String) {
         let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
         let spec = self.table.find(args[0]).expect("the test names a command");
@@ -45,6 +51,7 @@ impl Bench {
             now: self.now,
             expiry: self.expiry,
             value_bytes_max: 1 << 20,
+            rng: &mut self.rng,
             expired_count: &mut expired_count,
         };
         match handler(&mut data, argv.view(&[])) {

@@ -1,11 +1,12 @@
-//! The keyspace: numbered databases of keys with values and expiries, and point-in-time walks over them.
+//! The keyspace: numbered databases of keys with values and expiries, and point-in-time walks over
+//! them.
 //!
-//! Knows nothing of protocols, snapshots' encodings or replication. Every write goes through the few methods
-//! here, and each of them first saves the old image for the snapshots that have not reached the key: no
-//! command can forget to.
+//! Knows nothing of protocols, snapshots' encodings or replication. Every write goes through the
+//! few methods here, and each of them first saves the old image for the snapshots that have not
+//! reached the key: no command can forget to.
 //!
-//! Expiry is not decided here. A key whose time has passed is still an entry; whether it is deleted, hidden or
-//! simply there depends on who asks (`command::Data::lookup`).
+//! Expiry is not decided here. A key whose time has passed is still an entry; whether it is
+//! deleted, hidden or simply there depends on who asks (`command::Data::lookup`).
 
 mod digest;
 mod directory;
@@ -18,10 +19,13 @@ use core::mem;
 use self::{directory::Directory, snapshot::Snapshot};
 pub use self::{
     directory::{KeyHash, KeyHasher},
-    entry::{Entry, Form},
+    entry::{Entry, Form, WrongType},
     snapshot::{Image, SnapshotId, Walked},
 };
-use crate::base::time::UnixMillis;
+use crate::{
+    base::time::UnixMillis,
+    value::{Shape, Value},
+};
 
 /// How many snapshots may be under way at a time: one bit of an entry each.
 pub const SNAPSHOTS_MAX: usize = 2;
@@ -33,8 +37,8 @@ const KEYS_DROPPED_AT_ONCE: usize = 4_096;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DbIndex(pub u32);
 
-/// A directory's place in the pool. Databases and snapshots name directories by it, so that a flush can take a
-/// directory from its database while a snapshot still walks it.
+/// A directory's place in the pool. Databases and snapshots name directories by it, so that a flush
+/// can take a directory from its database while a snapshot still walks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct DirId(usize);
 
@@ -94,6 +98,11 @@ impl Keyspace {
         self.hasher.hash(key)
     }
 
+    /// The forms that values take here.
+    pub fn shape(&self) -> Shape {
+        Shape::new(self.hasher.hash(b"values").bits())
+    }
+
     fn id(&self, db: DbIndex) -> DirId {
         self.databases[db.0 as usize]
     }
@@ -146,14 +155,36 @@ impl Keyspace {
             .update(db, hash, key, |entry| entry.replace(value, expires_at, Form::Whole))
             .is_some();
         if !replaced {
-            let mut entry = Entry::new(key, value, expires_at, Form::Whole);
-            let id = self.id(db);
-            for slot in self.snapshots_ahead(id, hash) {
-                // The key did not exist at the cut: the walk must not take it for one that did.
-                entry.mark_emitted(slot);
-            }
-            self.directory_mut(id).insert(hash, entry);
+            self.insert(db, hash, Entry::new(key, value, expires_at, Form::Whole));
         }
+    }
+
+    /// Sets `key` to a value that is not a string, whatever it was before.
+    pub fn set_value(
+        &mut self,
+        db: DbIndex,
+        hash: KeyHash,
+        key: &[u8],
+        value: Value,
+        expires_at: Option<UnixMillis>,
+    ) {
+        let mut value = Some(value);
+        self.update(db, hash, key, |entry| {
+            entry.replace_rich(value.take().expect("an entry is updated once"), expires_at);
+        });
+        if let Some(value) = value {
+            self.insert(db, hash, Entry::rich(key, value, expires_at));
+        }
+    }
+
+    /// Adds an entry whose key is not there.
+    fn insert(&mut self, db: DbIndex, hash: KeyHash, mut entry: Entry) {
+        let id = self.id(db);
+        for slot in self.snapshots_ahead(id, hash) {
+            // The key did not exist at the cut: the walk must not take it for one that did.
+            entry.mark_emitted(slot);
+        }
+        self.directory_mut(id).insert(hash, entry);
     }
 
     /// Changes the entry of `key`. `None` when there is none.
@@ -200,7 +231,8 @@ impl Keyspace {
         keys
     }
 
-    /// Takes over the databases of `other`, which has as many; the old ones go. Snapshots under way end.
+    /// Takes over the databases of `other`, which has as many; the old ones go. Snapshots under way
+    /// end.
     pub fn replace_with(&mut self, other: Self) {
         assert_eq!(self.databases.len(), other.databases.len(), "a twin has as many databases");
         let garbage = mem::take(&mut self.garbage);
@@ -228,10 +260,12 @@ impl Keyspace {
         self.directory(db).iter()
     }
 
-    /// One step of the expiry cycle: some keys of one database that have expired at `now` (copies; the caller
-    /// removes them), or `None` when this call has been through all databases without finding any.
+    /// One step of the expiry cycle: some keys of one database that have expired at `now` (copies;
+    /// the caller removes them), or `None` when this call has been through all databases without
+    /// finding any.
     ///
-    /// The next step goes on where this one ended. Segments whose earliest expiry is to come cost a comparison.
+    /// The next step goes on where this one ended. Segments whose earliest expiry is to come cost a
+    /// comparison.
     pub fn next_expired(
         &mut self,
         now: UnixMillis,

@@ -43,16 +43,24 @@ pub struct Shape {
     pub seed: u64,
 }
 
-impl Default for Shape {
-    fn default() -> Self {
+impl Shape {
+    /// Redis' defaults.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
         Self {
             hash_entries_max: 512,
             hash_value_bytes_max: 64,
             set_ints_max: 512,
             set_entries_max: 128,
             set_value_bytes_max: 64,
-            seed: 0,
+            seed,
         }
+    }
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self::new(0)
     }
 }
 
@@ -75,6 +83,42 @@ impl Value {
             Self::List(list) => list.memory_bytes(),
             Self::Set(set) => set.memory_bytes(),
             Self::Hash(hash) => hash.memory_bytes(),
+        }
+    }
+}
+
+/// A value of any type, to be looked at.
+#[derive(Clone, Copy, Debug)]
+pub enum View<'a> {
+    /// A string.
+    String(&'a [u8]),
+    /// A list.
+    List(&'a List),
+    /// A set.
+    Set(&'a Set),
+    /// A hash.
+    Hash(&'a Hash),
+}
+
+impl View<'_> {
+    /// What `TYPE` shows.
+    #[must_use]
+    pub const fn type_name(self) -> &'static str {
+        match self {
+            View::String(_) => "string",
+            View::List(_) => "list",
+            View::Set(_) => "set",
+            View::Hash(_) => "hash",
+        }
+    }
+}
+
+impl<'a> From<&'a Value> for View<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::List(list) => Self::List(list),
+            Value::Set(set) => Self::Set(set),
+            Value::Hash(hash) => Self::Hash(hash),
         }
     }
 }

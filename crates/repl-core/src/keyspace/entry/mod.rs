@@ -9,7 +9,7 @@ use alloc::boxed::Box;
 use self::{packed::Packed, rich::Rich};
 use crate::{
     base::time::UnixMillis,
-    value::{Collection, Hash, List, Set, Value},
+    value::{Collection, Value, View},
 };
 
 pub use self::packed::Form;
@@ -26,42 +26,6 @@ enum Repr {
 
 // A table of keys is made of these: the tag hides in a pointer that is never null.
 const _: () = assert!(size_of::<Entry>() == 16);
-
-/// What an entry holds.
-#[derive(Clone, Copy, Debug)]
-pub enum View<'a> {
-    /// A string.
-    String(&'a [u8]),
-    /// A list.
-    List(&'a List),
-    /// A set.
-    Set(&'a Set),
-    /// A hash.
-    Hash(&'a Hash),
-}
-
-impl View<'_> {
-    /// What `TYPE` shows.
-    #[must_use]
-    pub const fn type_name(self) -> &'static str {
-        match self {
-            View::String(_) => "string",
-            View::List(_) => "list",
-            View::Set(_) => "set",
-            View::Hash(_) => "hash",
-        }
-    }
-}
-
-impl<'a> From<&'a Value> for View<'a> {
-    fn from(value: &'a Value) -> Self {
-        match value {
-            Value::List(list) => Self::List(list),
-            Value::Set(set) => Self::Set(set),
-            Value::Hash(hash) => Self::Hash(hash),
-        }
-    }
-}
 
 /// The key holds another type of value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +102,8 @@ impl Entry {
         }
     }
 
-    /// Whether the key has ceased to exist at `now`. As in Redis, it still exists in its last millisecond.
+    /// Whether the key has ceased to exist at `now`. As in Redis, it still exists in its last
+    /// millisecond.
     #[inline]
     pub fn is_expired(&self, now: UnixMillis) -> bool {
         self.expires_at().is_some_and(|at| now > at)
@@ -178,8 +143,8 @@ impl Entry {
         }
     }
 
-    /// Makes it a string with this expiry, whatever it was; without an allocation when a string takes the place of
-    /// one of about the same size.
+    /// Makes it a string with this expiry, whatever it was; without an allocation when a string
+    /// takes the place of one of about the same size.
     pub fn replace(&mut self, value: &[u8], expires_at: Option<UnixMillis>, form: Form) {
         match &mut self.0 {
             Repr::Packed(packed) => packed.replace(value, expires_at, form),
@@ -270,10 +235,11 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::{End, List, Set};
 
     fn list() -> Value {
         let mut list = List::new();
-        list.push(crate::value::End::Left, b"element");
+        list.push(End::Left, b"element");
         list.into_value()
     }
 

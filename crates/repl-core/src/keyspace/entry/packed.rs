@@ -7,9 +7,9 @@
 //! +------+------+------------+----------+----------+------------+----------------+
 //! ```
 //!
-//! A key of 16 bytes with a value of 64 takes 83 bytes, rounded up to 88. The unused end lets a value of about
-//! the same size take the place of the old one without an allocation. When `slack` reads 255 the true count
-//! stands in the last eight bytes, little endian.
+//! A key of 16 bytes with a value of 64 takes 83 bytes, rounded up to 88. The unused end lets a
+//! value of about the same size take the place of the old one without an allocation. When `slack`
+//! reads 255 the true count stands in the last eight bytes, little endian.
 
 use alloc::{boxed::Box, vec::Vec};
 
@@ -32,7 +32,8 @@ const SLACK_LONG: u8 = u8::MAX;
 const SLACK_LONG_BYTES: usize = 8;
 /// Allocations are rounded up to this.
 const ROUND_BYTES: usize = 8;
-/// An old allocation is kept for a new value unless more than a quarter and more than this would lie idle.
+/// An old allocation is kept for a new value unless more than a quarter and more than this would
+/// lie idle.
 const WASTE_BYTES: usize = 32;
 
 /// How a string value came to be, as far as `OBJECT ENCODING` shows it.
@@ -58,7 +59,12 @@ struct Layout {
 
 impl Packed {
     /// An entry that fits its content, with less than eight bytes to spare.
-    pub(super) fn new(key: &[u8], value: &[u8], expires_at: Option<UnixMillis>, form: Form) -> Self {
+    pub(super) fn new(
+        key: &[u8],
+        value: &[u8],
+        expires_at: Option<UnixMillis>,
+        form: Form,
+    ) -> Self {
         Self::with_slack(key, value, expires_at, form, 0)
     }
 
@@ -144,7 +150,8 @@ impl Packed {
         self.0[0] & EXPIRES != 0
     }
 
-    /// Replaces value and expiry; without an allocation when the new content fits the old one's place.
+    /// Replaces value and expiry; without an allocation when the new content fits the old one's
+    /// place.
     pub(super) fn replace(&mut self, value: &[u8], expires_at: Option<UnixMillis>, form: Form) {
         if self.is_volatile() == expires_at.is_some() && self.overwrite(value) {
             if let Some(at) = expires_at {
@@ -309,7 +316,12 @@ mod tests {
     fn keys_longer_than_a_byte_counts_keep_their_length() {
         for length in [0, 1, 255, 256, 70_000] {
             let key = alloc::vec![b'k'; length];
-            check(&Packed::new(&key, b"v", Some(UnixMillis(-5)), Form::Whole), &key, b"v", Some(-5));
+            check(
+                &Packed::new(&key, b"v", Some(UnixMillis(-5)), Form::Whole),
+                &key,
+                b"v",
+                Some(-5),
+            );
         }
     }
 

@@ -1,18 +1,19 @@
 //! The payload of a full sync: keepalives, the header line, the snapshot, the mark.
 //!
-//! The snapshot is decoded as it arrives, into databases beside the ones in use: what we have stays untouched
-//! and readable until the last byte has come and is proved right, and if it never does, nothing was lost.
-//! The end of an `$EOF:` payload is not searched for: the decoder knows where the snapshot ends, and there the
-//! mark must stand.
+//! The snapshot is decoded as it arrives, into databases beside the ones in use: what we have stays
+//! untouched and readable until the last byte has come and is proved right, and if it never does,
+//! nothing was lost. The end of an `$EOF:` payload is not searched for: the decoder knows where the
+//! snapshot ends, and there the mark must stand.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 
 use super::error::LinkError;
 use crate::{
     base::{ids::ReplId, number::parse_u64, time::UnixMillis},
-    keyspace::{DbIndex, Keyspace},
+    keyspace::{DbIndex, KeyHash, Keyspace},
     rdb::{Decoder, Fed, Limits, RdbErrorKind, Sink},
     resp::LineReader,
+    value::Value,
 };
 
 /// Where the payload ends.
@@ -58,13 +59,13 @@ pub struct Loaded {
 #[derive(Debug)]
 pub enum PayloadFed {
     /// All of them belong to the payload, which goes on.
-    More(Payload),
+    More(Box<Payload>),
     /// The payload is complete; `consumed` bytes of these were its last.
     Done {
         /// Bytes of this input.
         consumed: usize,
         /// The result.
-        loaded: Loaded,
+        loaded: Box<Loaded>,
     },
 }
 
@@ -100,17 +101,36 @@ impl Sink for Target {
         value: &[u8],
         expires_at: Option<UnixMillis>,
     ) -> Result<(), RdbErrorKind> {
-        // An expired key is kept: it is the master that says when a key is gone.
-        let hash = self.keyspace.hash(key);
-        if self.keyspace.find(self.db, hash, key).is_some() {
-            return Err(RdbErrorKind::DuplicateKey);
-        }
+        let hash = self.new_key(key)?;
         self.keyspace.set(self.db, hash, key, value, expires_at);
+        Ok(())
+    }
+
+    fn value(
+        &mut self,
+        key: &[u8],
+        value: Value,
+        expires_at: Option<UnixMillis>,
+    ) -> Result<(), RdbErrorKind> {
+        let hash = self.new_key(key)?;
+        self.keyspace.set_value(self.db, hash, key, value, expires_at);
         Ok(())
     }
 
     fn function(&mut self, _code: &[u8]) -> Result<(), RdbErrorKind> {
         Err(RdbErrorKind::UnusableFunctions)
+    }
+}
+
+impl Target {
+    /// A key that must not be there yet. One whose time has passed is a key like others: it is the
+    /// master that says when a key is gone.
+    fn new_key(&self, key: &[u8]) -> Result<KeyHash, RdbErrorKind> {
+        let hash = self.keyspace.hash(key);
+        match self.keyspace.find(self.db, hash, key) {
+            Some(_) => Err(RdbErrorKind::DuplicateKey),
+            None => Ok(hash),
+        }
     }
 }
 
@@ -121,7 +141,8 @@ impl Payload {
             origin,
             state: State::ExpectHeader { tail: Vec::new(), reader: LineReader::new() },
             // The master's limits count, not ours.
-            decoder: Decoder::new(Limits { string_max_bytes: u64::from(u32::MAX) }),
+            decoder: Decoder::new(Limits { string_max_bytes: u64::from(u32::MAX) })
+                .with_shape(keyspace.shape()),
             target: Target { keyspace, db: DbIndex(0), stream_db: DbIndex(0) },
             received: 0,
             announced: None,
@@ -142,7 +163,7 @@ impl Payload {
     ///
     /// # Errors
     /// The payload is worthless. What was loaded of it goes with it.
-    pub fn feed(mut self, input: &[u8]) -> Result<PayloadFed, LinkError> {
+    pub fn feed(mut self: Box<Self>, input: &[u8]) -> Result<PayloadFed, LinkError> {
         let mut at = 0;
         while at < input.len() {
             let rest = &input[at..];
@@ -171,9 +192,10 @@ impl Payload {
         Ok(PayloadFed::More(self))
     }
 
-    fn done(self, consumed: usize) -> PayloadFed {
+    fn done(self: Box<Self>, consumed: usize) -> PayloadFed {
         let Target { keyspace, stream_db, .. } = self.target;
-        PayloadFed::Done { consumed, loaded: Loaded { keyspace, origin: self.origin, stream_db } }
+        let loaded = Loaded { keyspace, origin: self.origin, stream_db };
+        PayloadFed::Done { consumed, loaded: Box::new(loaded) }
     }
 
     /// Reads keepalives and the header. Returns how many bytes were taken.
@@ -290,8 +312,8 @@ mod tests {
         [alloc::format!("\n${}\r\n", snapshot.len()).as_bytes(), &snapshot].concat()
     }
 
-    fn payload() -> Payload {
-        Payload::new(None, Keyspace::new(KeyHasher::new(1), 2))
+    fn payload() -> Box<Payload> {
+        Box::new(Payload::new(None, Keyspace::new(KeyHasher::new(1), 2)))
     }
 
     /// Feeds in pieces; how many bytes were taken and what was loaded.
@@ -301,7 +323,7 @@ mod tests {
             match payload.feed(piece)? {
                 PayloadFed::More(more) => payload = more,
                 PayloadFed::Done { consumed, loaded } => {
-                    return Ok(Some((taken + consumed, loaded)));
+                    return Ok(Some((taken + consumed, *loaded)));
                 }
             }
             taken += piece.len();
@@ -315,7 +337,7 @@ mod tests {
         assert_eq!(loaded.stream_db, DbIndex(1));
         let hash = loaded.keyspace.hash(b"key");
         let entry = loaded.keyspace.find(DbIndex(1), hash, b"key").expect("it was in the snapshot");
-        assert_eq!((entry.value(), entry.expires_at()), (b"value".as_slice(), Some(UnixMillis(5))));
+        assert_eq!((entry.string(), entry.expires_at()), (Ok(&b"value"[..]), Some(UnixMillis(5))));
     }
 
     #[test]
