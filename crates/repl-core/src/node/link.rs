@@ -1,6 +1,6 @@
 //! Our master: making the link, losing it, and applying what comes over it.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::{mem, time::Duration};
 
 use super::{
@@ -193,7 +193,7 @@ impl Node {
                 Resume::FromScratch => None,
             },
         };
-        let handshake = Handshake::begin(greeting, conn.outbox.writer());
+        let handshake = Box::new(Handshake::begin(greeting, conn.outbox.writer()));
         following.link = Link::Greeting { conn: id, handshake };
         following.last_io_at = now.mono;
         self.wake(id);
@@ -259,8 +259,7 @@ impl Node {
                         used => at += used,
                     }
                 }
-                Link::Loading { conn, payload } => match self.on_payload(conn, payload, &buf[at..])
-                {
+                Link::Loading { conn, payload } => match payload.feed(&buf[at..]) {
                     Ok(PayloadFed::More(payload)) => {
                         self.set_link(Link::Loading { conn, payload });
                         at = buf.len();
@@ -295,21 +294,12 @@ impl Node {
         }
     }
 
-    fn on_payload(
-        &self,
-        _conn: ConnId,
-        payload: Payload,
-        bytes: &[u8],
-    ) -> Result<PayloadFed, LinkError> {
-        payload.feed(bytes)
-    }
-
     /// One line of the handshake; how many bytes it took, zero when it is not whole.
     fn on_handshake_bytes(
         &mut self,
         now: Now,
         id: ConnId,
-        mut handshake: Handshake,
+        mut handshake: Box<Handshake>,
         buf: &[u8],
     ) -> Result<usize, LinkError> {
         let line = match LineReader::new().next(buf) {
@@ -335,7 +325,7 @@ impl Node {
         match answer {
             Ok(None) => self.set_link(Link::Greeting { conn: id, handshake }),
             Ok(Some(Answer::Full(origin))) => {
-                let payload = Payload::new(origin, self.keyspace.empty_twin());
+                let payload = Box::new(Payload::new(origin, self.keyspace.empty_twin()));
                 self.set_link(Link::Loading { conn: id, payload });
             }
             Ok(Some(Answer::Continue(replid))) => self.resume(now, id, replid),
@@ -373,11 +363,11 @@ impl Node {
     }
 
     /// A full sync has arrived: dataset, id and offset change together.
-    fn install(&mut self, now: Now, id: ConnId, loaded: Loaded) {
+    fn install(&mut self, now: Now, id: ConnId, loaded: Box<Loaded>) {
         // Our replicas' history ends here. They come back and are told the new one.
         self.drop_replicas(now);
         self.transfers.clear();
-        let Loaded { keyspace, origin, stream_db } = loaded;
+        let Loaded { keyspace, origin, stream_db } = *loaded;
         self.keyspace.replace_with(keyspace);
         let (replid, offset) = match origin {
             Some(origin) => origin,

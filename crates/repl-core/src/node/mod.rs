@@ -139,7 +139,7 @@ impl Node {
     pub fn accept(&mut self, now: Now, peer: PeerInfo) -> ConnId {
         self.stats.connections += 1;
         let login = if self.config.requirepass.is_empty() { Login::Known } else { Login::Stranger };
-        let full = self.conns.len() >= self.config.maxclients as usize;
+        let full = self.conns.count() >= self.config.maxclients as usize;
         let role = conn::Role::Client(Box::new(Client::new(login)));
         let mut conn = Conn::new(peer, role, now.mono);
         if full {

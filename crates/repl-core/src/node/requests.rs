@@ -223,6 +223,9 @@ impl Node {
             return self.refuse(now, id, &text);
         };
         if let Err(error) = self.gate(standing, spec, args) {
+            if matches!(spec.handler, Handler::Node(NodeCommand::Exec)) {
+                return self.abort_transaction(Caller::Conn(id), error);
+            }
             return self.refuse(now, id, &format!("{error}"));
         }
         if standing.kind == Kind::Queueing && waits_in_queue(spec) {
@@ -231,6 +234,19 @@ impl Node {
             self.execute(now, Caller::Conn(id), spec, request);
             self.finish_unit();
         }
+    }
+
+    /// `EXEC` itself is refused: the transaction is over.
+    // redis: server.c, rejectCommand
+    pub(super) fn abort_transaction(&mut self, caller: Caller, error: CommandError<'_>) {
+        self.stats.error_replies += 1;
+        if let Some(client) = self.client(caller) {
+            client.transaction = None;
+        }
+        let reason = format!("{error}");
+        let reason = reason.strip_prefix("ERR ").unwrap_or(&reason);
+        let text = format!("EXECABORT Transaction discarded because of: {reason}");
+        self.with_reply(caller, |reply| reply.error(&text));
     }
 
     /// Whether this caller may run this command now.

@@ -10,7 +10,7 @@ use crate::{
         number::{parse_i64, parse_u64},
         time::Now,
     },
-    command::{CommandError, NodeCommand},
+    command::CommandError,
     conn::{Conn, Role},
     io::{Decision, Effect, FullReason, Level, Verdict},
     repl::master::{Phase, Protocol, Session},
@@ -34,7 +34,7 @@ impl Node {
         &mut self,
         now: Now,
         caller: Caller,
-        command: NodeCommand,
+        protocol: Protocol,
         args: Args<'a>,
     ) -> Result<(), CommandError<'a>> {
         let Caller::Conn(id) = caller else { return Ok(()) };
@@ -54,9 +54,9 @@ impl Node {
         }
         let name = replica_name(conn);
         self.log(Level::Notice, format!("Replica {name} asks for synchronization"));
-        let (protocol, asked) = match command {
-            NodeCommand::Sync => (Protocol::Sync, None),
-            _ => (Protocol::Psync, asked_for(args)?),
+        let asked = match protocol {
+            Protocol::Sync => None,
+            Protocol::Psync => asked_for(args)?,
         };
         let verdict = match asked {
             None => Err(FullReason::Asked),

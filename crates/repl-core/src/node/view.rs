@@ -101,6 +101,6 @@ impl Node {
 
     /// How many connections there are, those to replicas and to the master included.
     pub fn connection_count(&self) -> usize {
-        self.conns.len()
+        self.conns.count()
     }
 }

@@ -84,8 +84,8 @@ impl Backlog {
         self.end
     }
 
-    /// How many bytes there are.
-    pub fn len(&self) -> u64 {
+    /// How many bytes there are: the `repl_backlog_histlen` of `INFO`.
+    pub fn histlen(&self) -> u64 {
         self.end - self.first
     }
 
@@ -116,7 +116,7 @@ impl Backlog {
     pub fn trim(&mut self, reader: u64) {
         while let Some(block) = self.blocks.front() {
             let length = block.len() as u64;
-            if self.len() - length < self.size_bytes || self.first + length > reader {
+            if self.histlen() - length < self.size_bytes || self.first + length > reader {
                 break;
             }
             let mut block = self.blocks.pop_front().expect("it was looked at");
@@ -177,8 +177,8 @@ mod tests {
             backlog.trim(u64::MAX);
             assert_eq!(backlog.end(), end);
             assert_eq!(read(&backlog, backlog.first()), numbered(backlog.first(), end));
-            assert!(backlog.len() >= 300.min(end - 1), "never less than configured");
-            assert!(backlog.len() < 300 + backlog.block_bytes as u64, "never a block more");
+            assert!(backlog.histlen() >= 300.min(end - 1), "never less than configured");
+            assert!(backlog.histlen() < 300 + backlog.block_bytes as u64, "never a block more");
         }
         assert!(!backlog.reaches(backlog.first() - 1) && !backlog.reaches(end + 1));
         assert!(backlog.reaches(end));
@@ -202,6 +202,6 @@ mod tests {
             assert_eq!(read(&backlog, backlog.first()), numbered(backlog.first(), 901));
             backlog.trim(u64::MAX);
         }
-        assert!(backlog.len() < 100);
+        assert!(backlog.histlen() < 100);
     }
 }

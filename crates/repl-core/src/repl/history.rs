@@ -370,7 +370,7 @@ mod tests {
         assert_eq!((history.replid(), history.replid2()), (id, ReplId::NONE));
         assert_eq!((history.offset(), history.switch()), (1_000, None));
         let backlog = history.backlog().expect("a replica always keeps one");
-        assert_eq!((backlog.first(), backlog.len()), (1_001, 0));
+        assert_eq!((backlog.first(), backlog.histlen()), (1_001, 0));
     }
 
     #[test]

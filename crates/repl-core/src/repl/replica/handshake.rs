@@ -50,6 +50,7 @@ enum Reply {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::enum_variant_names, reason = "states say what they wait for")]
 enum Step {
     ExpectPong,
     ExpectReplies(VecDeque<Reply>),
