@@ -270,18 +270,19 @@ fn add<'a>(data: &mut Data<'_>, args: Args<'a>, amount: i64) -> Result<Outcome, 
     let counted = data.keyspace.update(data.db, hash, key, |entry| {
         let old = parse_i64(entry.string()?).ok_or(CommandError::NotInteger)?;
         let new = old.checked_add(amount).ok_or(CommandError::IncrementOverflow)?;
-        entry.set_value(format_i64(&mut digits, new));
-        Ok::<_, CommandError<'_>>(new)
+        let text = format_i64(&mut digits, new);
+        entry.set_value(text);
+        data.reply.int_text(text);
+        Ok::<_, CommandError<'_>>(())
     });
-    let new = match counted {
-        Some(new) => new?,
+    match counted {
+        Some(counted) => counted?,
         None => {
             let text = format_i64(&mut digits, amount);
             data.keyspace.set(data.db, hash, key, text, None);
-            amount
+            data.reply.int(amount);
         }
-    };
-    data.reply.int(new);
+    }
     Ok(Outcome::Propagate)
 }
 
