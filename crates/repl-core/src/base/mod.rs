@@ -3,6 +3,7 @@
 //! Imports nothing else of the crate (the table of allowed imports is in `ARCHITECTURE.md`).
 
 pub mod config;
+pub mod extended;
 pub mod glob;
 pub mod ids;
 pub mod number;

@@ -10,6 +10,8 @@
 mod digest;
 mod directory;
 mod entry;
+mod relocate;
+mod scan;
 mod snapshot;
 
 use alloc::vec::Vec;
@@ -19,6 +21,8 @@ use self::{directory::Directory, snapshot::Snapshot};
 pub use self::{
     directory::{KeyHash, KeyHasher},
     entry::{Entry, Form},
+    relocate::Place,
+    scan::ScanCursor,
     snapshot::{Image, SnapshotId, Walked},
 };
 use crate::base::time::UnixMillis;
@@ -146,14 +150,18 @@ impl Keyspace {
             .update(db, hash, key, |entry| entry.replace(value, expires_at, Form::Whole))
             .is_some();
         if !replaced {
-            let mut entry = Entry::new(key, value, expires_at, Form::Whole);
-            let id = self.id(db);
-            for slot in self.snapshots_ahead(id, hash) {
-                // The key did not exist at the cut: the walk must not take it for one that did.
-                entry.mark_emitted(slot);
-            }
-            self.directory_mut(id).insert(hash, entry);
+            self.insert(db, hash, Entry::new(key, value, expires_at, Form::Whole));
         }
+    }
+
+    /// Adds an entry whose key is not there.
+    fn insert(&mut self, db: DbIndex, hash: KeyHash, mut entry: Entry) {
+        let id = self.id(db);
+        for slot in self.snapshots_ahead(id, hash) {
+            // The key did not exist at the cut: the walk must not take it for one that did.
+            entry.mark_emitted(slot);
+        }
+        self.directory_mut(id).insert(hash, entry);
     }
 
     /// Changes the entry of `key`. `None` when there is none.
