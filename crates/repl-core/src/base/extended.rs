@@ -161,11 +161,7 @@ fn is_infinity(word: &[u8]) -> bool {
 
 /// Splits `text` into digits before and behind its point, and the exponent behind `mark`. `None` when it
 /// is anything else, or has no digit.
-fn split(
-    text: &[u8],
-    mark: u8,
-    is_digit: impl Fn(&u8) -> bool,
-) -> Option<(&[u8], &[u8], i64)> {
+fn split(text: &[u8], mark: u8, is_digit: impl Fn(&u8) -> bool) -> Option<(&[u8], &[u8], i64)> {
     let digits_of = |text: &[u8]| text.iter().take_while(|byte| is_digit(byte)).count();
     let (whole, rest) = text.split_at(digits_of(text));
     let (fraction, rest) = match rest {
@@ -466,8 +462,29 @@ mod tests {
     #[test]
     fn what_strtold_does_not_read_whole_is_no_number() {
         for bad in [
-            "", " 1", "1 ", "x", "1x", "-", "+", ".", "e5", "1e", "1e+", "0x", "0x1p", "nan", "--1",
-            "1\0", "1e5000", "1e-4960", "1e-4951", "1e999999999999", "infin", "0xg", "1.2.3",
+            "",
+            " 1",
+            "1 ",
+            "x",
+            "1x",
+            "-",
+            "+",
+            ".",
+            "e5",
+            "1e",
+            "1e+",
+            "0x",
+            "0x1p",
+            "nan",
+            "--1",
+            "1\0",
+            "1e5000",
+            "1e-4960",
+            "1e-4951",
+            "1e999999999999",
+            "infin",
+            "0xg",
+            "1.2.3",
         ] {
             assert_eq!(Extended::parse(bad.as_bytes()), None, "{bad:?}");
         }

@@ -134,10 +134,11 @@ impl Conditions {
     fn allow(self, old: Option<UnixMillis>, at: UnixMillis) -> bool {
         let later = old.is_some_and(|old| at > old);
         let sooner = old.is_none_or(|old| at < old);
-        !(self.if_none && old.is_some())
-            && !(self.if_some && old.is_none())
-            && !(self.if_later && !later)
-            && !(self.if_sooner && !sooner)
+        let forbidden = (self.if_none && old.is_some())
+            || (self.if_some && old.is_none())
+            || (self.if_later && !later)
+            || (self.if_sooner && !sooner);
+        !forbidden
     }
 }
 

@@ -27,7 +27,7 @@ impl ScanCursor {
 
     /// The lowest hash to be met, if it can be one.
     fn hash(self) -> Option<u64> {
-        (self.0 < POSITIONS).then(|| self.0 << HIDDEN_BITS)
+        (self.0 < POSITIONS).then_some(self.0 << HIDDEN_BITS)
     }
 }
 
@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn a_scan_meets_every_key_once_in_steps_of_the_size_asked_for() {
-        for (keys, count) in [(0, 10), (1, 1), (500, 10), (5_000, 7), (5_000, 1_000), (5_000, 9_999)]
+        for (keys, count) in
+            [(0, 10), (1, 1), (500, 10), (5_000, 7), (5_000, 1_000), (5_000, 9_999)]
         {
             let keyspace = filled(3, keys);
             let (mut cursor, mut met, mut steps) = (ScanCursor::START, BTreeSet::new(), 0);
