@@ -1,7 +1,8 @@
-//! The 80-bit numbers of `long double` on x86-64, in which Redis counts fractions: 64 bits of mantissa.
+//! The 80-bit numbers of `long double` on x86-64, in which Redis counts fractions: 64 bits of
+//! mantissa.
 //!
-//! Reads text as `strtold` does and writes it as `%.17Lf` without the zeros at its end, both rounded
-//! correctly. In 64-bit numbers, 0.1 + 0.2 would not be 0.3. Knows only numbers and text.
+//! Reads text as `strtold` does and writes it as `%.17Lf` without the zeros at its end, both
+//! rounded correctly. In 64-bit numbers, 0.1 + 0.2 would not be 0.3. Knows only numbers and text.
 
 use alloc::{vec, vec::Vec};
 use core::{cmp::Ordering, iter};
@@ -45,8 +46,8 @@ enum Size {
 }
 
 impl Extended {
-    /// The number that all of `text` spells: decimal, hexadecimal (`0x1.8p3`) or infinite. `None` for
-    /// everything else, NaN, numbers too large, and numbers so small that they would be zero.
+    /// The number that all of `text` spells: decimal, hexadecimal (`0x1.8p3`) or infinite. `None`
+    /// for everything else, NaN, numbers too large, and numbers so small that they would be zero.
     // redis: util.c, string2ld
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
@@ -81,8 +82,8 @@ impl Extended {
                 Size::Finite { mantissa: small, exponent: low_exponent },
                 Size::Finite { mantissa, exponent },
             ) => {
-                // 62 bits behind the mantissa of the larger one. What the smaller one has beyond them
-                // only matters as "not nothing", which its lowest bit says.
+                // 62 bits behind the mantissa of the larger one. What the smaller one has beyond
+                // them only matters as "not nothing", which its lowest bit says.
                 let large = u128::from(mantissa) << 62;
                 let shift = u32::try_from(exponent - low_exponent).unwrap_or(u32::MAX);
                 let small = u128::from(small) << 62;
@@ -109,7 +110,8 @@ impl Extended {
         key(self).cmp(&key(other))
     }
 
-    /// The decimal text: at most 17 digits behind the point, no zeros at its end, never an exponent.
+    /// The decimal text: at most 17 digits behind the point, no zeros at its end, never an
+    /// exponent.
     // redis: util.c, ld2string with LD_STR_HUMAN
     #[must_use]
     pub fn to_text(self) -> Vec<u8> {
@@ -159,8 +161,8 @@ fn is_infinity(word: &[u8]) -> bool {
     word.eq_ignore_ascii_case(b"inf") || word.eq_ignore_ascii_case(b"infinity")
 }
 
-/// Splits `text` into digits before and behind its point, and the exponent behind `mark`. `None` when it
-/// is anything else, or has no digit.
+/// Splits `text` into digits before and behind its point, and the exponent behind `mark`. `None`
+/// when it is anything else, or has no digit.
 fn split(text: &[u8], mark: u8, is_digit: impl Fn(&u8) -> bool) -> Option<(&[u8], &[u8], i64)> {
     let digits_of = |text: &[u8]| text.iter().take_while(|byte| is_digit(byte)).count();
     let (whole, rest) = text.split_at(digits_of(text));
@@ -238,8 +240,9 @@ enum Rest {
     Something,
 }
 
-/// `number`, which is not zero, and what a division left of it, times two to the power of `exponent`,
-/// rounded to the nearest number of 64 bits, to the even one of two. `None` when out of range.
+/// `number`, which is not zero, and what a division left of it, times two to the power of
+/// `exponent`, rounded to the nearest number of 64 bits, to the even one of two. `None` when out of
+/// range.
 fn rounded(number: &Natural, exponent: i64, rest: Rest) -> Option<Size> {
     let bits = number.bits() as i64;
     let exponent = exponent + bits - 64;
@@ -375,7 +378,8 @@ impl Natural {
         (quotient, if self.0.is_empty() { Rest::Nothing } else { Rest::Something })
     }
 
-    /// The highest 64 bits of a number that is not zero, the bit behind them, and whether any other is set.
+    /// The highest 64 bits of a number that is not zero, the bit behind them, and whether any other
+    /// is set.
     fn top64(&self) -> (u64, bool, bool) {
         let bits = self.bits();
         let bit = |at: usize| self.0.get(at / 32).is_some_and(|limb| limb >> (at % 32) & 1 == 1);

@@ -2,11 +2,15 @@
 
 use core::fmt;
 
+use crate::keyspace::WrongType;
+
 /// Why a command failed. `Display` gives the text of the reply without the leading `-`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommandError<'a> {
     /// The arguments make no sense.
     Syntax,
+    /// The key holds another type of value.
+    WrongType,
     /// Not a 64-bit integer.
     NotInteger,
     /// An integer that does not fit 32 bits where it must.
@@ -41,6 +45,8 @@ pub enum CommandError<'a> {
     WrongPayload,
     /// `RESTORE` of a value that cannot be read.
     BadDataFormat,
+    /// `LCS` of something other than strings.
+    LcsNeedsStrings,
     /// `LCS` with `LEN` and `IDX`.
     LcsLenAndIndexes,
     /// `LCS` of strings whose table would be longer than `proto-max-bulk-len`.
@@ -122,6 +128,7 @@ impl fmt::Display for CommandError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match *self {
             Self::Syntax => "ERR syntax error",
+            Self::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
             Self::NotInteger => "ERR value is not an integer or out of range",
             Self::NotInt32 => {
                 "ERR value is out of range, value must between -2147483648 and 2147483647"
@@ -145,6 +152,7 @@ impl fmt::Display for CommandError<'_> {
             Self::InvalidFrequency => "ERR Invalid FREQ value, must be >= 0 and <= 255",
             Self::WrongPayload => "ERR DUMP payload version or checksum are wrong",
             Self::BadDataFormat => "ERR Bad data format",
+            Self::LcsNeedsStrings => "ERR The specified keys must contain string values",
             Self::LcsLenAndIndexes => {
                 "ERR If you want both the length and indexes, please just use IDX."
             }
@@ -179,7 +187,8 @@ impl fmt::Display for CommandError<'_> {
                 let asked = Text(&asked[..asked.len().min(128)]);
                 return write!(
                     f,
-                    "ERR unknown subcommand or wrong number of arguments for '{asked}'. Try DEBUG HELP."
+                    "ERR unknown subcommand or wrong number of arguments for '{asked}'. Try DEBUG \
+                     HELP."
                 );
             }
             Self::NoAuth => "NOAUTH Authentication required.",
@@ -209,7 +218,8 @@ impl fmt::Display for CommandError<'_> {
             Self::AnnouncedIpTooLong(length) => {
                 return write!(
                     f,
-                    "ERR REPLCONF ip-address provided by replica instance is too long: {length} bytes"
+                    "ERR REPLCONF ip-address provided by replica instance is too long: {length} \
+                     bytes"
                 );
             }
             Self::UnsupportedFilter(filter) => {
@@ -222,6 +232,12 @@ impl fmt::Display for CommandError<'_> {
                  option in the configuration file, and then restart the server."
             }
         })
+    }
+}
+
+impl From<WrongType> for CommandError<'_> {
+    fn from(WrongType: WrongType) -> Self {
+        Self::WrongType
     }
 }
 

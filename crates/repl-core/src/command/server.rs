@@ -1,4 +1,5 @@
-//! The server itself: specs of `COMMAND CONFIG DEBUG INFO PSYNC REPLCONF REPLICAOF ROLE SHUTDOWN SLAVEOF SYNC`.
+//! The server itself: specs of `COMMAND CONFIG DEBUG INFO PSYNC REPLCONF REPLICAOF ROLE SHUTDOWN
+//! SLAVEOF SYNC`.
 //!
 //! Their handlers are in `node`, since they are about roles, connections and configuration.
 

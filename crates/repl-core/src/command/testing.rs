@@ -33,7 +33,8 @@ impl Bench {
         }
     }
 
-    /// The reply and what replicas hear, both with spaces for line ends. Words are separated by spaces.
+    /// The reply and what replicas hear, both with spaces for line ends. Words are separated by
+    /// spaces.
     pub(crate) fn run(&mut self, line: &str) -> (String, String) {
         self.run_words(&line.split(' ').map(str::as_bytes).collect::<Vec<_>>())
     }

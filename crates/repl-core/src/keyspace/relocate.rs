@@ -1,7 +1,7 @@
 //! Values that change their key or their database: copies, moves, and databases that trade places.
 //!
-//! Snapshots under way see none of it: what is removed or replaced has its image saved, what is new is
-//! marked as not there at the cut, and a snapshot names directories, not databases.
+//! Snapshots under way see none of it: what is removed or replaced has its image saved, what is new
+//! is marked as not there at the cut, and a snapshot names directories, not databases.
 
 use super::{DbIndex, Keyspace};
 
@@ -9,8 +9,8 @@ use super::{DbIndex, Keyspace};
 pub type Place<'a> = (DbIndex, &'a [u8]);
 
 impl Keyspace {
-    /// Puts a copy of the value and expiry at `from` to `to`, in the place of whatever is there. Whether there was
-    /// anything at `from`. Copying a key to itself changes nothing.
+    /// Puts a copy of the value and expiry at `from` to `to`, in the place of whatever is there.
+    /// Whether there was anything at `from`. Copying a key to itself changes nothing.
     pub fn copy(&mut self, from: Place<'_>, to: Place<'_>) -> bool {
         let found = self.find(from.0, self.hash(from.1), from.1);
         let Some(copy) = found.map(|entry| entry.under_key(to.1)) else { return false };

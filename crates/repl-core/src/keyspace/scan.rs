@@ -1,15 +1,18 @@
-//! Looking through a database without holding on to it: scans in hash order, and keys drawn at random.
+//! Looking through a database without holding on to it: scans in hash order, and keys drawn at
+//! random.
 //!
-//! A scan goes upwards through the hashes and its cursor is the next one. Splits move no key in this order,
-//! so whatever happens between two steps, a key that is there from the first to the last is met once.
+//! A scan goes upwards through the hashes and its cursor is the next one. Splits move no key in
+//! this order, so whatever happens between two steps, a key that is there from the first to the
+//! last is met once.
 
 use alloc::vec::Vec;
 
 use super::{DbIndex, Entry, Keyspace};
 use crate::base::rng::Rng;
 
-/// Bits of a hash that are not part of a cursor. Clients that read cursors into a floating-point number keep
-/// 53 bits; the keys that share the 48 that are left, if there are such, are met together.
+/// Bits of a hash that are not part of a cursor. Clients that read cursors into a floating-point
+/// number keep 53 bits; the keys that share the 48 that are left, if there are such, are met
+/// together.
 const HIDDEN_BITS: u32 = 16;
 const POSITIONS: u64 = 1 << (u64::BITS - HIDDEN_BITS);
 
@@ -32,8 +35,8 @@ impl ScanCursor {
 }
 
 impl Keyspace {
-    /// Shows about `count` entries from `cursor` on to `visit`, in no order, and returns where to go on:
-    /// [`ScanCursor::START`] when that was all of `db`.
+    /// Shows about `count` entries from `cursor` on to `visit`, in no order, and returns where to
+    /// go on: [`ScanCursor::START`] when that was all of `db`.
     pub fn scan<'a>(
         &'a self,
         db: DbIndex,

@@ -2,9 +2,10 @@
 //!
 //! | file | what happens there |
 //! |---|---|
-//! | `requests` | bytes of clients become commands; the gate every command passes; transactions |
-//! | `session` | commands about a connection or the server: `SELECT AUTH CONFIG DEBUG SHUTDOWN ...` |
-//! | `sync` | our replicas: `PSYNC REPLCONF`, snapshots on their way, what is sent to whom |
+//! | `requests` | bytes of clients become commands; the gate; transactions |
+//! | `session` | commands about a connection or the server: `SELECT AUTH CONFIG DEBUG ...` |
+//! | `sync` | what our replicas ask for and are granted: `PSYNC REPLCONF` |
+//! | `transfers` | snapshots on their way, what each replica is sent, and their limits |
 //! | `link` | our master: the link, its failures, the stream we apply |
 //! | `cron` | what happens by itself: expiry, pings, timeouts |
 //! | `info`, `introspect` | `INFO ROLE COMMAND` |
@@ -14,10 +15,13 @@ mod cron;
 mod info;
 mod introspect;
 mod link;
+#[cfg(any(test, feature = "arbitrary"))]
+pub mod properties;
 mod requests;
 mod session;
 mod stats;
 mod sync;
+mod transfers;
 mod view;
 
 use alloc::{boxed::Box, collections::VecDeque, format, string::String, vec::Vec};
@@ -45,11 +49,13 @@ use crate::{
 
 /// A whole Redis-compatible server, as a state machine.
 ///
-/// The contract is one sentence: **after every call that takes `&mut self`, drain [`Node::poll_effect`]**. Then
-/// wait for the first of: bytes on a connection that wants them ([`Node::interest`]), room in a socket for what
-/// [`Node::transmit`] shows, the deadline of [`Node::poll_timeout`].
+/// The contract is one sentence: **after every call that takes `&mut self`, drain
+/// [`Node::poll_effect`]**. Then wait for the first of: bytes on a connection that wants them
+/// ([`Node::interest`]), room in a socket for what [`Node::transmit`] shows, the deadline of
+/// [`Node::poll_timeout`].
 ///
-/// Everything the node does is a function of its configuration, its seed and the inputs with their times.
+/// Everything the node does is a function of its configuration, its seed and the inputs with their
+/// times.
 #[derive(Debug)]
 pub struct Node {
     config: Config,
@@ -133,7 +139,7 @@ impl Node {
     pub fn accept(&mut self, now: Now, peer: PeerInfo) -> ConnId {
         self.stats.connections += 1;
         let login = if self.config.requirepass.is_empty() { Login::Known } else { Login::Stranger };
-        let full = self.conns.len() >= self.config.maxclients as usize;
+        let full = self.conns.count() >= self.config.maxclients as usize;
         let role = conn::Role::Client(Box::new(Client::new(login)));
         let mut conn = Conn::new(peer, role, now.mono);
         if full {
@@ -184,8 +190,8 @@ impl Node {
         Interest::Open { read, write }
     }
 
-    /// The bytes to send next on a connection, in order: unsent replies, a payload, or the history itself.
-    /// Empty when there is nothing to send.
+    /// The bytes to send next on a connection, in order: unsent replies, a payload, or the history
+    /// itself. Empty when there is nothing to send.
     pub fn transmit(&self, conn: ConnId) -> [&[u8]; 2] {
         self.conns.get(conn).map_or([&[], &[]], |conn| self.slices(conn))
     }

@@ -223,6 +223,9 @@ impl Node {
             return self.refuse(now, id, &text);
         };
         if let Err(error) = self.gate(standing, spec, args) {
+            if matches!(spec.handler, Handler::Node(NodeCommand::Exec)) {
+                return self.abort_transaction(Caller::Conn(id), error);
+            }
             return self.refuse(now, id, &format!("{error}"));
         }
         if standing.kind == Kind::Queueing && waits_in_queue(spec) {
@@ -231,6 +234,19 @@ impl Node {
             self.execute(now, Caller::Conn(id), spec, request);
             self.finish_unit();
         }
+    }
+
+    /// `EXEC` itself is refused: the transaction is over.
+    // redis: server.c, rejectCommand
+    pub(super) fn abort_transaction(&mut self, caller: Caller, error: CommandError<'_>) {
+        self.stats.error_replies += 1;
+        if let Some(client) = self.client(caller) {
+            client.transaction = None;
+        }
+        let reason = format!("{error}");
+        let reason = reason.strip_prefix("ERR ").unwrap_or(&reason);
+        let text = format!("EXECABORT Transaction discarded because of: {reason}");
+        self.with_reply(caller, |reply| reply.error(&text));
     }
 
     /// Whether this caller may run this command now.
@@ -262,7 +278,8 @@ impl Node {
         self.role_gate(spec.flags.has(Flags::WRITE), !spec.flags.has(Flags::STALE))
     }
 
-    /// What our role forbids: writes on a read-only replica, stale answers where they are not wanted.
+    /// What our role forbids: writes on a read-only replica, stale answers where they are not
+    /// wanted.
     pub(super) fn role_gate(
         &self,
         writes: bool,
@@ -288,7 +305,8 @@ impl Node {
         Reply::new(conn.outbox.writer(), Proto::Resp2).simple("QUEUED");
     }
 
-    /// Replies with an error to a command that was not run, and spoils the transaction it was meant for.
+    /// Replies with an error to a command that was not run, and spoils the transaction it was meant
+    /// for.
     fn refuse(&mut self, now: Now, id: ConnId, text: &str) {
         self.stats.error_replies += 1;
         let Some(conn) = self.conns.get_mut(id) else { return };
@@ -406,8 +424,8 @@ impl Node {
         self.unit.clear();
     }
 
-    /// A reply to our master or a replica cannot be sent. From a replica it means that the peer is none; from
-    /// our master's stream an error means that the datasets differ.
+    /// A reply to our master or a replica cannot be sent. From a replica it means that the peer is
+    /// none; from our master's stream an error means that the datasets differ.
     #[inline]
     pub(super) fn drop_unread(&mut self, now: Now, caller: Caller, command: &str) {
         if !self.unread.is_empty() {

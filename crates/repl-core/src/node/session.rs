@@ -1,5 +1,5 @@
-//! Commands about a connection or the server: `SELECT AUTH QUIT MULTI EXEC DISCARD CONFIG DEBUG SHUTDOWN` and the
-//! way to those about roles.
+//! Commands about a connection or the server: `SELECT AUTH QUIT MULTI EXEC DISCARD CONFIG DEBUG
+//! SHUTDOWN` and the way to those about roles.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -16,6 +16,7 @@ use crate::{
     conn::{Client, Login, Queue},
     io::Level,
     keyspace::Keyspace,
+    repl::master::Protocol,
     resp::Args,
 };
 
@@ -42,7 +43,8 @@ impl Node {
                 Ok(())
             }
             NodeCommand::Multi => self.multi(caller),
-            NodeCommand::Psync | NodeCommand::Sync => self.sync(now, caller, command, args),
+            NodeCommand::Psync => self.sync(now, caller, Protocol::Psync, args),
+            NodeCommand::Sync => self.sync(now, caller, Protocol::Sync, args),
             NodeCommand::Quit => {
                 self.with_reply(caller, |reply| reply.ok());
                 if let Caller::Conn(id) = caller {
@@ -61,7 +63,7 @@ impl Node {
         }
     }
 
-    fn client(&mut self, caller: Caller) -> Option<&mut Client> {
+    pub(super) fn client(&mut self, caller: Caller) -> Option<&mut Client> {
         match caller {
             Caller::Master => None,
             Caller::Conn(id) => self.conns.get_mut(id)?.client_mut(),
@@ -91,7 +93,8 @@ impl Node {
         };
         let wanted = self.config.requirepass.as_bytes();
         if wanted.is_empty() {
-            // Without a password the default user lets everybody in, but the short form is a mistake.
+            // Without a password the default user lets everybody in, but the short form is a
+            // mistake.
             if args.len() == 2 {
                 return Err(CommandError::AuthNotConfigured);
             }
@@ -134,9 +137,7 @@ impl Node {
         }
         if let Err(error) = self.role_gate(queue.writes, queue.needs_fresh_data && queue.count > 0)
         {
-            self.stats.error_replies += 1;
-            let text = format!("EXECABORT Transaction discarded because of: {error}");
-            self.with_reply(caller, |reply| reply.error(&text));
+            self.abort_transaction(caller, error);
             return Ok(());
         }
         self.run_queue(now, caller, &queue);

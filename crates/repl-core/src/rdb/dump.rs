@@ -33,7 +33,8 @@ pub fn dump_string(out: &mut Vec<u8>, value: &[u8]) {
     out.extend_from_slice(&crc.to_le_bytes());
 }
 
-/// The string of at most `bytes_max` bytes in `payload`: where it lies if possible, otherwise in `room`.
+/// The string of at most `bytes_max` bytes in `payload`: where it lies if possible, otherwise in
+/// `room`.
 ///
 /// # Errors
 /// When the payload was damaged, or holds something else.

@@ -32,7 +32,8 @@ pub(in crate::command) const SPECS: &[Spec] = &[
         keys: Keys::one(&["OW", "update"]),
         group: "generic",
         categories: &["@keyspace", "@dangerous"],
-        summary: "Create a key using the provided serialized value, previously obtained using DUMP.",
+        summary: "Create a key using the provided serialized value, previously obtained using \
+                  DUMP.",
         handler: Handler::Data(restore),
     },
 ];
@@ -43,7 +44,7 @@ fn dump<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
     match (sight, data.keyspace.find(data.db, hash, key)) {
         (Sight::AsFound, Some(entry)) => {
             let mut payload = Vec::new();
-            rdb::dump_string(&mut payload, entry.value());
+            rdb::dump_string(&mut payload, entry.string()?);
             data.reply.bulk(&payload);
         }
         (Sight::AsFound, None) | (Sight::Hidden, _) => data.reply.null(),

@@ -45,7 +45,7 @@ const SHARED_REFERENCES: i64 = i32::MAX as i64;
 /// The integer that Redis would keep in place of the text.
 fn integer(entry: &Entry) -> Option<i64> {
     match entry.form() {
-        Form::Whole => parse_i64(entry.value()),
+        Form::Whole => entry.string().ok().and_then(parse_i64),
         Form::Grown => None,
     }
 }

@@ -62,8 +62,8 @@ impl<'a> Options<'a> {
     }
 }
 
-/// The number that `text` begins with and ends with, as C's `strtoul` reads it: a sign is allowed, nothing is
-/// zero, and what follows a null byte is not seen.
+/// The number that `text` begins with and ends with, as C's `strtoul` reads it: a sign is allowed,
+/// nothing is zero, and what follows a null byte is not seen.
 // redis: db.c, parseScanCursorOrReply
 fn parse_cursor(text: &[u8]) -> Result<ScanCursor, CommandError<'_>> {
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
@@ -122,7 +122,8 @@ fn randomkey<'a>(data: &mut Data<'_>, _args: Args<'a>) -> Result<Outcome, Comman
     }
     match data.keyspace.iter(data.db).find(|entry| !entry.is_expired(now)) {
         Some(entry) => data.reply.bulk(entry.key()),
-        // Redis as a replica shows an expired key when it has no other. A reader must never see one.
+        // Redis as a replica shows an expired key when it has no other. A reader must never see
+        // one.
         None => data.reply.null(),
     }
     Ok(Outcome::Unchanged)

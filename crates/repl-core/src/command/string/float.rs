@@ -22,8 +22,8 @@ fn incrbyfloat<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, Comma
     let key = args.get(1);
     let (hash, found) = data.lookup(key);
     let is_new = found.is_none();
-    let old = Extended::parse(found.map_or(b"0", |entry| entry.value()));
-    let old = old.ok_or(CommandError::NotFloat)?;
+    let old = found.map_or(Ok(&b"0"[..]), |entry| entry.string())?;
+    let old = Extended::parse(old).ok_or(CommandError::NotFloat)?;
     let amount = Extended::parse(args.get(2)).ok_or(CommandError::NotFloat)?;
     let text = old.checked_add(amount).ok_or(CommandError::NotFinite)?.to_text();
     if is_new {

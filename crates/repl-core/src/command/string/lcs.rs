@@ -118,7 +118,8 @@ impl<'a> Lcs<'a> {
         self.at(self.a.len(), self.b.len())
     }
 
-    /// The runs that one such subsequence is made of, from the last to the first: the one Redis chooses.
+    /// The runs that one such subsequence is made of, from the last to the first: the one Redis
+    /// chooses.
     fn runs(&self, mut visit: impl FnMut(Run)) {
         let (mut i, mut j) = (self.a.len(), self.b.len());
         while i > 0 && j > 0 {
@@ -145,10 +146,11 @@ impl<'a> Lcs<'a> {
 }
 
 fn lcs<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
-    let value = |data: &mut Data<'_>, key| {
-        data.lookup(key).1.map(|entry| entry.value().to_vec()).unwrap_or_default()
-    };
-    let (a, b) = (value(data, args.get(1)), value(data, args.get(2)));
+    let [a, b] = [args.get(1), args.get(2)].map(|key| match data.lookup(key).1 {
+        Some(entry) => entry.string().map(<[u8]>::to_vec),
+        None => Ok(Vec::new()),
+    });
+    let (Ok(a), Ok(b)) = (a, b) else { return Err(CommandError::LcsNeedsStrings) };
     let options = Options::parse(args)?;
     let lcs = Lcs::new(&a, &b, data.value_bytes_max)?;
     match options.answer {

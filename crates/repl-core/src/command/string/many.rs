@@ -4,7 +4,7 @@ use super::{
     super::{CommandError, Data, Flags, Handler, Keys, Outcome, Spec},
     WRITE, reply_value,
 };
-use crate::resp::Args;
+use crate::{keyspace::WrongType, resp::Args};
 
 const fn pairs(access: &'static [&'static str]) -> Keys {
     Keys { first: 1, last: -1, step: 2, access }
@@ -45,7 +45,10 @@ pub(in crate::command) const SPECS: &[Spec] = &[
 
 fn mget<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     data.reply.array_len(args.len() - 1);
-    args.iter().skip(1).for_each(|key| reply_value(data, key));
+    for key in args.iter().skip(1) {
+        // A value of another type is none.
+        reply_value(data, key).unwrap_or_else(|WrongType| data.reply.null());
+    }
     Ok(Outcome::Unchanged)
 }
 

@@ -12,6 +12,7 @@ use crate::{
         number::{DIGITS_MAX, format_i64, parse_i64},
         time::UnixMillis,
     },
+    keyspace::WrongType,
     resp::Args,
 };
 
@@ -108,21 +109,23 @@ pub(super) const SPECS: &[Spec] = &[
 ];
 
 fn get<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
-    reply_value(data, args.get(1));
+    reply_value(data, args.get(1))?;
     Ok(Outcome::Unchanged)
 }
 
 /// Replies with the value of `key`, or with null.
-fn reply_value(data: &mut Data<'_>, key: &[u8]) {
+fn reply_value(data: &mut Data<'_>, key: &[u8]) -> Result<(), WrongType> {
     let (hash, sight) = data.meet(key);
     match (sight, data.keyspace.find(data.db, hash, key)) {
-        (Sight::AsFound, Some(entry)) => data.reply.bulk(entry.value()),
+        (Sight::AsFound, Some(entry)) => data.reply.bulk(entry.string()?),
         (Sight::AsFound, None) | (Sight::Hidden, _) => data.reply.null(),
     }
+    Ok(())
 }
 
 fn strlen<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
-    let length = data.lookup(args.get(1)).1.map_or(0, |entry| entry.value().len());
+    let length =
+        data.lookup(args.get(1)).1.map_or(Ok(0), |entry| entry.string().map(<[u8]>::len))?;
     data.reply.int(length as i64);
     Ok(Outcome::Unchanged)
 }
@@ -247,8 +250,8 @@ fn expire_time<'a>(
 fn set<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let (key, value) = (args.get(1), args.get(2));
     if args.len() == 3 {
-        // An expired key is overwritten without a `DEL` before it: the value and the expiry it had are gone either
-        // way, here and on every replica.
+        // An expired key is overwritten without a `DEL` before it: the value and the expiry it had
+        // are gone either way, here and on every replica.
         let hash = data.keyspace.hash(key);
         data.keyspace.set(data.db, hash, key, value, None);
         data.reply.ok();
@@ -258,7 +261,7 @@ fn set<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<
     let (hash, old) = data.lookup(key);
     let (exists, old_expiry) = (old.is_some(), old.and_then(|entry| entry.expires_at()));
     if options.answer == Answer::OldValue {
-        reply_value(data, key);
+        reply_value(data, key)?;
     }
     let refused = match options.condition {
         Condition::Always => false,
@@ -297,27 +300,28 @@ fn add<'a>(data: &mut Data<'_>, args: Args<'a>, amount: i64) -> Result<Outcome, 
     let (hash, _) = data.meet(key);
     let mut digits = [0; DIGITS_MAX];
     let counted = data.keyspace.update(data.db, hash, key, |entry| {
-        let old = parse_i64(entry.value()).ok_or(CommandError::NotInteger)?;
+        let old = parse_i64(entry.string()?).ok_or(CommandError::NotInteger)?;
         let new = old.checked_add(amount).ok_or(CommandError::IncrementOverflow)?;
-        entry.set_value(format_i64(&mut digits, new));
-        Ok(new)
+        let text = format_i64(&mut digits, new);
+        entry.set_value(text);
+        data.reply.int_text(text);
+        Ok::<(), CommandError<'a>>(())
     });
-    let new = match counted {
-        Some(new) => new?,
+    match counted {
+        Some(counted) => counted?,
         None => {
             let text = format_i64(&mut digits, amount);
             data.keyspace.set(data.db, hash, key, text, None);
-            amount
+            data.reply.int(amount);
         }
-    };
-    data.reply.int(new);
+    }
     Ok(Outcome::Propagate)
 }
 
 fn append<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let (key, tail) = (args.get(1), args.get(2));
     let (hash, found) = data.lookup(key);
-    let length = match found.map(|entry| entry.value().len()) {
+    let length = match found.map(|entry| entry.string().map(<[u8]>::len)).transpose()? {
         None => {
             data.keyspace.set(data.db, hash, key, tail, None);
             tail.len()

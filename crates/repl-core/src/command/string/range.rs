@@ -56,7 +56,7 @@ fn getrange<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandE
     let last = parse_i64(args.get(3)).ok_or(CommandError::NotInteger)?;
     let (hash, sight) = data.meet(key);
     let value = match (sight, data.keyspace.find(data.db, hash, key)) {
-        (Sight::AsFound, Some(entry)) => part(entry.value(), first, last),
+        (Sight::AsFound, Some(entry)) => part(entry.string()?, first, last),
         (Sight::AsFound, None) | (Sight::Hidden, _) => &[],
     };
     data.reply.bulk(value);
@@ -68,7 +68,7 @@ fn setrange<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandE
     let offset = parse_i64(args.get(2)).ok_or(CommandError::NotInteger)?;
     let offset = u64::try_from(offset).map_err(|_| CommandError::OffsetOutOfRange)?;
     let (hash, found) = data.lookup(key);
-    let length = found.map(|entry| entry.value().len());
+    let length = found.map(|entry| entry.string().map(<[u8]>::len)).transpose()?;
     if bytes.is_empty() {
         data.reply.int(length.unwrap_or(0) as i64);
         return Ok(Outcome::Unchanged);

@@ -103,7 +103,7 @@ fn setex<'a>(
 
 fn getset<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let (key, value) = (args.get(1), args.get(2));
-    reply_value(data, key);
+    reply_value(data, key)?;
     let hash = data.keyspace.hash(key);
     data.keyspace.set(data.db, hash, key, value, None);
     data.effects.push(data.db, [b"SET".as_slice(), key, value]);
@@ -112,7 +112,7 @@ fn getset<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErr
 
 fn getdel<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let key = args.get(1);
-    reply_value(data, key);
+    reply_value(data, key)?;
     let hash = data.keyspace.hash(key);
     if !data.keyspace.remove(data.db, hash, key) {
         return Ok(Outcome::Unchanged);
@@ -147,17 +147,19 @@ fn getex<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErro
     }
     let key = args.get(1);
     let (hash, found) = data.lookup(key);
-    let Some(old) = found.map(|entry| entry.expires_at()) else {
+    let Some(entry) = found else {
         data.reply.null();
         return Ok(Outcome::Unchanged);
     };
+    entry.string()?;
+    let old = entry.expires_at();
     // A wrong number is an error only now: a key that is not there needs no expiry.
     let new = match change {
         Change::Nothing => old,
         Change::Remove => None,
         Change::Set(deadline) => Some(deadline.at("getex")?),
     };
-    reply_value(data, key);
+    reply_value(data, key)?;
     match (change, new) {
         (Change::Set(_), Some(at)) if at <= data.now && data.expiry == Expiry::Delete => {
             data.keyspace.remove(data.db, hash, key);

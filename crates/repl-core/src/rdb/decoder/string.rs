@@ -23,8 +23,8 @@ impl Decoder {
     }
 }
 
-/// The string of at most `max` bytes that `bytes` begin with: where it lies if possible, otherwise in
-/// `room`. `None` when it is not whole, or wrong.
+/// The string of at most `max` bytes that `bytes` begin with: where it lies if possible, otherwise
+/// in `room`. `None` when it is not whole, or wrong.
 pub(in crate::rdb) fn read_string<'a>(
     bytes: &'a [u8],
     max: u64,
