@@ -168,7 +168,7 @@ impl fmt::Display for CommandError<'_> {
                 return write!(f, "ERR invalid expire time in '{command}' command");
             }
             Self::UnsupportedOption(option) => {
-                return write!(f, "ERR Unsupported option {}", Text(option));
+                return write!(f, "ERR Unsupported option {}", c_text(option, usize::MAX));
             }
             Self::ExpireNxWithOthers => {
                 "ERR NX and XX, GT or LT options at the same time are not compatible"
@@ -180,7 +180,7 @@ impl fmt::Display for CommandError<'_> {
                 return write!(f, "ERR wrong number of arguments for '{command}' command");
             }
             Self::UnknownSubcommand { command, asked } => {
-                let asked = Text(&asked[..asked.len().min(128)]);
+                let asked = c_text(asked, 128);
                 return write!(f, "ERR unknown subcommand '{asked}'. Try {command} HELP.");
             }
             Self::UnknownDebug(asked) => {
@@ -242,6 +242,12 @@ impl From<WrongType> for CommandError<'_> {
 }
 
 impl core::error::Error for CommandError<'_> {}
+
+/// At most `bytes_max` bytes as C prints them: to the first null byte.
+fn c_text(bytes: &[u8], bytes_max: usize) -> Text<'_> {
+    let shown = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    Text(&shown[..shown.len().min(bytes_max)])
+}
 
 /// Bytes of a peer in a message of ours. Bytes that are no UTF-8 show as the replacement character.
 pub struct Text<'a>(pub &'a [u8]);

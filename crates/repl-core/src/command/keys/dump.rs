@@ -111,7 +111,8 @@ fn restore<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandEr
         Err(DumpError::Value) => return Err(CommandError::BadDataFormat),
     };
     let expires_at = (ttl > 0).then(|| match clock {
-        Clock::Now => UnixMillis(data.now.0.saturating_add(ttl)),
+        // A time beyond the last one is over already, as in Redis.
+        Clock::Now => UnixMillis(data.now.0.checked_add(ttl).unwrap_or(i64::MIN)),
         Clock::Epoch => UnixMillis(ttl),
     });
     let hash = data.keyspace.hash(key);
