@@ -3,11 +3,11 @@
 
 use alloc::collections::BTreeSet;
 
-use super::{CommandError, Data, Outcome, Sight, is_word};
+use super::{CommandError, Data, Outcome, Sight, is_word, keys::scan::parse_cursor};
 use crate::{
     base::{
         glob::{self, Case},
-        number::{parse_i64, parse_u64},
+        number::parse_i64,
         rng::Rng,
     },
     keyspace::{DbIndex, KeyHash, Keyspace},
@@ -167,17 +167,7 @@ pub(super) struct Scan<'a> {
 impl<'a> Scan<'a> {
     /// The cursor alone: options are looked at when the key exists.
     pub(super) fn cursor(text: &[u8]) -> Result<u64, CommandError<'static>> {
-        let (digits, negative) = match text {
-            [b'-', digits @ ..] => (digits, true),
-            [b'+', digits @ ..] | digits => (digits, false),
-        };
-        // Leading zeros are no matter to Redis' `strtoul`.
-        let start = digits.iter().position(|digit| *digit != b'0').unwrap_or(digits.len());
-        let number = match &digits[start..] {
-            [] if !digits.is_empty() || text.is_empty() => 0,
-            digits => parse_u64(digits).ok_or(CommandError::InvalidCursor)?,
-        };
-        Ok(if negative { number.wrapping_neg() } else { number })
+        Ok(parse_cursor(text)?.0)
     }
 
     /// Cursor and options of `SSCAN` and `HSCAN`.

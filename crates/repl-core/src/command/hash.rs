@@ -353,3 +353,99 @@ fn hrandfield<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, Comman
     });
     Ok(Outcome::Unchanged)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Expiry, testing::Bench};
+    use crate::base::time::UnixMillis;
+
+    #[test]
+    fn fields_are_set_read_and_removed_and_the_key_goes_with_the_last() {
+        let mut bench = Bench::new();
+        bench.check("HSET h a 1 b 2 a 3", ":2", "HSET h a 1 b 2 a 3");
+        bench.check("HMGET h a x b", "*3 $1 3 $-1 $1 2", "");
+        bench.check("HGETALL h", "*4 $1 a $1 3 $1 b $1 2", "");
+        bench.check("HSETNX h a 4", ":0", "");
+        bench.check("HSETNX h c 4", ":1", "HSETNX h c 4");
+        bench.check("HDEL h x", ":0", "");
+        bench.check("HDEL h a b c", ":3", "HDEL h a b c");
+        bench.check("EXISTS h", ":0", "");
+        bench.check("HSET h a 1 b", "-ERR wrong number of arguments for 'hset' command", "");
+    }
+
+    #[test]
+    fn a_field_counts_and_a_failure_creates_nothing() {
+        let mut bench = Bench::new();
+        bench.check("HINCRBY h n x", "-ERR value is not an integer or out of range", "");
+        bench.check("EXISTS h", ":0", "");
+        bench.check("HINCRBY h n 5", ":5", "HINCRBY h n 5");
+        bench.run("HSET h s word");
+        bench.check("HINCRBY h s 1", "-ERR hash value is not an integer", "");
+        bench.check(
+            "HINCRBY h n 9223372036854775807",
+            "-ERR increment or decrement would overflow",
+            "",
+        );
+    }
+
+    #[test]
+    fn another_type_is_refused_and_an_expired_hash_is_none() {
+        let mut bench = Bench::new();
+        let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value";
+        bench.run("SET s 1");
+        for line in ["HSET s a 1", "HGET s a", "HDEL s a", "HSCAN s 0", "HINCRBY s a 1"] {
+            bench.check(line, wrong, "");
+        }
+        bench.run("HSET h a 1");
+        for line in ["GET h", "INCR h", "APPEND h x", "SET h v GET", "STRLEN h", "LPUSH h x"] {
+            bench.check(line, wrong, "");
+        }
+        bench.run("PEXPIRE h 10");
+        bench.now = UnixMillis(1_000_011);
+        bench.expiry = Expiry::Hide;
+        bench.check("HLEN h", ":0", "");
+        bench.expiry = Expiry::Ignore;
+        bench.check("HLEN h", ":1", "");
+        bench.expiry = Expiry::Delete;
+        bench.check("HSET h b 2", ":1", "DEL h; HSET h b 2");
+        bench.check("PTTL h", ":-1", "");
+    }
+
+    #[test]
+    fn random_fields_are_different_ones_unless_the_count_is_negative() {
+        let mut bench = Bench::new();
+        bench.run("HSET h a 1 b 2 c 3");
+        bench.check("HRANDFIELD h 5", "*3 $1 a $1 b $1 c", "");
+        assert!(bench.run("HRANDFIELD h -7 WITHVALUES").0.starts_with("*14 "));
+        assert!(bench.run("HRANDFIELD h 2").0.starts_with("*2 "));
+        bench.check("HRANDFIELD none 2", "*0", "");
+        bench.check("HRANDFIELD none", "$-1", "");
+        bench.check(
+            "HRANDFIELD h 4611686018427387904 WITHVALUES",
+            "-ERR value is out of range",
+            "",
+        );
+    }
+
+    #[test]
+    fn a_scan_of_a_large_hash_meets_every_field() {
+        let mut bench = Bench::new();
+        for number in 0..1_000 {
+            bench.run(&alloc::format!("HSET h {number} v"));
+        }
+        let (mut cursor, mut seen) = (alloc::string::String::from("0"), 0);
+        loop {
+            let reply = bench.run(&alloc::format!("HSCAN h {cursor} COUNT 100")).0;
+            let words: alloc::vec::Vec<&str> = reply.split(' ').collect();
+            seen += (words.len() - 4) / 4;
+            cursor = words[2].into();
+            if cursor == "0" {
+                break;
+            }
+        }
+        assert_eq!(seen, 1_000);
+        bench.check("HSCAN none 0 NONSENSE", "*2 $1 0 *0", "");
+        bench.check("HSCAN h x", "-ERR invalid cursor", "");
+        bench.check("HSCAN h 0 COUNT 0", "-ERR syntax error", "");
+    }
+}

@@ -279,3 +279,66 @@ fn sscan<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErro
     wanted.iter().for_each(|member| data.reply.bulk(member));
     Ok(Outcome::Unchanged)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Bench;
+
+    #[test]
+    fn members_come_and_go_and_the_key_goes_with_the_last() {
+        let mut bench = Bench::new();
+        bench.check("SADD s 3 1 2 1", ":3", "SADD s 3 1 2 1");
+        bench.check("SADD s 3", ":0", "");
+        bench.check("SMEMBERS s", "*3 $1 1 $1 2 $1 3", "");
+        bench.check("SMISMEMBER s 1 x", "*2 :1 :0", "");
+        bench.check("SREM s x", ":0", "");
+        bench.check("SREM s 1 2 3", ":3", "SREM s 1 2 3");
+        bench.check("EXISTS s", ":0", "");
+    }
+
+    #[test]
+    fn what_chance_popped_is_told_by_name() {
+        let mut bench = Bench::new();
+        bench.run("SADD s a b c d e f");
+        let (reply, told) = bench.run("SPOP s");
+        assert_eq!(told, alloc::format!("SREM s {}", reply.replace("$1 ", "")));
+        let (reply, told) = bench.run("SPOP s 2");
+        assert_eq!(told, alloc::format!("SREM s {}", reply.replace("*2 ", "").replace("$1 ", "")));
+        assert!(bench.run("SPOP s 9").0.starts_with("*3 "));
+        bench.check("EXISTS s", ":0", "");
+        bench.run("SADD s a");
+        bench.check("SPOP s 0", "*0", "");
+        bench.check("SPOP s 1", "*1 $1 a", "DEL s");
+        bench.run("SADD s a");
+        bench.check("SPOP s", "$1 a", "SREM s a");
+        bench.check("SPOP s -1", "-ERR value is out of range, must be positive", "");
+        bench.check("SPOP s", "$-1", "");
+    }
+
+    #[test]
+    fn a_move_that_moves_nothing_is_not_told() {
+        let mut bench = Bench::new();
+        bench.run("SADD a 1 2");
+        bench.run("SADD b 2");
+        bench.check("SMOVE a b 9", ":0", "");
+        bench.check("SMOVE a a 1", ":1", "");
+        bench.check("SMOVE a b 2", ":1", "SMOVE a b 2");
+        bench.check("SMOVE a b 1", ":1", "SMOVE a b 1");
+        bench.check("EXISTS a", ":0", "");
+        bench.check("SMEMBERS b", "*2 $1 1 $1 2", "");
+    }
+
+    #[test]
+    fn random_members_leave_the_set_alone() {
+        let mut bench = Bench::new();
+        bench.run("SADD s 1 2 3");
+        bench.check("SRANDMEMBER s 9", "*3 $1 1 $1 2 $1 3", "");
+        assert!(bench.run("SRANDMEMBER s -9").0.starts_with("*9 "));
+        assert!(bench.run("SRANDMEMBER s 2").0.starts_with("*2 "));
+        bench.check("SRANDMEMBER none 2", "*0", "");
+        bench.check("SCARD s", ":3", "");
+        let error = "-ERR value is out of range, value must between -9223372036854775807 and \
+                     9223372036854775807";
+        bench.check("SRANDMEMBER s -9223372036854775808", error, "");
+    }
+}

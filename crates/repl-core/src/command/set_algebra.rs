@@ -224,3 +224,45 @@ fn sintercard<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, Comman
     data.reply.int(found as i64);
     Ok(Outcome::Unchanged)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Bench;
+
+    fn bench() -> Bench {
+        let mut bench = Bench::new();
+        bench.run("SADD a 1 2 3");
+        bench.run("SADD b 2 3 4");
+        bench
+    }
+
+    #[test]
+    fn sets_are_added_intersected_and_subtracted() {
+        let mut bench = bench();
+        bench.check("SINTER a b", "*2 $1 2 $1 3", "");
+        bench.check("SINTER a none", "*0", "");
+        bench.check("SUNION a none b", "*4 $1 1 $1 2 $1 3 $1 4", "");
+        bench.check("SDIFF a b none", "*1 $1 1", "");
+        bench.check("SDIFF none a", "*0", "");
+        bench.check("SINTERCARD 2 a b", ":2", "");
+        bench.check("SINTERCARD 2 a b LIMIT 1", ":1", "");
+        bench.check("SINTERCARD 2 a b LIMIT -1", "-ERR LIMIT can't be negative", "");
+        bench.check("SINTERCARD 0 a", "-ERR numkeys should be greater than 0", "");
+        let error = "-ERR Number of keys can't be greater than number of args";
+        bench.check("SINTERCARD 3 a b", error, "");
+    }
+
+    #[test]
+    fn a_result_replaces_whatever_was_there_and_an_empty_one_deletes_it() {
+        let mut bench = bench();
+        bench.run("SET to string EX 10");
+        bench.check("SINTERSTORE to a b", ":2", "SINTERSTORE to a b");
+        bench.check("TTL to", ":-1", "");
+        bench.check("SDIFFSTORE to a a", ":0", "SDIFFSTORE to a a");
+        bench.check("SDIFFSTORE to a a", ":0", "");
+        bench.check("SUNIONSTORE a a b", ":4", "SUNIONSTORE a a b");
+        bench.run("SET to string");
+        let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value";
+        bench.check("SUNIONSTORE a to b", wrong, "");
+    }
+}

@@ -36,10 +36,14 @@ impl Bench {
     /// The reply and what replicas hear, both with spaces for line ends. Words are separated by
     /// spaces.
     pub(crate) fn run(&mut self, line: &str) -> (String, String) {
-        let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        self.run_words(&line.split(' ').map(str::as_bytes).collect::<Vec<_>>())
+    }
+
+    /// The same for words of any bytes.
+    pub(crate) fn run_words(&mut self, args: &[&[u8]]) -> (String, String) {
         let spec = self.table.find(args[0]).expect("the test names a command");
-        assert!(spec.takes(args.len()), "the test gives {line:?} its arguments");
-        let Handler::Data(handler) = spec.handler else { panic!("{line:?} is for the node") };
+        assert!(spec.takes(args.len()), "the test gives {} its arguments", spec.name);
+        let Handler::Data(handler) = spec.handler else { panic!("{} is for the node", spec.name) };
         let (mut effects, mut out, mut expired_count) = (Effects::default(), Vec::new(), 0);
         let mut argv = Argv::new();
         argv.fill(args.iter().copied());

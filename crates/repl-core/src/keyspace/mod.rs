@@ -11,6 +11,8 @@
 mod digest;
 mod directory;
 mod entry;
+mod relocate;
+mod scan;
 mod snapshot;
 
 use alloc::vec::Vec;
@@ -20,6 +22,8 @@ use self::{directory::Directory, snapshot::Snapshot};
 pub use self::{
     directory::{KeyHash, KeyHasher},
     entry::{Entry, Form, WrongType},
+    relocate::Place,
+    scan::ScanCursor,
     snapshot::{Image, SnapshotId, Walked},
 };
 use crate::{

@@ -122,12 +122,7 @@ impl Encoder {
                 out.push(opcode::EXPIRE_TIME_MS);
                 out.extend_from_slice(&millis.to_le_bytes());
             }
-            out.push(match value {
-                View::String(_) => value_type::STRING,
-                View::List(_) => value_type::LIST,
-                View::Set(_) => value_type::SET,
-                View::Hash(_) => value_type::HASH,
-            });
+            out.push(type_code(value));
             put_string(compressor, out, key);
             put_value(compressor, out, value);
         });
@@ -170,7 +165,17 @@ fn put_length(out: &mut Vec<u8>, len: u64) {
     }
 }
 
-fn put_value(compressor: &mut Option<Compressor>, out: &mut Vec<u8>, value: View<'_>) {
+/// The type of the plain form.
+pub(super) const fn type_code(value: View<'_>) -> u8 {
+    match value {
+        View::String(_) => value_type::STRING,
+        View::List(_) => value_type::LIST,
+        View::Set(_) => value_type::SET,
+        View::Hash(_) => value_type::HASH,
+    }
+}
+
+pub(super) fn put_value(compressor: &mut Option<Compressor>, out: &mut Vec<u8>, value: View<'_>) {
     match value {
         View::String(string) => put_string(compressor, out, string),
         View::List(list) => {

@@ -17,6 +17,7 @@
 mod compact;
 mod crc64;
 mod decoder;
+mod dump;
 mod encoder;
 mod error;
 mod format;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use self::{
     decoder::{Decoder, Fed, Limits, Sink},
+    dump::{DumpError, Restored, dump, restore},
     encoder::{Checksum, Compression, Encoder, Options},
     error::{RdbError, RdbErrorKind},
 };

@@ -3,6 +3,8 @@
 
 mod between;
 mod position;
+#[cfg(test)]
+mod tests;
 
 use super::{
     CommandError, Data, Flags, Handler, Keys, Outcome, Spec,

@@ -189,6 +189,26 @@ impl Entry {
         Ok(())
     }
 
+    /// Puts `bytes` at `at` of a string, which grows with zeros in between when it must.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn write_at(&mut self, at: usize, bytes: &[u8]) -> Result<(), WrongType> {
+        match &mut self.0 {
+            Repr::Packed(packed) => packed.write_at(at, bytes),
+            Repr::Rich(_) => return Err(WrongType),
+        }
+        Ok(())
+    }
+
+    /// The same value under another key, with the same expiry. No snapshot knows it yet.
+    pub fn under_key(&self, key: &[u8]) -> Self {
+        match &self.0 {
+            Repr::Packed(packed) => Self(Repr::Packed(packed.under_key(key))),
+            Repr::Rich(rich) => Self::rich(key, rich.value.clone(), self.expires_at()),
+        }
+    }
+
     /// Sets or removes the expiry.
     pub fn set_expiry(&mut self, expires_at: Option<UnixMillis>) {
         match &mut self.0 {

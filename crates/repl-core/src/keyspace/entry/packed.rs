@@ -11,7 +11,7 @@
 //! value of about the same size take the place of the old one without an allocation. When `slack`
 //! reads 255 the true count stands in the last eight bytes, little endian.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 
 use crate::base::time::UnixMillis;
 
@@ -222,6 +222,23 @@ impl Packed {
         self.append(tail);
     }
 
+    /// Puts `bytes` at `at` of the value, which grows with zeros in between when it must.
+    pub(super) fn write_at(&mut self, at: usize, bytes: &[u8]) {
+        let length = self.value().len();
+        if at > length {
+            self.append(&vec![0; at - length]);
+        }
+        let (within, behind) = bytes.split_at(bytes.len().min(length.max(at) - at));
+        let start = self.layout().value_at + at;
+        self.0[start..start + within.len()].copy_from_slice(within);
+        self.append(behind);
+    }
+
+    /// The same value under another key, with the same expiry. No snapshot knows it yet.
+    pub(super) fn under_key(&self, key: &[u8]) -> Self {
+        Self::new(key, self.value(), self.expires_at(), self.form())
+    }
+
     /// Sets or removes the expiry.
     pub(super) fn set_expiry(&mut self, expires_at: Option<UnixMillis>) {
         match (expires_at, self.expires_at()) {
@@ -364,5 +381,20 @@ mod tests {
         }
         check(&entry, b"key", &model, Some(7));
         assert!(moves < 30, "{moves} moves");
+    }
+
+    #[test]
+    fn bytes_are_written_within_behind_and_across_the_end() {
+        let mut entry = Packed::new(b"key", b"hello", Some(UnixMillis(7)), Form::Whole);
+        entry.write_at(1, b"a");
+        check(&entry, b"key", b"hallo", Some(7));
+        entry.write_at(4, b"!?");
+        check(&entry, b"key", b"hall!?", Some(7));
+        entry.write_at(8, b"x");
+        check(&entry, b"key", b"hall!?\0\0x", Some(7));
+        entry.write_at(9, b"y");
+        check(&entry, b"key", b"hall!?\0\0xy", Some(7));
+        assert_eq!(entry.form(), Form::Grown);
+        check(&entry.under_key(b"k"), b"k", b"hall!?\0\0xy", Some(7));
     }
 }

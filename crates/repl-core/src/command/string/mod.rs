@@ -1,4 +1,10 @@
-//! Strings: `SET GET INCR DECR INCRBY DECRBY APPEND STRLEN`.
+//! Strings: `SET GET INCR DECR INCRBY DECRBY APPEND STRLEN` here, the rest in files by subject.
+
+pub(super) mod float;
+pub(super) mod lcs;
+pub(super) mod many;
+pub(super) mod range;
+pub(super) mod variants;
 
 use super::{CommandError, Data, Flags, Handler, Keys, Outcome, Sight, Spec, is_word};
 use crate::{
@@ -159,7 +165,7 @@ impl SetOptions {
         let mut options =
             Self { condition: Condition::Always, expiry: SetExpiry::Remove, answer: Answer::Ok };
         // The number is read after the syntax is known to be right, as in Redis.
-        let mut deadline: Option<(&str, &[u8], i64, UnixMillis)> = None;
+        let mut deadline: Option<Deadline<'_>> = None;
         let mut at = 3;
         while let Some(option) = args.try_get(at) {
             at += 1;
@@ -172,31 +178,57 @@ impl SetOptions {
             } else if is_word(option, "KEEPTTL") && deadline.is_none() {
                 options.expiry = SetExpiry::Keep;
             } else {
-                let unit = [
-                    ("EX", 1000, now),
-                    ("PX", 1, now),
-                    ("EXAT", 1000, UnixMillis(0)),
-                    ("PXAT", 1, UnixMillis(0)),
-                ]
-                .into_iter()
-                .find(|(word, ..)| is_word(option, word));
-                let (Some((word, millis, base)), Some(number)) = (unit, args.try_get(at)) else {
-                    return Err(CommandError::Syntax);
-                };
-                // The same option again replaces the first, as in Redis; another one contradicts
-                // it.
-                let other = deadline.is_some_and(|(first, ..)| first != word);
-                if other || options.expiry == SetExpiry::Keep {
+                if options.expiry == SetExpiry::Keep {
                     return Err(CommandError::Syntax);
                 }
+                deadline = Some(Deadline::parse(option, args.try_get(at), deadline, now)?);
                 at += 1;
-                deadline = Some((word, number, millis, base));
             }
         }
-        if let Some((_, number, millis, base)) = deadline {
-            options.expiry = SetExpiry::At(expire_time(number, millis, base, "set")?);
+        if let Some(deadline) = deadline {
+            options.expiry = SetExpiry::At(deadline.at("set")?);
         }
         Ok(options)
+    }
+}
+
+/// An expiry as an option gives it, with its number not yet read.
+#[derive(Clone, Copy)]
+struct Deadline<'a> {
+    word: &'static str,
+    number: &'a [u8],
+    millis: i64,
+    base: UnixMillis,
+}
+
+impl<'a> Deadline<'a> {
+    /// `option` and its `number`, after the options before gave `earlier`.
+    fn parse(
+        option: &[u8],
+        number: Option<&'a [u8]>,
+        earlier: Option<Self>,
+        now: UnixMillis,
+    ) -> Result<Self, CommandError<'a>> {
+        let unit = [
+            ("EX", 1000, now),
+            ("PX", 1, now),
+            ("EXAT", 1000, UnixMillis(0)),
+            ("PXAT", 1, UnixMillis(0)),
+        ]
+        .into_iter()
+        .find(|(word, ..)| is_word(option, word));
+        let (Some((word, millis, base)), Some(number)) = (unit, number) else {
+            return Err(CommandError::Syntax);
+        };
+        // The same option again replaces the first, as in Redis; another one contradicts it.
+        if earlier.is_some_and(|earlier| earlier.word != word) {
+            return Err(CommandError::Syntax);
+        }
+        Ok(Self { word, number, millis, base })
+    }
+
+    fn at(self, command: &'static str) -> Result<UnixMillis, CommandError<'a>> {
+        expire_time(self.number, self.millis, self.base, command)
     }
 }
 
@@ -273,7 +305,7 @@ fn add<'a>(data: &mut Data<'_>, args: Args<'a>, amount: i64) -> Result<Outcome, 
         let text = format_i64(&mut digits, new);
         entry.set_value(text);
         data.reply.int_text(text);
-        Ok::<_, CommandError<'_>>(())
+        Ok::<(), CommandError<'a>>(())
     });
     match counted {
         Some(counted) => counted?,
