@@ -3,7 +3,7 @@
 
 use alloc::collections::BTreeSet;
 
-use super::{CommandError, Data, Outcome, Sight, is_word, keys::scan::parse_cursor};
+use super::{CommandError, Data, DataError, Outcome, Sight, is_word, keys::scan::parse_cursor};
 use crate::{
     base::{
         glob::{self, Case},
@@ -101,8 +101,8 @@ pub(super) fn integer(text: &[u8]) -> Result<i64, CommandError<'static>> {
 /// A count that must not be negative.
 // redis: object.c, getPositiveLongFromObjectOrReply
 pub(super) fn count(text: &[u8]) -> Result<usize, CommandError<'static>> {
-    let number = parse_i64(text).ok_or(CommandError::NotPositive)?;
-    usize::try_from(number).map_err(|_| CommandError::NotPositive)
+    let number = parse_i64(text).ok_or(DataError::NotPositive)?;
+    usize::try_from(number).map_err(|_| DataError::NotPositive.into())
 }
 
 /// The number of keys that a command announces, which must be above zero.
@@ -149,7 +149,7 @@ pub(super) fn draw_one(rng: &mut Rng, len: usize) -> usize {
 // redis: object.c, getRangeLongFromObjectOrReply
 pub(super) fn random_count(text: &[u8]) -> Result<i64, CommandError<'static>> {
     match integer(text)? {
-        i64::MIN => Err(CommandError::OutOfSymmetricRange),
+        i64::MIN => Err(DataError::OutOfSymmetricRange.into()),
         number => Ok(number),
     }
 }

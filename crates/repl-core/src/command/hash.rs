@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    CommandError, Data, Flags, Handler, Keys, Outcome, Spec,
+    CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec,
     collection::{
         Scan, change, change_or_create, draw, draw_one, drawn, held, integer, outcome, random_count,
     },
@@ -194,7 +194,7 @@ fn hincrby<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandEr
     let amount = integer(args.get(3))?;
     let met = data.meet(key);
     let old = held::<Hash>(data.keyspace, data.db, met, key)?.and_then(|hash| hash.get(field));
-    let old = old.map_or(Ok(0), |old| parse_i64(old).ok_or(CommandError::HashNotInteger))?;
+    let old = old.map_or(Ok(0), |old| parse_i64(old).ok_or(DataError::HashNotInteger))?;
     let new = old.checked_add(amount).ok_or(CommandError::IncrementOverflow)?;
     let shape = data.keyspace.shape();
     change_or_create(data.keyspace, data.db, met.0, key, |fields: &mut Hash| {
@@ -330,7 +330,7 @@ fn hrandfield<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, Comman
     };
     // The most that Redis can count to in pairs.
     if parts == Parts::Both && count.unsigned_abs() > i64::MAX as u64 / 2 {
-        return Err(CommandError::OutOfRange);
+        return Err(DataError::OutOfRange.into());
     }
     let met = data.meet(key);
     let Some(fields) = held::<Hash>(data.keyspace, data.db, met, key)? else {

@@ -30,7 +30,7 @@ use crate::{
 };
 
 pub use self::{
-    error::{CommandError, Text},
+    error::{CommandError, DataError, Text},
     spec::{Flags, Handler, Keys, NodeCommand, Spec},
 };
 

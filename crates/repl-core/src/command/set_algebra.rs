@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    CommandError, Data, Flags, Handler, Keys, Outcome, Spec,
+    CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec,
     collection::{count, held, key_count},
     is_word,
 };
@@ -202,7 +202,7 @@ fn sintercard<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, Comman
     let number = key_count(args.get(1))?;
     let keys = args.skip(2);
     if number > keys.len() {
-        return Err(CommandError::TooFewKeys);
+        return Err(DataError::TooFewKeys.into());
     }
     let mut limit = usize::MAX;
     let mut at = 2 + number;

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    super::{CommandError, Data, Expiry, Flags, Handler, Keys, Outcome, Spec, is_word},
+    super::{CommandError, Data, DataError, Expiry, Flags, Handler, Keys, Outcome, Spec, is_word},
     type_name,
 };
 use crate::{
@@ -54,11 +54,12 @@ impl<'a> Options<'a> {
         Ok(options)
     }
 
-    fn want(&self, entry: &Entry) -> bool {
-        self.pattern.is_none_or(|pattern| glob::matches(pattern, entry.key(), Case::Sensitive))
-            && self
-                .type_name
-                .is_none_or(|name| name.eq_ignore_ascii_case(type_name(entry).as_bytes()))
+    fn wants_key(&self, key: &[u8]) -> bool {
+        self.pattern.is_none_or(|pattern| glob::matches(pattern, key, Case::Sensitive))
+    }
+
+    fn wants_type(&self, entry: &Entry) -> bool {
+        self.type_name.is_none_or(|name| name.eq_ignore_ascii_case(type_name(entry).as_bytes()))
     }
 }
 
@@ -80,7 +81,7 @@ pub(in crate::command) fn parse_cursor(text: &[u8]) -> Result<ScanCursor, Comman
         Some(number) if !digits.is_empty() => {
             Ok(ScanCursor(if is_negative { number.wrapping_neg() } else { number }))
         }
-        Some(_) | None => Err(CommandError::InvalidCursor),
+        Some(_) | None => Err(DataError::InvalidCursor.into()),
     }
 }
 
@@ -90,10 +91,13 @@ fn scan<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
     let (mut found, mut expired): (Vec<&Entry>, Vec<Vec<u8>>) = (Vec::new(), Vec::new());
     let next = data.keyspace.scan(data.db, cursor, options.count, |entry| {
         let is_over = data.expiry != Expiry::Ignore && entry.is_expired(data.now);
-        match (options.want(entry), is_over) {
-            (true, true) => expired.push(entry.key().to_vec()),
-            (true, false) => found.push(entry),
-            (false, _) => {}
+        if !options.wants_key(entry.key()) {
+            return;
+        }
+        if is_over {
+            expired.push(entry.key().to_vec());
+        } else if options.wants_type(entry) {
+            found.push(entry);
         }
     });
     data.reply.array_len(2);
@@ -175,7 +179,7 @@ mod tests {
         bench.check("RANDOMKEY", "$-1", "");
         bench.expiry = Expiry::Delete;
         bench.check("SCAN 0 MATCH x", "*2 $1 0 *0", "");
-        bench.check("SCAN 0", "*2 $1 0 *0", "DEL k");
+        bench.check("SCAN 0 TYPE list", "*2 $1 0 *0", "DEL k");
         bench.run("SET k v PX 5");
         bench.run("SET l v");
         bench.now = UnixMillis(1_000_020);

@@ -7,7 +7,7 @@ mod position;
 mod tests;
 
 use super::{
-    CommandError, Data, Flags, Handler, Keys, Outcome, Spec,
+    CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec,
     collection::{change, change_or_create, count, held, integer, outcome},
     is_word,
 };
@@ -245,8 +245,8 @@ fn lindex<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErr
 fn lset<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let key = args.get(1);
     let met = data.meet(key);
-    let list = held::<List>(data.keyspace, data.db, met, key)?.ok_or(CommandError::NoSuchKey)?;
-    let index = absolute(list.len(), integer(args.get(2))?).ok_or(CommandError::IndexOutOfRange)?;
+    let list = held::<List>(data.keyspace, data.db, met, key)?.ok_or(DataError::NoSuchKey)?;
+    let index = absolute(list.len(), integer(args.get(2))?).ok_or(DataError::IndexOutOfRange)?;
     change(data.keyspace, data.db, met.0, key, |list: &mut List| list.set(index, args.get(3)))?;
     data.reply.ok();
     Ok(Outcome::Propagate)

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{
     super::collection::{count, held, integer},
-    CommandError, Data, Outcome, is_word,
+    CommandError, Data, DataError, Outcome, is_word,
 };
 use crate::{resp::Args, value::List};
 
@@ -43,7 +43,7 @@ impl<'a> Search<'a> {
             if is_word(option, "RANK") {
                 let rank = integer(value)?;
                 search.order = if rank < 0 { Order::Backward } else { Order::Forward };
-                search.skip = rank.unsigned_abs().checked_sub(1).ok_or(CommandError::RankZero)?;
+                search.skip = rank.unsigned_abs().checked_sub(1).ok_or(DataError::RankZero)?;
             } else if is_word(option, "COUNT") {
                 let wanted = count(value).map_err(|_| CommandError::Negative("COUNT"))?;
                 search.wanted = Some(if wanted == 0 { usize::MAX } else { wanted });

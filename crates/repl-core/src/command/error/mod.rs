@@ -1,7 +1,10 @@
-//! What a client reads when a command fails: exact Redis text, all of it in this file.
+//! What a client reads when a command fails: exact Redis text, all of it in this folder.
+
+mod data;
 
 use core::fmt;
 
+pub use self::data::DataError;
 use crate::keyspace::WrongType;
 
 /// Why a command failed. `Display` gives the text of the reply without the leading `-`.
@@ -11,66 +14,14 @@ pub enum CommandError<'a> {
     Syntax,
     /// The key holds another type of value than the command is for.
     WrongType,
-    /// An index beyond the ends of a list.
-    IndexOutOfRange,
-    /// A number beyond what the command can count to.
-    OutOfRange,
-    /// The one 64-bit integer without a counterpart of the other sign.
-    OutOfSymmetricRange,
-    /// A count that must not be negative.
-    NotPositive,
     /// A number that must not be zero or less, called this.
     NotAboveZero(&'static str),
     /// A number that must not be negative, called this.
     Negative(&'static str),
-    /// Fewer keys than their announced number.
-    TooFewKeys,
-    /// `LPOS` with rank zero.
-    RankZero,
-    /// `HINCRBY` of a value that is no integer.
-    HashNotInteger,
+    /// Something is wrong with a key or a value.
+    Data(DataError),
     /// Not a 64-bit integer.
     NotInteger,
-    /// An integer that does not fit 32 bits where it must.
-    NotInt32,
-    /// Not a floating-point number.
-    NotFloat,
-    /// `INCRBYFLOAT` would leave the range of finite numbers.
-    NotFinite,
-    /// `SETRANGE` before the beginning.
-    OffsetOutOfRange,
-    /// A key that must exist does not.
-    NoSuchKey,
-    /// `COPY` or `MOVE` of a key to itself.
-    SameObject,
-    /// `SWAPDB` with a first number that is none.
-    InvalidFirstDb,
-    /// `SWAPDB` with a second number that is none.
-    InvalidSecondDb,
-    /// A scan with a cursor that is no number.
-    InvalidCursor,
-    /// `OBJECT FREQ`: how often a key is used is not counted.
-    FrequencyNotTracked,
-    /// `RESTORE` over a key that exists.
-    BusyKey,
-    /// `RESTORE` with a negative time to live.
-    InvalidTtl,
-    /// `RESTORE` with a negative idle time.
-    InvalidIdleTime,
-    /// `RESTORE` with a frequency out of range.
-    InvalidFrequency,
-    /// `RESTORE` of what no `DUMP` of a server we know gave.
-    WrongPayload,
-    /// `RESTORE` of a value that cannot be read.
-    BadDataFormat,
-    /// `LCS` of something other than strings.
-    LcsNeedsStrings,
-    /// `LCS` with `LEN` and `IDX`.
-    LcsLenAndIndexes,
-    /// `LCS` of strings whose table would be longer than `proto-max-bulk-len`.
-    LcsTableTooLarge,
-    /// `LCS` without memory for its table.
-    LcsWithoutMemory,
     /// `INCR` and its kin would leave the range of 64 bits.
     IncrementOverflow,
     /// `DECRBY` of the smallest integer.
@@ -146,57 +97,13 @@ impl fmt::Display for CommandError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match *self {
             Self::Syntax => "ERR syntax error",
+            Self::Data(error) => error.text(),
             Self::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
-            Self::IndexOutOfRange => "ERR index out of range",
-            Self::OutOfRange => "ERR value is out of range",
-            Self::OutOfSymmetricRange => {
-                "ERR value is out of range, value must between -9223372036854775807 and \
-                 9223372036854775807"
-            }
-            Self::NotPositive => "ERR value is out of range, must be positive",
             Self::NotAboveZero(what) => {
                 return write!(f, "ERR {what} should be greater than 0");
             }
             Self::Negative(what) => return write!(f, "ERR {what} can't be negative"),
-            Self::TooFewKeys => "ERR Number of keys can't be greater than number of args",
-            Self::RankZero => {
-                "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second \
-                 ... or use negative to start from the end of the list"
-            }
-            Self::HashNotInteger => "ERR hash value is not an integer",
             Self::NotInteger => "ERR value is not an integer or out of range",
-            Self::NotInt32 => {
-                "ERR value is out of range, value must between -2147483648 and 2147483647"
-            }
-            Self::NotFloat => "ERR value is not a valid float",
-            Self::NotFinite => "ERR increment would produce NaN or Infinity",
-            Self::OffsetOutOfRange => "ERR offset is out of range",
-            Self::NoSuchKey => "ERR no such key",
-            Self::SameObject => "ERR source and destination objects are the same",
-            Self::InvalidFirstDb => "ERR invalid first DB index",
-            Self::InvalidSecondDb => "ERR invalid second DB index",
-            Self::InvalidCursor => "ERR invalid cursor",
-            Self::FrequencyNotTracked => {
-                "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please \
-                 note that when switching between policies at runtime LRU and LFU data will take \
-                 some time to adjust."
-            }
-            Self::BusyKey => "BUSYKEY Target key name already exists.",
-            Self::InvalidTtl => "ERR Invalid TTL value, must be >= 0",
-            Self::InvalidIdleTime => "ERR Invalid IDLETIME value, must be >= 0",
-            Self::InvalidFrequency => "ERR Invalid FREQ value, must be >= 0 and <= 255",
-            Self::WrongPayload => "ERR DUMP payload version or checksum are wrong",
-            Self::BadDataFormat => "ERR Bad data format",
-            Self::LcsNeedsStrings => "ERR The specified keys must contain string values",
-            Self::LcsLenAndIndexes => {
-                "ERR If you want both the length and indexes, please just use IDX."
-            }
-            Self::LcsTableTooLarge => {
-                "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
-            }
-            Self::LcsWithoutMemory => {
-                "ERR Insufficient memory, failed allocating transient memory for LCS"
-            }
             Self::IncrementOverflow => "ERR increment or decrement would overflow",
             Self::DecrementOverflow => "ERR decrement would overflow",
             Self::InvalidExpire(command) => {
@@ -267,6 +174,12 @@ impl fmt::Display for CommandError<'_> {
                  option in the configuration file, and then restart the server."
             }
         })
+    }
+}
+
+impl From<DataError> for CommandError<'_> {
+    fn from(error: DataError) -> Self {
+        Self::Data(error)
     }
 }
 
