@@ -127,6 +127,13 @@ impl Keyspace {
         self.directory(db).find(hash, key)
     }
 
+    /// Brings close what look-ups of these keys need. Changes nothing.
+    pub fn touch(&self, db: DbIndex, hashes: &[KeyHash]) {
+        let directory = self.directory(db);
+        let touched: usize = hashes.iter().map(|hash| directory.touch(*hash)).sum();
+        core::hint::black_box(touched);
+    }
+
     /// Whether `key` is there and its time has passed. Free when no key of `db` has an expiry.
     pub fn is_expired(&self, db: DbIndex, hash: KeyHash, key: &[u8], now: UnixMillis) -> bool {
         let directory = self.directory(db);

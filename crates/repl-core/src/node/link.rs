@@ -394,7 +394,7 @@ impl Node {
         parser: &mut Parser,
     ) -> Result<usize, LinkError> {
         let mut argv = mem::take(&mut self.argv);
-        let mut at = 0;
+        let (mut at, mut touched) = (0, 0);
         let mut ack = false;
         let result = loop {
             if at == buf.len() || !self.is_link(id) {
@@ -405,6 +405,9 @@ impl Node {
                 Ok(Parsed::Request { end, .. }) => {
                     ack |= self.on_stream_command(now, argv.view(buf), &buf[at..end]);
                     at = end;
+                    if at >= touched {
+                        touched = self.touch_ahead(self.stream_db(), buf, at);
+                    }
                 }
                 Ok(Parsed::Empty { end }) => {
                     self.on_stream_gap(&buf[at..end]);

@@ -73,6 +73,8 @@ pub struct Node {
     commands: Table,
     /// Scratch for the arguments of the request at hand.
     argv: Argv,
+    /// Scratch for the requests behind it.
+    ahead: Argv,
     /// What the unit of execution at hand did.
     unit: Effects,
     /// Replies nobody reads: those to our master and to our replicas.
@@ -115,6 +117,7 @@ impl Node {
             last_ping_at: now.mono,
             commands: Table::new(),
             argv: Argv::new(),
+            ahead: Argv::new(),
             unit: Effects::default(),
             unread: Vec::new(),
             effects: VecDeque::new(),

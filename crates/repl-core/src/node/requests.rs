@@ -9,15 +9,18 @@ use crate::{
     command::{CommandError, Data, Expiry, Flags, Handler, NodeCommand, Outcome, Spec, Text},
     conn::{Conn, Fate, Inbox, Login, Queue, Role},
     io::Level,
-    keyspace::DbIndex,
+    keyspace::{DbIndex, KeyHash},
     resp::{
         Args, Argv, Authenticated, Form, Limits, Parsed, Parser, Proto, ProtocolError, Reply,
-        encode_command,
+        encode_command, look_ahead,
     },
 };
 
 /// An empty inbox gives back more memory than this.
 const INBOX_KEPT_BYTES: usize = 16 * 1024;
+
+/// How many requests of a pipeline are looked at ahead of their turn.
+const AHEAD_REQUESTS: usize = 16;
 
 /// Replies that a client may leave unread before it has given the password.
 // redis: CVE-2025-21605
@@ -47,6 +50,8 @@ struct Standing {
     kind: Kind,
     /// Replies it has not read yet.
     unread_bytes: u64,
+    /// The database it has selected.
+    db: DbIndex,
 }
 
 /// What kind of connection asks.
@@ -145,7 +150,7 @@ impl Node {
         parser: &mut Parser,
         argv: &mut Argv,
     ) -> usize {
-        let mut at = 0;
+        let (mut at, mut touched) = (0, 0);
         while at < buf.len() {
             let Some(standing) = self.standing(id) else { return buf.len() };
             if standing.unread_bytes > self.unread_limit(standing.login) {
@@ -166,6 +171,9 @@ impl Node {
                     let request = Request { args: argv.view(buf), canonical };
                     self.on_request(now, id, standing, request);
                     at = end;
+                    if at >= touched {
+                        touched = self.touch_ahead(standing.db, buf, at);
+                    }
                 }
                 Ok(Parsed::Empty { end }) => {
                     at = end;
@@ -183,6 +191,23 @@ impl Node {
             }
         }
         at
+    }
+
+    /// In a pipeline most of the time goes into waiting for the memory of one key after the other. So
+    /// the keys of the next requests are touched together, before the first of them is executed.
+    /// Returns how far it looked.
+    pub(super) fn touch_ahead(&mut self, db: DbIndex, buf: &[u8], at: usize) -> usize {
+        let mut hashes = [KeyHash::default(); AHEAD_REQUESTS];
+        let mut count = 0;
+        let Self { ahead, keyspace, .. } = self;
+        let end = look_ahead(buf, at, AHEAD_REQUESTS, ahead, |key| {
+            hashes[count] = keyspace.hash(key);
+            count += 1;
+        });
+        if count > 1 {
+            keyspace.touch(db, &hashes[..count]);
+        }
+        end
     }
 
     /// Nothing behind these bytes can be understood.
@@ -203,16 +228,16 @@ impl Node {
     /// `None` when nothing more is read from this connection.
     fn standing(&self, id: ConnId) -> Option<Standing> {
         let conn = self.conns.get(id).filter(|conn| conn.fate == Fate::Lives)?;
-        let (login, kind) = match &conn.role {
+        let (login, kind, db) = match &conn.role {
             Role::Client(client) => {
                 let open = self.config.requirepass.is_empty();
                 let login = if open { Login::Known } else { client.login };
                 let queueing = client.transaction.is_some();
-                (login, if queueing { Kind::Queueing } else { Kind::Client })
+                (login, if queueing { Kind::Queueing } else { Kind::Client }, client.db)
             }
-            Role::Replica(_) | Role::Master => (Login::Known, Kind::Replica),
+            Role::Replica(_) | Role::Master => (Login::Known, Kind::Replica, DbIndex(0)),
         };
-        Some(Standing { login, kind, unread_bytes: conn.outbox.pending().len() as u64 })
+        Some(Standing { login, kind, unread_bytes: conn.outbox.pending().len() as u64, db })
     }
 
     /// One request of a client or a replica: the gate, then the queue or the execution.
