@@ -38,7 +38,8 @@ mod tests {
 
     #[test]
     fn it_shows_keys_up_to_the_first_request_that_is_not_whole() {
-        let buf = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n*1\r\n$4\r\nPING\r\n*2\r\n$3\r\nGET\r\n$2\r\nbc\r\n*2\r\n$3\r\nG";
+        let buf = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n*1\r\n$4\r\nPING\r\n\
+            *2\r\n$3\r\nGET\r\n$2\r\nbc\r\n*2\r\n$3\r\nG";
         let mut seen = Vec::new();
         let end = look_ahead(buf, 0, 16, &mut Argv::new(), |key| seen.push(key));
         assert_eq!(seen, [b"a".as_slice(), b"bc"]);
