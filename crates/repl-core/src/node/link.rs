@@ -87,6 +87,7 @@ impl Node {
             None => None,
         };
         self.drop_link(now);
+        self.disconnect_waiting(now);
         self.log(Level::Notice, format!("Connecting to MASTER {master}"));
         self.following = Some(Following {
             master,
@@ -583,7 +584,10 @@ impl Node {
 /// stream would cut the stream in two.
 fn is_for_clients(spec: &Spec) -> bool {
     match spec.handler {
-        Handler::Data(_) | Handler::Node(NodeCommand::Select) => false,
+        Handler::Data(_)
+        | Handler::Node(
+            NodeCommand::Ping | NodeCommand::Publish | NodeCommand::Select | NodeCommand::Spublish,
+        ) => false,
         Handler::Node(_) => true,
     }
 }

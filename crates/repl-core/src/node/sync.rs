@@ -73,6 +73,7 @@ impl Node {
             return Err(CommandError::PendingOutput);
         }
         let name = replica_name(conn);
+        self.forget_client(id);
         self.log(Level::Notice, format!("Replica {name} asks for synchronization"));
         let (protocol, asked) = match command {
             NodeCommand::Sync => (Protocol::Sync, None),
@@ -242,6 +243,9 @@ impl Node {
             let name = replica_name(conn);
             self.log(Level::Notice, format!("Synchronization with replica {name} succeeded"));
             self.wake(id);
+        }
+        if !self.waiting.is_empty() {
+            self.end_satisfied_waits();
         }
     }
 

@@ -1,6 +1,7 @@
 //! The node over the wire: protocol cases between nodes, and between a node and scripted peers, in virtual
 //! time and without a runtime. A file per theme; `net` plays the driver and the network, `script` the peers.
 
+mod channels;
 mod full_sync;
 mod limits;
 mod net;
@@ -8,5 +9,7 @@ mod partial;
 mod rogue;
 mod roles;
 mod script;
+mod session;
 mod silence;
 mod stream;
+mod waiting;
