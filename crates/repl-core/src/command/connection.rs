@@ -1,5 +1,5 @@
-//! Connections and transactions: `PING ECHO AUTH HELLO CLIENT SELECT RESET QUIT`, `MULTI EXEC DISCARD WATCH
-//! UNWATCH`, and `WAIT`.
+//! Connections and transactions: `PING ECHO AUTH HELLO CLIENT SELECT RESET QUIT`, `MULTI EXEC
+//! DISCARD WATCH UNWATCH`, and `WAIT`.
 
 use super::{Flags, Handler, Keys, NodeCommand, Outcome, Spec};
 

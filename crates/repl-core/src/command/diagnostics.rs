@@ -1,7 +1,7 @@
 //! What operators ask: `TIME SLOWLOG LATENCY`.
 //!
-//! A command sees one instant from start to end, so that none of them is slow: the slow log and the latency
-//! monitor are there, and empty.
+//! A command sees one instant from start to end, so that none of them is slow: the slow log and the
+//! latency monitor are there, and empty.
 
 use super::{CommandError, Data, Flags, Handler, Keys, Outcome, SessionError, Spec, is_word};
 use crate::{base::number::parse_i64, resp::Args};

@@ -1,4 +1,5 @@
-//! What a client reads when a command about connections, channels or waiting fails: exact Redis text.
+//! What a client reads when a command about connections, channels or waiting fails: exact Redis
+//! text.
 
 use core::fmt;
 

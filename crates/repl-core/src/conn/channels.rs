@@ -1,7 +1,8 @@
 //! Who listens to what: channels, patterns of channels, and shard channels.
 //!
-//! Both directions are kept, so that a message finds its listeners and a listener that goes is forgotten
-//! everywhere. Ordered, since they are iterated. Knows nothing of messages and how they are written.
+//! Both directions are kept, so that a message finds its listeners and a listener that goes is
+//! forgotten everywhere. Ordered, since they are iterated. Knows nothing of messages and how they
+//! are written.
 
 use alloc::{
     boxed::Box,

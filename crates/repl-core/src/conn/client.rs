@@ -37,7 +37,8 @@ pub struct Client {
     pub name: String,
     /// The name and the version of its library, as far as it said; empty for nothing.
     pub library: [String; 2],
-    /// `CLIENT NO-EVICT on` and `CLIENT NO-TOUCH on`, which only `CLIENT LIST` shows: nothing is evicted here.
+    /// `CLIENT NO-EVICT on` and `CLIENT NO-TOUCH on`, which only `CLIENT LIST` shows: nothing is
+    /// evicted here.
     pub exempt: Exempt,
     /// Whether it is shown every command.
     pub monitors: bool,

@@ -1,7 +1,8 @@
 //! Which keys are being watched, and whether they changed since (`WATCH`).
 //!
-//! Every write passes the keyspace's few methods, and each of them says which key it changed: no command can
-//! forget to. While nobody watches, that costs a comparison. Knows nothing of clients or transactions.
+//! Every write passes the keyspace's few methods, and each of them says which key it changed: no
+//! command can forget to. While nobody watches, that costs a comparison. Knows nothing of clients
+//! or transactions.
 
 use alloc::{boxed::Box, collections::BTreeMap};
 
@@ -29,14 +30,15 @@ impl Watch {
 /// What the key was when the watch began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AtStart {
-    /// There with its time over: for its watcher it was not there, so that its removal is no change.
+    /// There with its time over: for its watcher it was not there, so that its removal is no
+    /// change.
     Expired,
     /// There, or not there.
     Plain,
 }
 
-/// The watched keys. Two keys with the same hash share a spot: a change of one counts for both, which costs a
-/// transaction a retry once in 2^64.
+/// The watched keys. Two keys with the same hash share a spot: a change of one counts for both,
+/// which costs a transaction a retry once in 2^64.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     spots: BTreeMap<(DbIndex, KeyHash), Spot>,

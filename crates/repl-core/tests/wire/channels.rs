@@ -1,5 +1,5 @@
-//! Channels: who listens, what they are sent, and that replicas hear it. What is compared was asked of
-//! redis-server 7.0.15.
+//! Channels: who listens, what they are sent, and that replicas hear it. What is compared was asked
+//! of redis-server 7.0.15.
 
 use repl_core::base::config::{Config, OutputLimit};
 

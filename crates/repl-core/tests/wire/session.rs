@@ -1,5 +1,5 @@
-//! Connections as clients know them: protocol versions, transactions with watches, clients about themselves and
-//! about others. What is compared was asked of redis-server 7.0.15.
+//! Connections as clients know them: protocol versions, transactions with watches, clients about
+//! themselves and about others. What is compared was asked of redis-server 7.0.15.
 
 use repl_core::base::config::{Access, Config};
 
@@ -125,7 +125,8 @@ fn a_transaction_is_dropped_when_a_watched_key_changed() {
         &mut net,
         &clients,
         &[
-            // Its own write counts, the watch ends with EXEC, and UNWATCH and DISCARD end it as well.
+            // Its own write counts, the watch ends with EXEC, and UNWATCH and DISCARD end it as
+            // well.
             (0, "WATCH k", "+OK"),
             (0, "SET k 1", "+OK"),
             (0, "MULTI", "+OK"),

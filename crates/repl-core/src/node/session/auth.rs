@@ -18,7 +18,8 @@ const NOT_A_VERSION: CommandError<'_> = CommandError::Session(SessionError::Prot
 impl Node {
     pub(super) fn auth<'a>(&mut self, caller: Caller, args: Args<'a>) -> Outcome<'a> {
         match args.len() {
-            // Without a password the default user lets everybody in, but the short form is a mistake.
+            // Without a password the default user lets everybody in, but the short form is a
+            // mistake.
             2 if self.config.requirepass.is_empty() => return Err(CommandError::AuthNotConfigured),
             2 => self.authenticate(caller, b"default", args.get(1))?,
             3 => self.authenticate(caller, args.get(1), args.get(2))?,

@@ -79,7 +79,8 @@ impl Node {
         self.conns.get(id).map(|conn| self.line(now, id, conn)).unwrap_or_default()
     }
 
-    /// Fields that mean nothing here are zero: replies are one buffer, and arguments are read where they lie.
+    /// Fields that mean nothing here are zero: replies are one buffer, and arguments are read where
+    /// they lie.
     // redis: networking.c, catClientInfoString
     fn line(&self, now: Now, id: ConnId, conn: &Conn) -> String {
         let blank = Client::new(self.first_login());

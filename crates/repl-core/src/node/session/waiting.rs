@@ -1,8 +1,9 @@
 //! Clients that wait: `WAIT` for replicas, `CLIENT PAUSE` for time to pass.
 //!
-//! What would block becomes a state of the client. While it waits, nothing it sends is looked at; it stays in the
-//! inbox, within the limits of the inbox. When the wait is over, the client gets its reply and its inbox is worked
-//! off at the end of the input at hand, as if it had come just now.
+//! What would block becomes a state of the client. While it waits, nothing it sends is looked at;
+//! it stays in the inbox, within the limits of the inbox. When the wait is over, the client gets
+//! its reply and its inbox is worked off at the end of the input at hand, as if it had come just
+//! now.
 
 use alloc::vec::Vec;
 use core::{mem, time::Duration};
@@ -138,8 +139,8 @@ impl Node {
         }
     }
 
-    /// The client waits no more: it gets the reply that is due, and what it sent meanwhile is worked off at the end
-    /// of this input.
+    /// The client waits no more: it gets the reply that is due, and what it sent meanwhile is
+    /// worked off at the end of this input.
     pub(super) fn end_wait(&mut self, id: ConnId) {
         let Some(wait) = self.take_wait(id) else { return };
         match wait {
@@ -186,8 +187,8 @@ impl Node {
         }
     }
 
-    /// At the end of an input: works off what resumed clients sent while they waited, and asks replicas for the
-    /// acknowledgements that somebody waits for.
+    /// At the end of an input: works off what resumed clients sent while they waited, and asks
+    /// replicas for the acknowledgements that somebody waits for.
     pub(in crate::node) fn settle_waits(&mut self, now: Now) {
         while !self.resumed.is_empty() {
             for id in mem::take(&mut self.resumed) {
