@@ -50,8 +50,8 @@ fn declares_no_std(lib: &File) -> Vec<Finding> {
     vec![Finding::new(lib, 1, "`#![no_std]` is missing")]
 }
 
-/// `extern crate std` and paths through `std` outside tests. The compiler refuses the second without
-/// the first; both are named, so that the message says where.
+/// `extern crate std` and paths through `std` outside tests. The compiler refuses the second
+/// without the first; both are named, so that the message says where.
 fn names_std(files: &[File]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (file, product) in source::products(files, SOURCES) {

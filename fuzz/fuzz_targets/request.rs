@@ -1,4 +1,5 @@
-//! Requests: whatever arrives, in whatever pieces, the parser neither panics nor contradicts itself.
+//! Requests: whatever arrives, in whatever pieces, the parser neither panics nor contradicts
+//! itself.
 //!
 //! The properties are those of the tests; here a fuzzer makes the choices.
 #![no_main]
@@ -10,8 +11,8 @@ use repl_core::resp::properties;
 fuzz_target!(|data: &[u8]| {
     // The bytes as they are, so that the fuzzer learns the protocol from the parser's own branches.
     properties::any_bytes_in_any_pieces(data, &properties::LIMITS);
-    // And the bytes as choices, which come to whole requests much sooner. Choices that run out are no
-    // failure: what was checked until then counts.
+    // And the bytes as choices, which come to whole requests much sooner. Choices that run out are
+    // no failure: what was checked until then counts.
     let _ran_out = choose(&mut Unstructured::new(data));
 });
 

@@ -183,7 +183,8 @@ pub fn without_tests(masked: &str) -> Product {
     Product { code, test_modules }
 }
 
-/// The Rust files below `folder` without their tests; files that hold nothing but tests are left out.
+/// The Rust files below `folder` without their tests; files that hold nothing but tests are left
+/// out.
 #[must_use]
 pub fn products<'a>(files: &'a [File], folder: &str) -> Vec<(&'a File, Product)> {
     let mut products = Vec::new();
@@ -202,7 +203,8 @@ pub fn products<'a>(files: &'a [File], folder: &str) -> Vec<(&'a File, Product)>
     products
 }
 
-/// Where the modules are that a file declares: `a/mod.rs` and `a.rs` -> `a/`, `src/lib.rs` -> `src/`.
+/// Where the modules are that a file declares: `a/mod.rs` and `a.rs` -> `a/`, `src/lib.rs` ->
+/// `src/`.
 fn folder_of_modules(path: &str) -> String {
     let module = path.trim_end_matches(".rs");
     let root = ["/mod", "/lib", "/main"].iter().find_map(|name| module.strip_suffix(name));

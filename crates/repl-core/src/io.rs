@@ -1,8 +1,8 @@
 //! What goes into the node and what comes out of it, as data.
 //!
-//! Bytes, time and facts about the host come in as [`Input`]; connections to wake or dial, log lines and the
-//! end of the process come out as [`Effect`]. Bytes to send are not pushed: they are pulled by
-//! [`Node::transmit`](crate::Node::transmit) when the socket has room.
+//! Bytes, time and facts about the host come in as [`Input`]; connections to wake or dial, log
+//! lines and the end of the process come out as [`Effect`]. Bytes to send are not pushed: they are
+//! pulled by [`Node::transmit`](crate::Node::transmit) when the socket has room.
 
 use alloc::string::String;
 use core::fmt;

@@ -1,8 +1,10 @@
-//! The whole node as a pure state machine: protocol, keyspace, replication on both sides, snapshots.
+//! The whole node as a pure state machine: protocol, keyspace, replication on both sides,
+//! snapshots.
 //!
-//! It has no socket, file, thread, clock, global, async or hidden randomness. Bytes, time, seeds and facts
-//! about the host come in as parameters ([`io::Input`]); bytes to send, connections to dial, log lines and the
-//! next deadline come out ([`io::Effect`] and the `poll_*` methods of the node).
+//! It has no socket, file, thread, clock, global, async or hidden randomness. Bytes, time, seeds
+//! and facts about the host come in as parameters ([`io::Input`]); bytes to send, connections to
+//! dial, log lines and the next deadline come out ([`io::Effect`] and the `poll_*` methods of the
+//! node).
 #![no_std]
 #![cfg_attr(test, allow(clippy::disallowed_types, reason = "tests may use std"))]
 
@@ -21,6 +23,3 @@ pub mod repl;
 pub mod resp;
 
 pub use node::Node;
-
-/// The version of Redis this server behaves like, and names itself to clients that branch on it.
-pub const REDIS_VERSION: &str = "7.0.15";

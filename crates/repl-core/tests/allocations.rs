@@ -1,4 +1,5 @@
-//! The steady state allocates nothing: no `GET`, no `SET` of an existing key, with a replica that follows.
+//! The steady state allocates nothing: no `GET`, no `SET` of an existing key, with a replica that
+//! follows.
 //!
 //! One test, because the counter is the process's: another test beside it would be counted as well.
 

@@ -1,8 +1,9 @@
 //! The driver: moves bytes between a [`Node`] and a [`Platform`], and is the only caller of either.
 //!
-//! One task per connection, one for the timers, one per listener, all on one thread. A task borrows the node
-//! for one `handle` at a time and never across an await point: the node runs to completion. The contract is
-//! one sentence: **every mutation of the node is followed by a complete drain of its effects** (`Shared::after`).
+//! One task per connection, one for the timers, one per listener, all on one thread. A task borrows
+//! the node for one `handle` at a time and never across an await point: the node runs to
+//! completion. The contract is one sentence: **every mutation of the node is followed by a complete
+//! drain of its effects** (`Shared::after`).
 //!
 //! A connection's task does, each time it is polled:
 //!
@@ -68,7 +69,8 @@ struct Shared<P: Platform> {
     /// The deadline the timer task sleeps for, and its waker.
     timer: RefCell<(Option<Instant>, Option<Waker>)>,
     exit: Cell<Option<i32>>,
-    /// The last reading of the clocks. Bytes that leave in the turn in which they were made left at the same time.
+    /// The last reading of the clocks. Bytes that leave in the turn in which they were made left at
+    /// the same time.
     clock: Cell<Now>,
     /// When the host was last asked for its facts.
     facts_at: Cell<Instant>,
@@ -144,7 +146,8 @@ impl<P: Platform> Driver<P> {
             if reached {
                 Shared::ask_host(shared);
                 Shared::handle(shared, Input::TimerFired, Event::Woken);
-                // A deadline may be due at once, again and again: the connections have their turn in between.
+                // A deadline may be due at once, again and again: the connections have their turn
+                // in between.
                 let mut polled = false;
                 poll_fn(|cx| {
                     if polled {
@@ -286,7 +289,8 @@ impl<P: Platform> Shared<P> {
     /// The life of a connection: until the node has forgotten it or the peer is gone.
     async fn attend(shared: Rc<Self>, conn: ConnId, mut stream: P::Stream) {
         let ended = poll_fn(|cx| Self::poll_connection(&shared, conn, &mut stream, cx)).await;
-        // The socket is closed first, so that the peer of a refused connection never waits for a log line.
+        // The socket is closed first, so that the peer of a refused connection never waits for a
+        // log line.
         drop(stream);
         if let Some(cause) = ended {
             Self::handle(&shared, Input::Closed { conn, cause }, Event::Closed(conn));

@@ -1,7 +1,9 @@
 //! What the driver needs of the world: a clock, sockets, tasks, a log, an exit.
 //!
-//! The driver is generic over this trait and knows no runtime. `repl-server` implements it on tokio,
-//! `repl-sim` on madsim; nothing of the node or the driver is written twice or switched off in simulation.
+//! The driver is generic over this trait and knows no runtime. `repl-server` implements it on
+//! tokio,
+//! `repl-sim` on madsim; nothing of the node or the driver is written twice or switched off in
+//! simulation.
 
 use std::{
     future::Future,

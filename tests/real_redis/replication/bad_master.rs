@@ -1,7 +1,8 @@
 //! A replica whose master misbehaves in the handshake or in the payload: it tries again, goes on
 //! serving, and follows a good master as if nothing had happened.
 //!
-//! A payload with a wrong checksum is not among the cases, for redis-server ends its process at one.
+//! A payload with a wrong checksum is not among the cases, for redis-server ends its process at
+//! one.
 
 use std::{
     io,

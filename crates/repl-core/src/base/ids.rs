@@ -22,7 +22,8 @@ impl ReplId {
     }
 
     /// The id a peer sent: exactly 40 bytes. As in Redis, the bytes need not be hexadecimal, and
-    /// upper case names the same history as lower case (`masterTryPartialResync` uses `strcasecmp`).
+    /// upper case names the same history as lower case (`masterTryPartialResync` uses
+    /// `strcasecmp`).
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let mut id: [u8; 40] = text.try_into().ok()?;

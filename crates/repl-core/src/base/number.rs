@@ -53,18 +53,35 @@ pub fn format_u64(room: &mut [u8; DIGITS_MAX], value: u64) -> &[u8] {
     &room[start..]
 }
 
+/// Two digits of every number below a hundred.
+static PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < pairs.len() {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
+
 /// Writes the digits of `value` at the end of `room` and returns where they start.
+#[inline]
 fn write_digits(room: &mut [u8; DIGITS_MAX], mut value: u64) -> usize {
     let mut start = DIGITS_MAX;
-    loop {
-        start -= 1;
-        // The remainder is below ten.
-        room[start] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            return start;
-        }
+    while value >= 100 {
+        start -= 2;
+        // The remainder is below a hundred.
+        room[start..start + 2].copy_from_slice(&PAIRS[(value % 100) as usize]);
+        value /= 100;
     }
+    if value >= 10 {
+        start -= 2;
+        room[start..start + 2].copy_from_slice(&PAIRS[value as usize]);
+    } else {
+        start -= 1;
+        room[start] = b'0' + value as u8;
+    }
+    start
 }
 
 #[cfg(test)]

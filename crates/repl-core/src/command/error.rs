@@ -116,7 +116,8 @@ impl fmt::Display for CommandError<'_> {
                 let asked = Text(&asked[..asked.len().min(128)]);
                 return write!(
                     f,
-                    "ERR unknown subcommand or wrong number of arguments for '{asked}'. Try DEBUG HELP."
+                    "ERR unknown subcommand or wrong number of arguments for '{asked}'. Try DEBUG \
+                     HELP."
                 );
             }
             Self::NoAuth => "NOAUTH Authentication required.",
@@ -146,7 +147,8 @@ impl fmt::Display for CommandError<'_> {
             Self::AnnouncedIpTooLong(length) => {
                 return write!(
                     f,
-                    "ERR REPLCONF ip-address provided by replica instance is too long: {length} bytes"
+                    "ERR REPLCONF ip-address provided by replica instance is too long: {length} \
+                     bytes"
                 );
             }
             Self::UnsupportedFilter(filter) => {

@@ -1,7 +1,7 @@
 //! Expiry: `EXPIRE PEXPIRE EXPIREAT PEXPIREAT TTL PTTL EXPIRETIME PEXPIRETIME PERSIST`.
 //!
-//! Every expiry leaves this node as an absolute time (`PEXPIREAT`), so that no delay and no other clock can
-//! change when a key ceases to exist.
+//! Every expiry leaves this node as an absolute time (`PEXPIREAT`), so that no delay and no other
+//! clock can change when a key ceases to exist.
 
 use super::{CommandError, Data, Expiry, Flags, Handler, Keys, Outcome, Spec, is_word};
 use crate::{
@@ -134,10 +134,10 @@ impl Conditions {
     fn allow(self, old: Option<UnixMillis>, at: UnixMillis) -> bool {
         let later = old.is_some_and(|old| at > old);
         let sooner = old.is_none_or(|old| at < old);
-        !(self.if_none && old.is_some())
-            && !(self.if_some && old.is_none())
-            && !(self.if_later && !later)
-            && !(self.if_sooner && !sooner)
+        (!self.if_none || old.is_none())
+            && (!self.if_some || old.is_some())
+            && (!self.if_later || later)
+            && (!self.if_sooner || sooner)
     }
 }
 

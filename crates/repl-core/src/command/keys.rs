@@ -96,7 +96,7 @@ pub(super) const SPECS: &[Spec] = &[
         keys: Keys::all(DELETE),
         group: "generic",
         categories: &["@keyspace"],
-        summary: "Delete a key asynchronously in another thread. Otherwise it is just as DEL, but non blocking.",
+        summary: "Delete a key asynchronously; otherwise just as DEL",
         handler: Handler::Data(del),
     },
 ];
@@ -141,7 +141,8 @@ fn keys<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
     let place = data.reply.deferred();
     let mut count = 0;
     for entry in data.keyspace.iter(data.db) {
-        // Expired keys are passed over and not deleted, as in Redis; only the master's stream sees them.
+        // Expired keys are passed over and not deleted, as in Redis; only the master's stream sees
+        // them.
         let hidden = data.expiry != Expiry::Ignore && entry.is_expired(now);
         if !hidden && (all || glob::matches(pattern, entry.key(), Case::Sensitive)) {
             data.reply.bulk(entry.key());
@@ -161,7 +162,8 @@ fn flush_mode(args: Args<'_>) -> Result<(), CommandError<'_>> {
     }
 }
 
-/// Replicas hear of a flush even when there was nothing to flush: they may hold keys that we do not.
+/// Replicas hear of a flush even when there was nothing to flush: they may hold keys that we do
+/// not.
 fn flush(data: &mut Data<'_>, databases: impl Iterator<Item = DbIndex>) {
     for db in databases {
         data.keyspace.flush(db);

@@ -1,9 +1,9 @@
 //! Commands: their specs, their handlers, and what a handler may touch.
 //!
-//! A file per group holds that group's `SPECS`, handlers and tests; adding a command touches one file. A
-//! handler sees the dataset and a reply, never a connection or the backlog. It returns an [`Outcome`] that says
-//! what replicas must hear; the node feeds it to the history. The same handlers run for clients and for the
-//! stream of our master.
+//! A file per group holds that group's `SPECS`, handlers and tests; adding a command touches one
+//! file. A handler sees the dataset and a reply, never a connection or the backlog. It returns an
+//! [`Outcome`] that says what replicas must hear; the node feeds it to the history. The same
+//! handlers run for clients and for the stream of our master.
 
 mod connection;
 mod diagnostics;
@@ -81,8 +81,8 @@ pub struct Data<'a> {
 }
 
 impl Data<'_> {
-    /// Deals with a key whose time has passed. What `Keyspace::find` says next about `key` is what whoever asks
-    /// may see, unless it is hidden.
+    /// Deals with a key whose time has passed. What `Keyspace::find` says next about `key` is what
+    /// whoever asks may see, unless it is hidden.
     pub fn meet(&mut self, key: &[u8]) -> (KeyHash, Sight) {
         let hash = self.keyspace.hash(key);
         if self.keyspace.is_expired(self.db, hash, key, self.now) {
@@ -99,7 +99,8 @@ impl Data<'_> {
         (hash, Sight::AsFound)
     }
 
-    /// The hash of `key`, and the entry if it exists for whoever asks. A key whose time has passed is dealt with.
+    /// The hash of `key`, and the entry if it exists for whoever asks. A key whose time has passed
+    /// is dealt with.
     pub fn lookup(&mut self, key: &[u8]) -> (KeyHash, Option<&Entry>) {
         match self.meet(key) {
             (hash, Sight::Hidden) => (hash, None),
@@ -187,8 +188,9 @@ impl Table {
         Self { slots, names }
     }
 
-    /// A name in lower case, as one number. Two names of the same length with the same number are the same word:
-    /// the bit that tells upper from lower case is set in each byte, and only a letter becomes a letter by that.
+    /// A name in lower case, as one number. Two names of the same length with the same number are
+    /// the same word: the bit that tells upper from lower case is set in each byte, and only a
+    /// letter becomes a letter by that.
     fn fold(name: &[u8]) -> u128 {
         let mut bytes = [0; NAME_MAX];
         bytes[..name.len()].copy_from_slice(name);

@@ -1,5 +1,5 @@
-//! The server itself: specs of `COMMAND CONFIG DEBUG INFO MONITOR PSYNC REPLCONF REPLICAOF ROLE SHUTDOWN
-//! SLAVEOF SYNC`.
+//! The server itself: specs of `COMMAND CONFIG DEBUG INFO MONITOR PSYNC REPLCONF REPLICAOF ROLE
+//! SHUTDOWN SLAVEOF SYNC`.
 //!
 //! Their handlers are in `node`, since they are about roles, connections and configuration.
 

@@ -1,5 +1,5 @@
-//! What is known of a command before it runs: one `Spec` drives arity and access checks, key extraction and
-//! the replies of `COMMAND`.
+//! What is known of a command before it runs: one `Spec` drives arity and access checks, key
+//! extraction and the replies of `COMMAND`.
 
 use crate::{
     command::{CommandError, Data, Outcome},
@@ -81,8 +81,8 @@ impl Flags {
     }
 }
 
-/// Where a command's keys are among its arguments: `first..=last` in steps; a negative `last` counts from the
-/// end. All zero for none.
+/// Where a command's keys are among its arguments: `first..=last` in steps; a negative `last`
+/// counts from the end. All zero for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keys {
     /// Position of the first key.

@@ -180,7 +180,8 @@ impl SetOptions {
                 let (Some((word, millis, base)), Some(number)) = (unit, args.try_get(at)) else {
                     return Err(CommandError::Syntax);
                 };
-                // The same option again replaces the first, as in Redis; another one contradicts it.
+                // The same option again replaces the first, as in Redis; another one contradicts
+                // it.
                 let other = deadline.is_some_and(|(first, ..)| first != word);
                 if other || options.expiry == SetExpiry::Keep {
                     return Err(CommandError::Syntax);
@@ -214,8 +215,8 @@ fn expire_time<'a>(
 fn set<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let (key, value) = (args.get(1), args.get(2));
     if args.len() == 3 {
-        // An expired key is overwritten without a `DEL` before it: the value and the expiry it had are gone either
-        // way, here and on every replica.
+        // An expired key is overwritten without a `DEL` before it: the value and the expiry it had
+        // are gone either way, here and on every replica.
         let hash = data.keyspace.hash(key);
         data.keyspace.set(data.db, hash, key, value, None);
         data.reply.ok();
@@ -266,18 +267,19 @@ fn add<'a>(data: &mut Data<'_>, args: Args<'a>, amount: i64) -> Result<Outcome, 
     let counted = data.keyspace.update(data.db, hash, key, |entry| {
         let old = parse_i64(entry.value()).ok_or(CommandError::NotInteger)?;
         let new = old.checked_add(amount).ok_or(CommandError::IncrementOverflow)?;
-        entry.set_value(format_i64(&mut digits, new));
-        Ok(new)
+        let text = format_i64(&mut digits, new);
+        entry.set_value(text);
+        data.reply.int_text(text);
+        Ok(())
     });
-    let new = match counted {
-        Some(new) => new?,
+    match counted {
+        Some(counted) => counted?,
         None => {
             let text = format_i64(&mut digits, amount);
             data.keyspace.set(data.db, hash, key, text, None);
-            amount
+            data.reply.int(amount);
         }
-    };
-    data.reply.int(new);
+    }
     Ok(Outcome::Propagate)
 }
 

@@ -28,7 +28,8 @@ impl Bench {
         }
     }
 
-    /// The reply and what replicas hear, both with spaces for line ends. Words are separated by spaces.
+    /// The reply and what replicas hear, both with spaces for line ends. Words are separated by
+    /// spaces.
     pub(crate) fn run(&mut self, line: &str) -> (String, String) {
         let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
         let spec = self.table.find(args[0]).expect("the test names a command");

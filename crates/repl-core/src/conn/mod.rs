@@ -1,6 +1,7 @@
 //! Connections: the slot table, what each connection is, its unparsed tail and its unsent replies.
 //!
-//! Knows no command and no keyspace. A connection's role decides who reads its bytes and what it is sent.
+//! Knows no command and no keyspace. A connection's role decides who reads its bytes and what it is
+//! sent.
 
 mod channels;
 mod client;

@@ -47,7 +47,8 @@ impl Outbox {
                 self.bytes.shrink_to(KEPT_BYTES);
             }
         } else if self.sent > KEPT_BYTES && self.sent > self.bytes.len() / 2 {
-            // A slow reader of a long backlog of replies: the part that left goes now and then, in linear time.
+            // A slow reader of a long backlog of replies: the part that left goes now and then, in
+            // linear time.
             self.bytes.drain(..self.sent);
             self.sent = 0;
         }

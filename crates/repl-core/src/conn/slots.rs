@@ -60,7 +60,7 @@ impl Slots {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
@@ -96,6 +96,6 @@ mod tests {
         assert_eq!(first.slot(), second.slot());
         assert!(slots.get(first).is_none() && slots.remove(first).is_none());
         assert!(slots.get(second).is_some());
-        assert_eq!(slots.len(), 1);
+        assert_eq!(slots.count(), 1);
     }
 }

@@ -1,4 +1,5 @@
-//! Digests of the whole dataset: Redis' own, comparable across servers, and a fast one for the laboratory.
+//! Digests of the whole dataset: Redis' own, comparable across servers, and a fast one for the
+//! laboratory.
 
 use core::hash::{BuildHasher, Hasher};
 
@@ -35,8 +36,9 @@ fn entry_digest(entry: &Entry) -> Sum {
 }
 
 impl Keyspace {
-    /// What `DEBUG DIGEST` shows: Redis' algorithm (`debug.c`, `computeDatasetDigest`), so that digests of this
-    /// server and of Redis compare. Depends on keys, values, types and on *whether* a key expires.
+    /// What `DEBUG DIGEST` shows: Redis' algorithm (`debug.c`, `computeDatasetDigest`), so that
+    /// digests of this server and of Redis compare. Depends on keys, values, types and on *whether*
+    /// a key expires.
     pub fn digest(&self) -> Sum {
         let mut total = Sum::default();
         for db in self.indexes().filter(|&db| self.len(db) > 0) {
@@ -59,8 +61,9 @@ impl Keyspace {
         sum
     }
 
-    /// A hash of everything two nodes at the same offset must agree on: database, key, value and the absolute
-    /// expiry of each physical entry. Independent of order and of the node's seed; not for adversaries.
+    /// A hash of everything two nodes at the same offset must agree on: database, key, value and
+    /// the absolute expiry of each physical entry. Independent of order and of the node's seed; not
+    /// for adversaries.
     pub fn dataset_hash(&self) -> u64 {
         let hasher = FixedState::with_seed(0);
         let mut total = 0_u64;

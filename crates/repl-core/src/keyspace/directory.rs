@@ -2,18 +2,20 @@
 //!
 //! ```text
 //!   high bits of the hash      segments (up to SEGMENT_KEYS_MAX keys each)
-//!   000 ──┐
-//!   001 ──┴─▶ [ table, depth 2 ]   every key whose hash starts with 00
-//!   010 ────▶ [ table, depth 3 ]   … with 010
-//!   011 ────▶ [ table, depth 3 ]   … with 011
-//!   1xx ────▶ [ table, depth 1 ]   … with 1
+//!   000 --+
+//!   001 --+-> [ table, depth 2 ]   every key whose hash starts with 00
+//!   010 ----> [ table, depth 3 ]   ... with 010
+//!   011 ----> [ table, depth 3 ]   ... with 011
+//!   1xx ----> [ table, depth 1 ]   ... with 1
 //! ```
 //!
-//! A full segment splits in two; nothing else moves, so no write ever waits for the whole table to be rehashed.
-//! Segments lie in **hash order**: a walk from hash 0 upwards meets every key that was there all the time
-//! exactly once, whatever splits meanwhile. Snapshots, scans and the expiry cycle walk that way.
+//! A full segment splits in two; nothing else moves, so no write ever waits for the whole table to
+//! be rehashed. Segments lie in **hash order**: a walk from hash 0 upwards meets every key that was
+//! there all the time exactly once, whatever splits meanwhile. Snapshots, scans and the expiry
+//! cycle walk that way.
 //!
-//! This is the only hash table of the node that may be iterated. The hasher is seeded by the node's seed.
+//! This is the only hash table of the node that may be iterated. The hasher is seeded by the node's
+//! seed.
 
 use core::hash::BuildHasher;
 
@@ -40,8 +42,9 @@ impl KeyHash {
         self.0
     }
 
-    /// For the table inside a segment. All its keys share the high bits, and hashbrown takes its seven-bit tags
-    /// from there: turn the hash, so that tags and buckets come from bits that differ.
+    /// For the table inside a segment. All its keys share the high bits, and hashbrown takes its
+    /// seven-bit tags from there: turn the hash, so that tags and buckets come from bits that
+    /// differ.
     fn in_segment(self) -> u64 {
         self.0.rotate_left(32)
     }
@@ -212,14 +215,16 @@ impl Directory {
                 .insert_unique(hash.in_segment(), entry, |e| hasher.hash(e.key()).in_segment());
         }
         self.segments.push(high);
-        // The index entries of the old segment are consecutive; their upper half now means the new one.
+        // The index entries of the old segment are consecutive; their upper half now means the new
+        // one.
         let span = 1_usize << (self.depth - depth - 1);
         let first = (hash.0 >> (64 - self.depth)) as usize & !(2 * span - 1);
         let number = u32::try_from(high_at).expect("the depth limit bounds the segments");
         self.index[first + span..first + 2 * span].fill(number);
     }
 
-    /// The segment that holds hash `from`, and the hash at which the next one begins (`None` after the last).
+    /// The segment that holds hash `from`, and the hash at which the next one begins (`None` after
+    /// the last).
     fn segment_at(&self, from: u64) -> (usize, Option<u64>) {
         let at = self.segment_of(KeyHash(from));
         let depth = self.segments[at].depth;
@@ -231,8 +236,8 @@ impl Directory {
         (at, start.checked_add(width))
     }
 
-    /// The entries of the segment that holds hash `from`, in no order, and where the next segment begins. For marking
-    /// entries: keys and expiries must stay as they are.
+    /// The entries of the segment that holds hash `from`, in no order, and where the next segment
+    /// begins. For marking entries: keys and expiries must stay as they are.
     pub(super) fn walk_mut(&mut self, from: u64) -> (hash_table::IterMut<'_, Entry>, Option<u64>) {
         let (at, next) = self.segment_at(from);
         (self.segments[at].table.iter_mut(), next)
@@ -243,8 +248,9 @@ impl Directory {
         self.segments.iter().flat_map(|segment| segment.table.iter())
     }
 
-    /// Looks at the segment of hash `from` for keys expired at `now`: at most `limit` of them, as copies of
-    /// their keys, and where the next segment begins. Costs nothing when the segment's earliest expiry is to come.
+    /// Looks at the segment of hash `from` for keys expired at `now`: at most `limit` of them, as
+    /// copies of their keys, and where the next segment begins. Costs nothing when the segment's
+    /// earliest expiry is to come.
     pub(super) fn expired_keys(
         &mut self,
         from: u64,
@@ -271,8 +277,9 @@ impl Directory {
         (found, next)
     }
 
-    /// Gives up to `segments` segments, at least one, back to the allocator; how many that were. For a directory that
-    /// nobody will ask again: dropping a large one at once would stall the node.
+    /// Gives up to `segments` segments, at least one, back to the allocator; how many that were.
+    /// For a directory that nobody will ask again: dropping a large one at once would stall the
+    /// node.
     pub(super) fn dismantle(&mut self, segments: usize) -> usize {
         let count = segments.clamp(1, self.segments.len().max(1));
         self.segments.truncate(self.segments.len().saturating_sub(count));

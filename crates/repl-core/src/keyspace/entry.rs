@@ -7,9 +7,9 @@
 //! +------+------+------------+----------+----------+------------+----------------+
 //! ```
 //!
-//! A key of 16 bytes with a value of 64 takes 83 bytes, rounded up to 88. The unused end lets a value of about
-//! the same size take the place of the old one without an allocation. When `slack` reads 255 the true count
-//! stands in the last eight bytes, little endian.
+//! A key of 16 bytes with a value of 64 takes 83 bytes, rounded up to 88. The unused end lets a
+//! value of about the same size take the place of the old one without an allocation. When `slack`
+//! reads 255 the true count stands in the last eight bytes, little endian.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::mem;
@@ -33,7 +33,8 @@ const SLACK_LONG: u8 = u8::MAX;
 const SLACK_LONG_BYTES: usize = 8;
 /// Allocations are rounded up to this.
 const ROUND_BYTES: usize = 8;
-/// An old allocation is kept for a new value unless more than a quarter and more than this would lie idle.
+/// An old allocation is kept for a new value unless more than a quarter and more than this would
+/// lie idle.
 const WASTE_BYTES: usize = 32;
 
 /// How a string value came to be, as far as `OBJECT ENCODING` shows it.
@@ -122,7 +123,8 @@ impl Entry {
         Some(UnixMillis(i64::from_le_bytes(bytes)))
     }
 
-    /// Whether the key has ceased to exist at `now`. As in Redis, it still exists in its last millisecond.
+    /// Whether the key has ceased to exist at `now`. As in Redis, it still exists in its last
+    /// millisecond.
     pub fn is_expired(&self, now: UnixMillis) -> bool {
         self.expires_at().is_some_and(|at| now > at)
     }
@@ -150,7 +152,8 @@ impl Entry {
         self.0[0] & EXPIRES != 0
     }
 
-    /// Replaces value and expiry; without an allocation when the new content fits the old one's place.
+    /// Replaces value and expiry; without an allocation when the new content fits the old one's
+    /// place.
     pub fn replace(&mut self, value: &[u8], expires_at: Option<UnixMillis>, form: Form) {
         if self.is_volatile() == expires_at.is_some() && self.overwrite(value) {
             if let Some(at) = expires_at {

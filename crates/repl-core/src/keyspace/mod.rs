@@ -1,11 +1,12 @@
-//! The keyspace: numbered databases of keys with values and expiries, and point-in-time walks over them.
+//! The keyspace: numbered databases of keys with values and expiries, and point-in-time walks over
+//! them.
 //!
-//! Knows nothing of protocols, snapshots' encodings or replication. Every write goes through the few methods
-//! here, and each of them first saves the old image for the snapshots that have not reached the key: no
-//! command can forget to.
+//! Knows nothing of protocols, snapshots' encodings or replication. Every write goes through the
+//! few methods here, and each of them first saves the old image for the snapshots that have not
+//! reached the key: no command can forget to.
 //!
-//! Expiry is not decided here. A key whose time has passed is still an entry; whether it is deleted, hidden or
-//! simply there depends on who asks (`command::Data::lookup`).
+//! Expiry is not decided here. A key whose time has passed is still an entry; whether it is
+//! deleted, hidden or simply there depends on who asks (`command::Data::lookup`).
 
 mod digest;
 mod directory;
@@ -35,8 +36,8 @@ const KEYS_DROPPED_AT_ONCE: usize = 4_096;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DbIndex(pub u32);
 
-/// A directory's place in the pool. Databases and snapshots name directories by it, so that a flush can take a
-/// directory from its database while a snapshot still walks it.
+/// A directory's place in the pool. Databases and snapshots name directories by it, so that a flush
+/// can take a directory from its database while a snapshot still walks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct DirId(usize);
 
@@ -215,7 +216,8 @@ impl Keyspace {
         keys
     }
 
-    /// Takes over the databases of `other`, which has as many; the old ones go. Snapshots under way end.
+    /// Takes over the databases of `other`, which has as many; the old ones go. Snapshots under way
+    /// end.
     pub fn replace_with(&mut self, other: Self) {
         assert_eq!(self.databases.len(), other.databases.len(), "a twin has as many databases");
         let watched = self.touch_before_replacement(&other);
@@ -245,10 +247,12 @@ impl Keyspace {
         self.directory(db).iter()
     }
 
-    /// One step of the expiry cycle: some keys of one database that have expired at `now` (copies; the caller
-    /// removes them), or `None` when this call has been through all databases without finding any.
+    /// One step of the expiry cycle: some keys of one database that have expired at `now` (copies;
+    /// the caller removes them), or `None` when this call has been through all databases without
+    /// finding any.
     ///
-    /// The next step goes on where this one ended. Segments whose earliest expiry is to come cost a comparison.
+    /// The next step goes on where this one ended. Segments whose earliest expiry is to come cost a
+    /// comparison.
     pub fn next_expired(
         &mut self,
         now: UnixMillis,

@@ -1,12 +1,13 @@
 //! Point-in-time snapshots without fork: a walk in hash order with a cut.
 //!
-//! Taking the cut costs nothing: it notes which directories exist. Then the walk visits segment after segment
-//! in hash order. A write to a key the walk has not reached first saves the key's old image in a queue that the
-//! walk hands out before it goes on. Each entry has one bit per snapshot that says "my image is out, or I did
-//! not exist at the cut"; the walk skips such entries and clears the bit, so that a finished walk leaves none.
+//! Taking the cut costs nothing: it notes which directories exist. Then the walk visits segment
+//! after segment in hash order. A write to a key the walk has not reached first saves the key's old
+//! image in a queue that the walk hands out before it goes on. Each entry has one bit per snapshot
+//! that says "my image is out, or I did not exist at the cut"; the walk skips such entries and
+//! clears the bit, so that a finished walk leaves none.
 //!
-//! The walk may stop between any two entries. The bit makes that safe: entries of the segment under the walk
-//! are marked as they are handed out and cleared when the segment is done.
+//! The walk may stop between any two entries. The bit makes that safe: entries of the segment under
+//! the walk are marked as they are handed out and cleared when the segment is done.
 
 use alloc::collections::VecDeque;
 
@@ -142,8 +143,8 @@ impl Keyspace {
         self.snapshots[usize::from(id.0)].as_ref().map_or(0, |snapshot| snapshot.early_bytes)
     }
 
-    /// Hands out images until `visit` has enough or the snapshot is complete; then the snapshot is over.
-    /// Returns `Walked::Enough` when everything was handed out.
+    /// Hands out images until `visit` has enough or the snapshot is complete; then the snapshot is
+    /// over. Returns `Walked::Enough` when everything was handed out.
     ///
     /// # Panics
     /// When `id` is not under way.

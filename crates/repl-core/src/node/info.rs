@@ -5,8 +5,7 @@ use core::fmt::Write as _;
 
 use super::{Node, introspect::announced};
 use crate::{
-    REDIS_VERSION,
-    base::time::Now,
+    base::{REDIS_VERSION, time::Now},
     conn::{Role, Topic},
     repl::{master::Protocol, replica::Link},
     resp::Args,
@@ -243,7 +242,7 @@ impl Node {
         put("repl_backlog_active", &u8::from(backlog.is_some()));
         put("repl_backlog_size", &self.config.repl_backlog_size);
         put("repl_backlog_first_byte_offset", &backlog.map_or(0, |backlog| backlog.first()));
-        put("repl_backlog_histlen", &backlog.map_or(0, |backlog| backlog.len()));
+        put("repl_backlog_histlen", &backlog.map_or(0, |backlog| backlog.histlen()));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Our master: making the link, losing it, and applying what comes over it.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::{mem, time::Duration};
 
 use super::{
@@ -76,7 +76,8 @@ impl Node {
     pub(super) fn follow(&mut self, now: Now, master: Endpoint) {
         let resume = match &self.following {
             Some(following) => following.resume,
-            // A master that has counted its bytes may be an earlier part of the new master's history.
+            // A master that has counted its bytes may be an earlier part of the new master's
+            // history.
             None if self.history.is_recording() => Resume::FromHistory,
             None => Resume::FromScratch,
         };
@@ -112,7 +113,8 @@ impl Node {
         self.no_replicas_since = now.mono;
         self.last_ping_at = now.mono;
         let text = format!(
-            "Setting secondary replication ID to {}, valid up to offset: {}. New replication ID is {}",
+            "Setting secondary replication ID to {}, valid up to offset: {}. New replication ID \
+             is {}",
             self.history.replid2(),
             self.history.switch().unwrap_or(0),
             self.history.replid(),
@@ -192,7 +194,7 @@ impl Node {
                 Resume::FromScratch => None,
             },
         };
-        let handshake = Handshake::begin(greeting, conn.outbox.writer());
+        let handshake = Box::new(Handshake::begin(greeting, conn.outbox.writer()));
         following.link = Link::Greeting { conn: id, handshake };
         following.last_io_at = now.mono;
         self.wake(id);
@@ -248,7 +250,8 @@ impl Node {
         let mut at = 0;
         while at < buf.len() && self.is_link(id) {
             let Some(following) = &mut self.following else { break };
-            // The state is taken out and put back as what it has become; a failure leaves `Waiting`.
+            // The state is taken out and put back as what it has become; a failure leaves
+            // `Waiting`.
             let waiting = Link::Waiting { retry_at: now.mono };
             match mem::replace(&mut following.link, waiting) {
                 Link::Greeting { conn, handshake } => {
@@ -257,8 +260,7 @@ impl Node {
                         used => at += used,
                     }
                 }
-                Link::Loading { conn, payload } => match self.on_payload(conn, payload, &buf[at..])
-                {
+                Link::Loading { conn, payload } => match payload.feed(&buf[at..]) {
                     Ok(PayloadFed::More(payload)) => {
                         self.set_link(Link::Loading { conn, payload });
                         at = buf.len();
@@ -293,21 +295,12 @@ impl Node {
         }
     }
 
-    fn on_payload(
-        &self,
-        _conn: ConnId,
-        payload: Payload,
-        bytes: &[u8],
-    ) -> Result<PayloadFed, LinkError> {
-        payload.feed(bytes)
-    }
-
     /// One line of the handshake; how many bytes it took, zero when it is not whole.
     fn on_handshake_bytes(
         &mut self,
         now: Now,
         id: ConnId,
-        mut handshake: Handshake,
+        mut handshake: Box<Handshake>,
         buf: &[u8],
     ) -> Result<usize, LinkError> {
         let line = match LineReader::new().next(buf) {
@@ -333,7 +326,7 @@ impl Node {
         match answer {
             Ok(None) => self.set_link(Link::Greeting { conn: id, handshake }),
             Ok(Some(Answer::Full(origin))) => {
-                let payload = Payload::new(origin, self.keyspace.empty_twin());
+                let payload = Box::new(Payload::new(origin, self.keyspace.empty_twin()));
                 self.set_link(Link::Loading { conn: id, payload });
             }
             Ok(Some(Answer::Continue(replid))) => self.resume(now, id, replid),
@@ -371,11 +364,11 @@ impl Node {
     }
 
     /// A full sync has arrived: dataset, id and offset change together.
-    fn install(&mut self, now: Now, id: ConnId, loaded: Loaded) {
+    fn install(&mut self, now: Now, id: ConnId, loaded: Box<Loaded>) {
         // Our replicas' history ends here. They come back and are told the new one.
         self.drop_replicas(now);
         self.transfers.clear();
-        let Loaded { keyspace, origin, stream_db } = loaded;
+        let Loaded { keyspace, origin, stream_db } = *loaded;
         self.keyspace.replace_with(keyspace);
         let (replid, offset) = match origin {
             Some(origin) => origin,
@@ -438,7 +431,8 @@ impl Node {
         }
     }
 
-    /// One command of the stream, with its bytes. Returns whether the master asked for an acknowledgement.
+    /// One command of the stream, with its bytes. Returns whether the master asked for an
+    /// acknowledgement.
     fn on_stream_command(&mut self, now: Now, args: Args<'_>, bytes: &[u8]) -> bool {
         let name = args.name();
         let Some(stream) = self.stream_mut() else { return false };
@@ -580,8 +574,8 @@ impl Node {
     }
 }
 
-/// Commands about connections, roles and the process: no master sends them, and obeying one in the middle of its
-/// stream would cut the stream in two.
+/// Commands about connections, roles and the process: no master sends them, and obeying one in the
+/// middle of its stream would cut the stream in two.
 fn is_for_clients(spec: &Spec) -> bool {
     match spec.handler {
         Handler::Data(_)

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `requests` | bytes of clients become commands; the gate every command passes |
 //! | `session` | commands about a connection or the server, a file per subject |
-//! | `sync` | our replicas: `PSYNC REPLCONF`, snapshots on their way, what is sent to whom |
+//! | `sync` | what our replicas ask for and are granted: `PSYNC REPLCONF` |
+//! | `transfers` | snapshots on their way, what each replica is sent, and their limits |
 //! | `link` | our master: the link, its failures, the stream we apply |
 //! | `cron` | what happens by itself: expiry, pings, timeouts |
 //! | `info`, `introspect` | `INFO ROLE COMMAND` |
@@ -14,10 +15,13 @@ mod cron;
 mod info;
 mod introspect;
 mod link;
+#[cfg(any(test, feature = "arbitrary"))]
+pub mod properties;
 mod requests;
 mod session;
 mod stats;
 mod sync;
+mod transfers;
 mod view;
 
 use alloc::{boxed::Box, collections::VecDeque, format, string::String, vec::Vec};
@@ -45,11 +49,13 @@ use crate::{
 
 /// A whole Redis-compatible server, as a state machine.
 ///
-/// The contract is one sentence: **after every call that takes `&mut self`, drain [`Node::poll_effect`]**. Then
-/// wait for the first of: bytes on a connection that wants them ([`Node::interest`]), room in a socket for what
-/// [`Node::transmit`] shows, the deadline of [`Node::poll_timeout`].
+/// The contract is one sentence: **after every call that takes `&mut self`, drain
+/// [`Node::poll_effect`]**. Then wait for the first of: bytes on a connection that wants them
+/// ([`Node::interest`]), room in a socket for what [`Node::transmit`] shows, the deadline of
+/// [`Node::poll_timeout`].
 ///
-/// Everything the node does is a function of its configuration, its seed and the inputs with their times.
+/// Everything the node does is a function of its configuration, its seed and the inputs with their
+/// times.
 #[derive(Debug)]
 pub struct Node {
     config: Config,
@@ -183,7 +189,7 @@ impl Node {
     /// Why nobody may connect from there now, if so.
     // redis: networking.c, acceptCommonHandler and clientAcceptHandler
     fn refusal(&self, peer: &PeerInfo) -> Option<&'static str> {
-        if self.conns.len() >= self.config.maxclients as usize {
+        if self.conns.count() >= self.config.maxclients as usize {
             return Some("ERR max number of clients reached");
         }
         // A peer without an address is not connected through a network.
@@ -232,8 +238,8 @@ impl Node {
         Interest::Open { read, write }
     }
 
-    /// The bytes to send next on a connection, in order: unsent replies, a payload, or the history itself.
-    /// Empty when there is nothing to send.
+    /// The bytes to send next on a connection, in order: unsent replies, a payload, or the history
+    /// itself. Empty when there is nothing to send.
     pub fn transmit(&self, conn: ConnId) -> [&[u8]; 2] {
         self.conns.get(conn).map_or([&[], &[]], |conn| self.slices(conn))
     }

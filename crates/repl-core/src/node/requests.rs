@@ -9,7 +9,9 @@ use super::{
 };
 use crate::{
     base::{ids::ConnId, time::Now},
-    command::{CommandError, Data, Expiry, Flags, Handler, Outcome, SessionError, Spec, Text},
+    command::{
+        CommandError, Data, Expiry, Flags, Handler, NodeCommand, Outcome, SessionError, Spec, Text,
+    },
     conn::{Client, Conn, Fate, Hears, Inbox, Login, Role, Wait},
     io::Level,
     keyspace::DbIndex,
@@ -269,7 +271,11 @@ impl Node {
         let args = request.args;
         if let Some(spec) = self.commands.find(args.name()) {
             if let Err(error) = self.gate(now, standing, spec, args) {
-                self.refuse(now, id, &format!("{error}"));
+                if matches!(spec.handler, Handler::Node(NodeCommand::Exec)) {
+                    self.abort_transaction(Caller::Conn(id), error);
+                } else {
+                    self.refuse(now, id, &format!("{error}"));
+                }
             } else if self.pause.is_some() && self.is_held_back(now, id, spec) {
                 self.begin_wait(id, Wait::Pause);
                 return Handled::HeldBack;
@@ -299,6 +305,20 @@ impl Node {
         if let Some(client) = self.conns.get_mut(id).and_then(Conn::client_mut) {
             client.wrote_at = offset;
         }
+    }
+
+    /// `EXEC` itself is refused: the transaction is over.
+    // redis: server.c, rejectCommand
+    pub(super) fn abort_transaction(&mut self, caller: Caller, error: CommandError<'_>) {
+        self.stats.error_replies += 1;
+        if let Some(client) = self.client(caller) {
+            client.transaction = None;
+        }
+        self.unwatch_all(caller);
+        let reason = format!("{error}");
+        let reason = reason.strip_prefix("ERR ").unwrap_or(&reason);
+        let text = format!("EXECABORT Transaction discarded because of: {reason}");
+        self.with_reply(caller, |reply| reply.error(&text));
     }
 
     /// Whether this caller may run this command now.
@@ -370,7 +390,8 @@ impl Node {
         }
     }
 
-    /// Replies with an error to a command that was not run, and spoils the transaction it was meant for.
+    /// Replies with an error to a command that was not run, and spoils the transaction it was meant
+    /// for.
     fn refuse(&mut self, now: Now, id: ConnId, text: &str) {
         self.stats.error_replies += 1;
         let Some(conn) = self.conns.get_mut(id) else { return };
@@ -502,8 +523,8 @@ impl Node {
         self.unit.clear();
     }
 
-    /// A reply to our master or a replica cannot be sent. From a replica it means that the peer is none; from
-    /// our master's stream an error means that the datasets differ.
+    /// A reply to our master or a replica cannot be sent. From a replica it means that the peer is
+    /// none; from our master's stream an error means that the datasets differ.
     #[inline]
     pub(super) fn drop_unread(&mut self, now: Now, caller: Caller, command: &str) {
         if !self.unread.is_empty() {

@@ -32,7 +32,8 @@ pub struct ReplicationView {
     pub second_offset: Option<u64>,
     /// `master_repl_offset`: the number of the last byte produced or applied.
     pub offset: u64,
-    /// The number of the first byte of the backlog and the number after its last; `None` without a backlog.
+    /// The number of the first byte of the backlog and the number after its last; `None` without a
+    /// backlog.
     pub backlog: Option<(u64, u64)>,
     /// Replicas that follow the stream.
     pub online_replicas: usize,
@@ -100,6 +101,6 @@ impl Node {
 
     /// How many connections there are, those to replicas and to the master included.
     pub fn connection_count(&self) -> usize {
-        self.conns.len()
+        self.conns.count()
     }
 }

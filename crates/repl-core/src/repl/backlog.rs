@@ -1,23 +1,25 @@
-//! The backlog: the last bytes of one history, in blocks shared by partial resynchronisation and all replicas.
+//! The backlog: the last bytes of one history, in blocks shared by partial resynchronisation and
+//! all replicas.
 //!
 //! ```text
 //!   first                      cursor of a replica                 end (the next byte's number)
-//!   ▼                          ▼                                   ▼
+//!   v                          v                                   v
 //!   [ block ] [ block ] [ block ] [ block ] [ block, not full yet ]
 //! ```
 //!
-//! Bytes are numbered as the protocol numbers them: the first byte of a history is number 1, and `PSYNC` names
-//! the number of the next byte wanted. All blocks but the last are full. Whole blocks go from the front once
-//! the rest is at least the configured size and no replica still reads them; so there may be more bytes than
-//! configured, as in Redis, and slow replicas are bounded by their output limit, not here.
+//! Bytes are numbered as the protocol numbers them: the first byte of a history is number 1, and
+//! `PSYNC` names the number of the next byte wanted. All blocks but the last are full. Whole blocks
+//! go from the front once the rest is at least the configured size and no replica still reads them;
+//! so there may be more bytes than configured, as in Redis, and slow replicas are bounded by their
+//! output limit, not here.
 
 use alloc::{collections::VecDeque, vec::Vec};
 
 /// Redis' smallest block; a block is a sixteenth of the backlog's size when that is more.
 const BLOCK_BYTES_MIN: usize = 16 * 1024;
 
-/// A block is reserved as a whole, so a huge backlog must not mean huge blocks: `repl-backlog-size` may be set
-/// to far more than there is memory, of which only what is fed is ever taken.
+/// A block is reserved as a whole, so a huge backlog must not mean huge blocks: `repl-backlog-size`
+/// may be set to far more than there is memory, of which only what is fed is ever taken.
 const BLOCK_BYTES_MAX: usize = 1024 * 1024;
 
 /// Free blocks kept for the next bytes, so that a steady stream allocates nothing.
@@ -82,8 +84,8 @@ impl Backlog {
         self.end
     }
 
-    /// How many bytes there are.
-    pub fn len(&self) -> u64 {
+    /// How many bytes there are: the `repl_backlog_histlen` of `INFO`.
+    pub fn histlen(&self) -> u64 {
         self.end - self.first
     }
 
@@ -109,12 +111,12 @@ impl Backlog {
         }
     }
 
-    /// Drops whole blocks from the front that are beyond the size and that no replica needs: `reader` is the
-    /// smallest number a replica still has to read.
+    /// Drops whole blocks from the front that are beyond the size and that no replica needs:
+    /// `reader` is the smallest number a replica still has to read.
     pub fn trim(&mut self, reader: u64) {
         while let Some(block) = self.blocks.front() {
             let length = block.len() as u64;
-            if self.len() - length < self.size_bytes || self.first + length > reader {
+            if self.histlen() - length < self.size_bytes || self.first + length > reader {
                 break;
             }
             let mut block = self.blocks.pop_front().expect("it was looked at");
@@ -175,8 +177,8 @@ mod tests {
             backlog.trim(u64::MAX);
             assert_eq!(backlog.end(), end);
             assert_eq!(read(&backlog, backlog.first()), numbered(backlog.first(), end));
-            assert!(backlog.len() >= 300.min(end - 1), "never less than configured");
-            assert!(backlog.len() < 300 + backlog.block_bytes as u64, "never a block more");
+            assert!(backlog.histlen() >= 300.min(end - 1), "never less than configured");
+            assert!(backlog.histlen() < 300 + backlog.block_bytes as u64, "never a block more");
         }
         assert!(!backlog.reaches(backlog.first() - 1) && !backlog.reaches(end + 1));
         assert!(backlog.reaches(end));
@@ -200,6 +202,6 @@ mod tests {
             assert_eq!(read(&backlog, backlog.first()), numbered(backlog.first(), 901));
             backlog.trim(u64::MAX);
         }
-        assert!(backlog.len() < 100);
+        assert!(backlog.histlen() < 100);
     }
 }

@@ -1,4 +1,5 @@
-//! What the commands of one unit of execution (a command, a transaction) did, as replicas must hear it.
+//! What the commands of one unit of execution (a command, a transaction) did, as replicas must hear
+//! it.
 
 use alloc::vec::Vec;
 

@@ -1,8 +1,9 @@
 //! The history this node tells: which bytes it has produced or applied, under which id.
 //!
-//! Law 4: a byte of the replication stream is identified by (replication id, offset) for ever. So there are
-//! exactly two ways to add bytes (`feed`, as a master; `append_applied`, as a replica), and every change of
-//! identity is one of the named transitions below. Nothing else writes these fields.
+//! Law 4: a byte of the replication stream is identified by (replication id, offset) for ever. So
+//! there are exactly two ways to add bytes (`feed`, as a master; `append_applied`, as a replica),
+//! and every change of identity is one of the named transitions below. Nothing else writes these
+//! fields.
 //!
 //! | transition | id | second id | offset | backlog |
 //! |---|---|---|---|---|
@@ -11,7 +12,7 @@
 //! | `forget` (backlog's time is over) | fresh | none | stays | none |
 //! | `promote` | fresh | the old id, up to here | stays | stays |
 //! | `adopt_snapshot` (full sync) | the master's | none | the master's | empty |
-//! | `resume` (`+CONTINUE id`) | the id given | the old id, up to here, if it differs | stays | stays |
+//! | `resume` (`+CONTINUE id`) | the id given | the old id, if it differs | stays | stays |
 
 use crate::{
     base::{
@@ -70,8 +71,8 @@ impl History {
         self.replid2
     }
 
-    /// `second_repl_offset`: the first byte number that is *not* shared with `replid2`. A replica of the old
-    /// history may ask for this byte and no later one.
+    /// `second_repl_offset`: the first byte number that is *not* shared with `replid2`. A replica
+    /// of the old history may ask for this byte and no later one.
     pub fn switch(&self) -> Option<u64> {
         self.switch
     }
@@ -96,7 +97,8 @@ impl History {
         self.stream_db
     }
 
-    /// Whether bytes are being kept. A master without replicas, past or present, does not count bytes.
+    /// Whether bytes are being kept. A master without replicas, past or present, does not count
+    /// bytes.
     pub fn is_recording(&self) -> bool {
         self.backlog.is_some()
     }
@@ -125,7 +127,8 @@ impl History {
         }
     }
 
-    /// As a master: tells what a unit of execution did. More than one command go as one transaction.
+    /// As a master: tells what a unit of execution did. More than one command go as one
+    /// transaction.
     pub fn feed(&mut self, effects: &Effects) {
         let Some(backlog) = &mut self.backlog else { return };
         let wrap = effects.len() > 1;
@@ -164,7 +167,8 @@ impl History {
         self.offset += bytes.len() as u64;
     }
 
-    /// The next command of the stream must say `SELECT`: a reader starts here that knows no database.
+    /// The next command of the stream must say `SELECT`: a reader starts here that knows no
+    /// database.
     pub fn reselect(&mut self) {
         self.stream_db = None;
     }
@@ -174,8 +178,9 @@ impl History {
         self.stream_db = Some(db);
     }
 
-    /// The first replica attaches and no backlog is there: what was written before was not counted, so the
-    /// offset would mean different datasets under the old id. Returns whether the id changed.
+    /// The first replica attaches and no backlog is there: what was written before was not counted,
+    /// so the offset would mean different datasets under the old id. Returns whether the id
+    /// changed.
     pub fn begin(&mut self) -> bool {
         if self.backlog.is_some() {
             return false;
@@ -194,7 +199,8 @@ impl History {
         self.switch = None;
     }
 
-    /// A replica becomes a master: a history of its own that shares everything up to here with the old one.
+    /// A replica becomes a master: a history of its own that shares everything up to here with the
+    /// old one.
     pub fn promote(&mut self) {
         self.shift(ReplId::random);
         self.stream_db = None;
@@ -210,8 +216,8 @@ impl History {
         self.backlog = Some(Backlog::new(self.backlog_bytes, self.next()));
     }
 
-    /// `+CONTINUE [replid]`: the master goes on where this node ended. Returns whether the id changed, which
-    /// sub-replicas must learn.
+    /// `+CONTINUE [replid]`: the master goes on where this node ended. Returns whether the id
+    /// changed, which sub-replicas must learn.
     pub fn resume(&mut self, replid: Option<ReplId>) -> bool {
         if self.backlog.is_none() {
             self.backlog = Some(Backlog::new(self.backlog_bytes, self.next()));
@@ -248,7 +254,8 @@ impl History {
         }
     }
 
-    /// Drops what is beyond the backlog's size and before `reader`, the first byte a replica still needs.
+    /// Drops what is beyond the backlog's size and before `reader`, the first byte a replica still
+    /// needs.
     pub fn trim(&mut self, reader: u64) {
         if let Some(backlog) = &mut self.backlog {
             backlog.trim(reader);
@@ -363,7 +370,7 @@ mod tests {
         assert_eq!((history.replid(), history.replid2()), (id, ReplId::NONE));
         assert_eq!((history.offset(), history.switch()), (1_000, None));
         let backlog = history.backlog().expect("a replica always keeps one");
-        assert_eq!((backlog.first(), backlog.len()), (1_001, 0));
+        assert_eq!((backlog.first(), backlog.histlen()), (1_001, 0));
     }
 
     #[test]

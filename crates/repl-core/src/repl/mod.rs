@@ -1,6 +1,7 @@
 //! Replication: the history this node tells, and both ends of the link.
 //!
-//! Knows nothing of connections: sessions and links are state machines over bytes, and the node wires them up.
+//! Knows nothing of connections: sessions and links are state machines over bytes, and the node
+//! wires them up.
 
 mod backlog;
 mod effects;

@@ -105,21 +105,24 @@ impl<'a> Reply<'a> {
         });
     }
 
+    /// An integer that is at hand as text, as `format_i64` writes it.
+    #[inline]
+    pub fn int_text(&mut self, text: &[u8]) {
+        debug_assert!(crate::base::number::parse_i64(text).is_some(), "{text:?} is no integer");
+        let mut line = [b':'; DIGITS_MAX + 3];
+        let end = 1 + text.len();
+        line[1..end].copy_from_slice(text);
+        line[end..end + 2].copy_from_slice(b"\r\n");
+        self.raw(&line[..end + 2]);
+    }
+
     /// An integer.
     #[inline]
     pub fn int(&mut self, value: i64) {
         match value {
             0 => self.raw(b":0\r\n"),
             1 => self.raw(b":1\r\n"),
-            value => {
-                // One piece, so that it is copied at once.
-                let (mut digits, mut line) = ([0; DIGITS_MAX], [b':'; DIGITS_MAX + 3]);
-                let text = format_i64(&mut digits, value);
-                let end = 1 + text.len();
-                line[1..end].copy_from_slice(text);
-                line[end..end + 2].copy_from_slice(b"\r\n");
-                self.raw(&line[..end + 2]);
-            }
+            value => self.int_text(format_i64(&mut [0; DIGITS_MAX], value)),
         }
     }
 

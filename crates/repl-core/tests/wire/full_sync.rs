@@ -1,4 +1,5 @@
-//! Full synchronisation: both framings, in pieces, damaged, interrupted, and while the master is written to.
+//! Full synchronisation: both framings, in pieces, damaged, interrupted, and while the master is
+//! written to.
 
 use repl_core::base::config::Config;
 

@@ -118,3 +118,31 @@ fn one_client_too_many_is_told_so() {
     let next = net.connect("a");
     assert_eq!(net.command(next, "PING"), "+PONG\r\n");
 }
+
+/// A client that sends `line` a thousand times and reads nothing: how much was counted as executed,
+/// and whether it is still connected.
+fn greedy(config: Config, line: &str) -> (u64, bool) {
+    let mut net = Net::with(&["a"], &config);
+    let client = net.connect("a");
+    net.hold(client);
+    net.send(client, &command(line).repeat(1_000));
+    (net.node("a").stats().commands, net.is_open(client))
+}
+
+#[test]
+fn a_stranger_does_not_make_us_heap_up_replies() {
+    let stranger = Config { requirepass: "secret".into(), ..config() };
+    let (_, open) = greedy(stranger, "ECHO hello");
+    assert!(!open, "a thousand refusals are far more than a kilobyte");
+}
+
+#[test]
+fn a_client_over_its_limit_is_closed_in_the_middle_of_its_pipeline() {
+    let none = Duration::ZERO;
+    let output_limit_normal = OutputLimit { hard_bytes: 1_000, soft_bytes: 0, soft_after: none };
+    let limited = Config { output_limit_normal, ..config() };
+    let (executed, open) = greedy(limited, "ECHO hello");
+    assert!(!open && executed < 200, "{executed} commands");
+    let (executed, open) = greedy(config(), "ECHO hello");
+    assert!(open && executed == 1_000, "without a limit, {executed} commands");
+}

@@ -1,5 +1,6 @@
-//! The node over the wire: protocol cases between nodes, and between a node and scripted peers, in virtual
-//! time and without a runtime. A file per theme; `net` plays the driver and the network, `script` the peers.
+//! The node over the wire: protocol cases between nodes, and between a node and scripted peers, in
+//! virtual time and without a runtime. A file per theme; `net` plays the driver and the network,
+//! `script` the peers.
 
 mod channels;
 mod full_sync;

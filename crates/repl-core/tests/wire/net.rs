@@ -1,9 +1,11 @@
-//! Several nodes in virtual time, without a runtime: this plays the driver, the network and the clocks.
+//! Several nodes in virtual time, without a runtime: this plays the driver, the network and the
+//! clocks.
 //!
-//! A [`Net`] drains effects, carries dials to the node of that name, moves bytes in pieces of a seeded size and
-//! fires timers. Links can be cut (reset, and no new ones) or stalled (open, but silent). The far end of a
-//! connection may be a script: a [`Peer`] through which a test plays a client, a replica or a master byte by
-//! byte. Knows nothing of the protocol but how to encode a command.
+//! A [`Net`] drains effects, carries dials to the node of that name, moves bytes in pieces of a
+//! seeded size and fires timers. Links can be cut (reset, and no new ones) or stalled (open, but
+//! silent). The far end of a connection may be a script: a [`Peer`] through which a test plays a
+//! client, a replica or a master byte by byte. Knows nothing of the protocol but how to encode a
+//! command.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -98,7 +100,8 @@ pub(crate) struct Net {
     scripts: Vec<(String, VecDeque<Peer>)>,
 }
 
-/// What nodes of these tests are configured with: as by default, but snapshots do not wait for company.
+/// What nodes of these tests are configured with: as by default, but snapshots do not wait for
+/// company.
 pub(crate) fn config() -> Config {
     Config {
         repl_diskless_sync_delay: Duration::ZERO,
@@ -193,12 +196,8 @@ impl Net {
         &self.host(name).decisions
     }
 
-    /// The time.
-    pub(crate) fn now(&self) -> Now {
-        self.now
-    }
-
-    /// Demands that these nodes are the same: id, offset, dataset, and every byte that two of them keep.
+    /// Demands that these nodes are the same: id, offset, dataset, and every byte that two of them
+    /// keep.
     pub(crate) fn assert_same(&self, names: &[&str]) {
         let (first, rest) = names.split_first().expect("there are nodes to compare");
         let (node, view) = (self.node(first), self.view(first));

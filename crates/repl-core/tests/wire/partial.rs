@@ -1,4 +1,5 @@
-//! Partial resynchronisation: who may go on where, after cuts, promotions and changes of the backlog.
+//! Partial resynchronisation: who may go on where, after cuts, promotions and changes of the
+//! backlog.
 
 use std::time::Duration;
 

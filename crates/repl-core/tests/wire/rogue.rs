@@ -1,4 +1,5 @@
-//! Peers that misbehave: whatever they send ends in a clear error or a closed connection, never in the stream.
+//! Peers that misbehave: whatever they send ends in a clear error or a closed connection, never in
+//! the stream.
 
 use repl_core::base::config::Config;
 
@@ -12,7 +13,8 @@ fn misbehaves(bytes: &[u8]) -> (String, bool) {
     let mut net = Net::with(&["a"], &config());
     let (replica, ..) = attach(&mut net, "a");
     net.run("a", "SET k 1");
-    // Half a command has left when the bytes come in: whatever is said now would become a part of it.
+    // Half a command has left when the bytes come in: whatever is said now would become a part of
+    // it.
     net.send(replica, bytes);
     net.run("a", "SET k 2");
     net.pass_secs(1);

@@ -1,4 +1,5 @@
-//! Changes of role with clients in the middle of something, read-only replicas, and expiry under two clocks.
+//! Changes of role with clients in the middle of something, read-only replicas, and expiry under
+//! two clocks.
 
 use std::time::Duration;
 

@@ -96,7 +96,8 @@ pub(crate) fn read_fullresync(bytes: &[u8]) -> (String, u64, Vec<u8>) {
     (words[1].into(), words[2].parse().expect("an offset is a number"), rest)
 }
 
-/// As a replica: follows a node from nothing to the stream. Returns the connection, the id and the offset.
+/// As a replica: follows a node from nothing to the stream. Returns the connection, the id and the
+/// offset.
 pub(crate) fn attach(net: &mut Net, name: &str) -> (Peer, String, u64) {
     let replica = psync(net, name, MODERN, "PSYNC ? -1");
     let bytes = net.read(replica);

@@ -1,5 +1,5 @@
-//! Silence and refusals: dead peers are noticed within `repl-timeout`, living ones are left alone, and every
-//! failed attempt is followed by another.
+//! Silence and refusals: dead peers are noticed within `repl-timeout`, living ones are left alone,
+//! and every failed attempt is followed by another.
 
 use std::time::Duration;
 

@@ -35,7 +35,8 @@ fn what_a_replica_passes_on_is_what_its_master_said() {
     let master = feed(&mut net, "x", 100, &[]);
     let (replica, id, offset) = attach(&mut net, "b");
     assert_eq!((id.as_str(), offset), (OTHER_ID, 100));
-    // Lower case, commands that fail or do not exist, none at all: all of it counts and goes on verbatim.
+    // Lower case, commands that fail or do not exist, none at all: all of it counts and goes on
+    // verbatim.
     let said = [
         &command("set k 1")[..],
         &command("nonsense at all"),
@@ -117,7 +118,9 @@ fn a_master_may_send_more_than_clients_may() {
     let master = feed(&mut net, "x", 100, &[]);
     net.send(master, &command(&format!("SET k {}", "x".repeat(5_000))));
     assert!(net.is_open(master));
-    assert_eq!(net.ask("b", "STRLEN k"), ":5000\r\n");
+    net.send(master, &command("APPEND k y"));
+    assert_eq!(net.ask("b", "STRLEN k"), ":5001\r\n");
+    assert_eq!(net.node("b").stats().unexpected_error_replies, 0);
 }
 
 #[test]

@@ -110,7 +110,8 @@ impl Lab {
         })
     }
 
-    /// Equal offsets of one history are equal datasets: the property *one-dataset*, now for all nodes.
+    /// Equal offsets of one history are equal datasets: the property *one-dataset*, now for all
+    /// nodes.
     fn compare_datasets(&self) {
         let evidence = &self.world().evidence;
         for machine in self.machines() {

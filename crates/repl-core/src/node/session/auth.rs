@@ -5,8 +5,7 @@ use super::{
     Outcome,
 };
 use crate::{
-    REDIS_VERSION,
-    base::number::parse_i64,
+    base::{REDIS_VERSION, number::parse_i64},
     command::{CommandError, SessionError},
     conn::{Exempt, Hears, Login},
     keyspace::DbIndex,

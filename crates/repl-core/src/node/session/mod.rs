@@ -29,6 +29,7 @@ use crate::{
     command::{CommandError, NodeCommand},
     conn::{Client, Topic},
     io::Level,
+    repl::master::Protocol,
     resp::{Args, Proto},
 };
 
@@ -62,7 +63,8 @@ impl Node {
             NodeCommand::Monitor => self.monitor(caller),
             NodeCommand::Multi => self.multi(caller),
             NodeCommand::Ping => self.ping(caller, args),
-            NodeCommand::Psync | NodeCommand::Sync => self.sync(now, caller, command, args),
+            NodeCommand::Psync => self.sync(now, caller, Protocol::Psync, args),
+            NodeCommand::Sync => self.sync(now, caller, Protocol::Sync, args),
             NodeCommand::Publish => self.publish_command(now, caller, Topic::Channel, args),
             NodeCommand::Spublish => self.publish_command(now, caller, Topic::Shard, args),
             NodeCommand::Pubsub => self.pubsub(caller, args),
@@ -94,7 +96,7 @@ impl Node {
         }
     }
 
-    fn client(&mut self, caller: Caller) -> Option<&mut Client> {
+    pub(super) fn client(&mut self, caller: Caller) -> Option<&mut Client> {
         match caller {
             Caller::Master => None,
             Caller::Conn(id) => self.conns.get_mut(id)?.client_mut(),

@@ -46,9 +46,7 @@ impl Node {
         }
         let gate = self.role_gate(now, queue.writes, queue.needs_fresh_data && queue.count > 0);
         if let Err(error) = gate {
-            self.stats.error_replies += 1;
-            let text = format!("EXECABORT Transaction discarded because of: {error}");
-            self.with_reply(caller, |reply| reply.error(&text));
+            self.abort_transaction(caller, error);
         } else if outdated {
             self.with_reply(caller, |reply| reply.null_array());
         } else {
@@ -81,7 +79,7 @@ impl Node {
     }
 
     /// Ends all watches of a client.
-    pub(super) fn unwatch_all(&mut self, caller: Caller) {
+    pub(in crate::node) fn unwatch_all(&mut self, caller: Caller) {
         let watches = self.client(caller).map(|client| mem::take(&mut client.watches));
         for watch in watches.unwrap_or_default() {
             self.keyspace.unwatch(watch);

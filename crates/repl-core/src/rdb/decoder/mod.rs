@@ -11,8 +11,8 @@
 //! string, one part of something longer, the checksum. An item is read when all of it is there, and
 //! only then is anything changed, so an incomplete one can be looked at again. Items of the input
 //! are read where they lie; only the last, incomplete one is kept, and later input is added to it
-//! up to the byte it still needs. A look at an item costs as much as it has lengths, however long its
-//! strings are, so small pieces cost no more than large ones.
+//! up to the byte it still needs. A look at an item costs as much as it has lengths, however long
+//! its strings are, so small pieces cost no more than large ones.
 //!
 //! A type of value has a file of its own here, as `string.rs`. A value of many elements must not be
 //! one item, since it would be gathered whole: it gets a state, and takes one element per item, as

@@ -1,4 +1,5 @@
-//! The master's end of the link: what each replica has been promised, and the snapshots on their way.
+//! The master's end of the link: what each replica has been promised, and the snapshots on their
+//! way.
 
 mod session;
 mod transfer;

@@ -2,14 +2,15 @@
 //!
 //! ```text
 //!            +FULLRESYNC            payload sent          first ACK
-//!  Waiting ──────────────▶ Loading ──────────────▶ AwaitAck ──────────▶ Online
-//!     ▲                        │      ($length)                           ▲
-//!   PSYNC, full                └──────────────────────────────────────────┤
-//!                                                     PSYNC, +CONTINUE ───┘
+//!  Waiting --------------> Loading --------------> AwaitAck ----------> Online
+//!     ^                       |       ($length)                           ^
+//!   PSYNC, full               +-------------------------------------------+
+//!                                                     PSYNC, +CONTINUE ---+
 //! ```
 //!
-//! After an `$EOF:` payload nothing may be sent until the replica acknowledges: it looks for the mark at the end
-//! of what it read, so a byte behind the mark would hide it. After `$length` the stream follows at once.
+//! After an `$EOF:` payload nothing may be sent until the replica acknowledges: it looks for the
+//! mark at the end of what it read, so a byte behind the mark would hide it. After `$length` the
+//! stream follows at once.
 
 use alloc::string::String;
 

@@ -1,14 +1,16 @@
-//! A snapshot on its way to one or more replicas: cut once, encoded once, read by each at its own pace.
+//! A snapshot on its way to one or more replicas: cut once, encoded once, read by each at its own
+//! pace.
 //!
-//! Chunks are made when the fastest reader has used up the last one, and freed when the slowest has. What lies
-//! between is bounded by the replicas' output limit: the node drops the slowest beyond it.
+//! Chunks are made when the fastest reader has used up the last one, and freed when the slowest
+//! has. What lies between is bounded by the replicas' output limit: the node drops the slowest
+//! beyond it.
 
 use alloc::{collections::VecDeque, vec::Vec};
 
 use bytes::Bytes;
 
 use crate::{
-    base::{ids::ReplId, rng::Rng},
+    base::{REDIS_VERSION, ids::ReplId, rng::Rng},
     keyspace::{DbIndex, Keyspace, SnapshotId, Walked},
     rdb::{Encoder, Options},
 };
@@ -94,7 +96,7 @@ impl Transfer {
         }
         encoder.header(&mut head);
         let mut digits = itoa::Buffer::new();
-        encoder.aux(&mut head, b"redis-ver", crate::REDIS_VERSION.as_bytes());
+        encoder.aux(&mut head, b"redis-ver", REDIS_VERSION.as_bytes());
         encoder.aux(&mut head, b"redis-bits", b"64");
         encoder.aux(&mut head, b"ctime", digits.format(origin.ctime).as_bytes());
         encoder.aux(&mut head, b"used-mem", digits.format(origin.used_memory).as_bytes());

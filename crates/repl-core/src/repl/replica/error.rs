@@ -39,7 +39,8 @@ pub enum LinkError {
 }
 
 impl LinkError {
-    /// Whether the bytes of the stream can no longer be trusted, so that the next synchronisation must be full.
+    /// Whether the bytes of the stream can no longer be trusted, so that the next synchronisation
+    /// must be full.
     // redis: replicationCacheMaster is skipped for a client with CLIENT_PROTOCOL_ERROR
     pub fn spoils_history(&self) -> bool {
         matches!(self, Self::Protocol(_) | Self::Inline)

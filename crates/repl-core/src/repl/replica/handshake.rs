@@ -1,13 +1,13 @@
 //! The handshake: from the first `PING` to the master's answer to `PSYNC`.
 //!
 //! ```text
-//!  ExpectPong ──▶ ExpectReplies ──▶ ExpectPsyncReply ──▶ Continue | Full
-//!     PING         AUTH, REPLCONF…      PSYNC      └──▶ SYNC (a master that knows no PSYNC) ──▶ Full
+//!  ExpectPong --> ExpectReplies --> ExpectPsyncReply --> Continue | Full
+//!     PING         AUTH, REPLCONF      PSYNC      +--> SYNC (a master without PSYNC) --> Full
 //! ```
 //!
 //! A pure function of the master's lines. The classic names of these states (`RECEIVE_PING_REPLY`,
-//! `RECEIVE_AUTH_REPLY`, `RECEIVE_PORT_REPLY`, `RECEIVE_IP_REPLY`, `RECEIVE_CAPA_REPLY`, `RECEIVE_PSYNC_REPLY`)
-//! are the things waited for here.
+//! `RECEIVE_AUTH_REPLY`, `RECEIVE_PORT_REPLY`, `RECEIVE_IP_REPLY`, `RECEIVE_CAPA_REPLY`,
+//! `RECEIVE_PSYNC_REPLY`) are the things waited for here.
 
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 use core::mem;
@@ -35,7 +35,8 @@ pub struct Greeting {
 pub enum Answer {
     /// The stream follows, from the byte asked for, under this id if it is named.
     Continue(Option<ReplId>),
-    /// A payload follows. The history it belongs to and the last byte it contains, if the master said so.
+    /// A payload follows. The history it belongs to and the last byte it contains, if the master
+    /// said so.
     Full(Option<(ReplId, u64)>),
 }
 
@@ -49,6 +50,7 @@ enum Reply {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::enum_variant_names, reason = "states say what they wait for")]
 enum Step {
     ExpectPong,
     ExpectReplies(VecDeque<Reply>),
@@ -74,8 +76,8 @@ impl Handshake {
         matches!(self.step, Step::ExpectPsyncReply)
     }
 
-    /// Takes one line of the master, without its end. Commands to send go into `out`, remarks for the log
-    /// into `remarks`. `None`: go on.
+    /// Takes one line of the master, without its end. Commands to send go into `out`, remarks for
+    /// the log into `remarks`. `None`: go on.
     ///
     /// # Errors
     /// The handshake is over and must be tried again.

@@ -1,6 +1,6 @@
 //! The link to our master: one state per thing waited for.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use super::{Handshake, Payload};
 use crate::{
@@ -34,14 +34,14 @@ pub enum Link {
         /// Its connection.
         conn: ConnId,
         /// What is waited for.
-        handshake: Handshake,
+        handshake: Box<Handshake>,
     },
     /// The payload of a full sync is arriving.
     Loading {
         /// Its connection.
         conn: ConnId,
         /// What has come.
-        payload: Payload,
+        payload: Box<Payload>,
     },
     /// The master's stream is applied as it comes.
     Streaming {

@@ -1,11 +1,11 @@
 //! The payload of a full sync: keepalives, the header line, the snapshot, the mark.
 //!
-//! The snapshot is decoded as it arrives, into databases beside the ones in use: what we have stays untouched
-//! and readable until the last byte has come and is proved right, and if it never does, nothing was lost.
-//! The end of an `$EOF:` payload is not searched for: the decoder knows where the snapshot ends, and there the
-//! mark must stand.
+//! The snapshot is decoded as it arrives, into databases beside the ones in use: what we have stays
+//! untouched and readable until the last byte has come and is proved right, and if it never does,
+//! nothing was lost. The end of an `$EOF:` payload is not searched for: the decoder knows where the
+//! snapshot ends, and there the mark must stand.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 
 use super::error::LinkError;
 use crate::{
@@ -58,13 +58,13 @@ pub struct Loaded {
 #[derive(Debug)]
 pub enum PayloadFed {
     /// All of them belong to the payload, which goes on.
-    More(Payload),
+    More(Box<Payload>),
     /// The payload is complete; `consumed` bytes of these were its last.
     Done {
         /// Bytes of this input.
         consumed: usize,
         /// The result.
-        loaded: Loaded,
+        loaded: Box<Loaded>,
     },
 }
 
@@ -142,7 +142,7 @@ impl Payload {
     ///
     /// # Errors
     /// The payload is worthless. What was loaded of it goes with it.
-    pub fn feed(mut self, input: &[u8]) -> Result<PayloadFed, LinkError> {
+    pub fn feed(mut self: Box<Self>, input: &[u8]) -> Result<PayloadFed, LinkError> {
         let mut at = 0;
         while at < input.len() {
             let rest = &input[at..];
@@ -171,9 +171,10 @@ impl Payload {
         Ok(PayloadFed::More(self))
     }
 
-    fn done(self, consumed: usize) -> PayloadFed {
+    fn done(self: Box<Self>, consumed: usize) -> PayloadFed {
         let Target { keyspace, stream_db, .. } = self.target;
-        PayloadFed::Done { consumed, loaded: Loaded { keyspace, origin: self.origin, stream_db } }
+        let loaded = Loaded { keyspace, origin: self.origin, stream_db };
+        PayloadFed::Done { consumed, loaded: Box::new(loaded) }
     }
 
     /// Reads keepalives and the header. Returns how many bytes were taken.
@@ -290,8 +291,8 @@ mod tests {
         [alloc::format!("\n${}\r\n", snapshot.len()).as_bytes(), &snapshot].concat()
     }
 
-    fn payload() -> Payload {
-        Payload::new(None, Keyspace::new(KeyHasher::new(1), 2))
+    fn payload() -> Box<Payload> {
+        Box::new(Payload::new(None, Keyspace::new(KeyHasher::new(1), 2)))
     }
 
     /// Feeds in pieces; how many bytes were taken and what was loaded.
@@ -301,7 +302,7 @@ mod tests {
             match payload.feed(piece)? {
                 PayloadFed::More(more) => payload = more,
                 PayloadFed::Done { consumed, loaded } => {
-                    return Ok(Some((taken + consumed, loaded)));
+                    return Ok(Some((taken + consumed, *loaded)));
                 }
             }
             taken += piece.len();

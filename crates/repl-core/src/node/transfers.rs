@@ -1,0 +1,384 @@
+//! Snapshots on their way to replicas: when one is cut, who shares it, and what each replica is
+//! sent next.
+
+use alloc::{format, vec::Vec};
+use core::mem;
+
+use super::{Node, sync::replica_name};
+use crate::{
+    base::{
+        ids::ConnId,
+        time::{Instant, Now},
+    },
+    conn::{Conn, Fate},
+    io::Level,
+    keyspace::DbIndex,
+    rdb::{Checksum, Compression, Options},
+    repl::master::{Completion, Framing, Origin, Phase, Protocol, Session, Transfer, TransferId},
+};
+
+/// How many chunks of a payload with a length in front are encoded per turn.
+const SPOOL_CHUNKS_PER_TURN: usize = 8;
+
+/// The replicas that one snapshot can serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Group {
+    /// They take a payload that ends with a mark.
+    Mark,
+    /// They need to know the length first.
+    Length,
+    /// They want a snapshot without keys.
+    Empty,
+}
+
+const GROUPS: [Group; 3] = [Group::Mark, Group::Length, Group::Empty];
+
+impl Node {
+    /// When something is due that no input will bring: a snapshot that waits for more replicas, or
+    /// one that is encoded ahead.
+    pub(super) fn sync_deadline(&self) -> Option<Instant> {
+        if self.replicas.is_empty() {
+            return None;
+        }
+        if self.transfers.iter().any(|transfer| !transfer.is_readable()) {
+            return Some(Instant::ORIGIN);
+        }
+        GROUPS.into_iter().filter_map(|group| self.group_start(group)).min()
+    }
+
+    fn group_of(&self, session: &Session) -> Group {
+        if session.capabilities.empty_rdb {
+            Group::Empty
+        } else if session.capabilities.eof {
+            // Also without `repl-diskless-sync`: encoding everything before the first byte leaves
+            // would only cost memory here. The directive decides whether to wait for more replicas.
+            Group::Mark
+        } else {
+            Group::Length
+        }
+    }
+
+    fn waiting(&self, group: Group) -> impl Iterator<Item = (ConnId, Instant)> {
+        self.replicas.iter().filter_map(move |id| {
+            let session = self.conns.get(*id)?.session()?;
+            match session.phase {
+                Phase::Waiting { since } if self.group_of(session) == group => Some((*id, since)),
+                Phase::Waiting { .. }
+                | Phase::Loading { .. }
+                | Phase::AwaitAck { .. }
+                | Phase::Online { .. } => None,
+            }
+        })
+    }
+
+    /// When the next snapshot for `group` is to be cut; `None` when nobody waits, or when there is
+    /// no room for another snapshot until one of those under way ends.
+    fn group_start(&self, group: Group) -> Option<Instant> {
+        let since = self.waiting(group).map(|(_, since)| since).min()?;
+        if group != Group::Empty && !self.keyspace.can_begin_snapshot() {
+            return None;
+        }
+        let max = self.config.repl_diskless_sync_max_replicas as usize;
+        let enough = max > 0 && self.waiting(group).count() >= max;
+        match group {
+            Group::Mark if self.config.repl_diskless_sync && !enough => {
+                Some(since + self.config.repl_diskless_sync_delay)
+            }
+            Group::Mark | Group::Length | Group::Empty => Some(since),
+        }
+    }
+
+    /// Cuts the snapshots that are due.
+    pub(super) fn start_transfers(&mut self, now: Now) {
+        for group in GROUPS {
+            if self.group_start(group).is_some_and(|at| at <= now.mono) {
+                self.start_transfer(now, group);
+            }
+        }
+    }
+
+    fn start_transfer(&mut self, now: Now, group: Group) {
+        let snapshot = match group {
+            Group::Empty => None,
+            Group::Mark | Group::Length => {
+                let Some(id) = self.keyspace.begin_snapshot() else { return };
+                Some(id)
+            }
+        };
+        if self.following.is_none() {
+            // The replicas of this snapshot know no database: the stream must name one.
+            self.history.reselect();
+        }
+        let origin = Origin {
+            replid: self.history.replid(),
+            offset: self.history.offset(),
+            stream_db: self.history.stream_db().unwrap_or(DbIndex(0)),
+            ctime: now.wall.as_secs(),
+            used_memory: self.facts.used_memory,
+        };
+        let options = Options {
+            compression: if self.config.rdbcompression {
+                Compression::On
+            } else {
+                Compression::Off
+            },
+            checksum: if self.config.rdbchecksum { Checksum::On } else { Checksum::Off },
+        };
+        self.transfer_count += 1;
+        let transfer = TransferId(self.transfer_count);
+        let replicas: Vec<ConnId> = self.waiting(group).map(|(id, _)| id).collect();
+        let eof = replicas.iter().all(|id| {
+            let session = self.conns.get(*id).and_then(Conn::session);
+            session.is_some_and(|session| session.capabilities.eof)
+        });
+        let framing = match group {
+            Group::Length => Framing::Length,
+            Group::Mark | Group::Empty if eof => Framing::mark(&mut self.rng),
+            Group::Mark | Group::Empty => Framing::Length,
+        };
+        self.transfers.push(Transfer::new(transfer, framing, snapshot, options, origin));
+        let line = format!("+FULLRESYNC {} {}\r\n", origin.replid, origin.offset);
+        for id in replicas {
+            let Some(conn) = self.conns.get_mut(id) else { continue };
+            let name = replica_name(conn);
+            let Some(session) = conn.session_mut() else { continue };
+            session.phase = Phase::Loading { transfer, position: 0, next: origin.offset + 1 };
+            session.ack_at = now.mono;
+            let protocol = session.protocol;
+            if protocol == Protocol::Psync {
+                conn.outbox.writer().extend_from_slice(line.as_bytes());
+            }
+            self.wake(id);
+            self.log(Level::Notice, format!("Starting snapshot for SYNC of replica {name}"));
+        }
+    }
+
+    /// Encodes ahead what must be whole before it is sent.
+    pub(super) fn spool_transfers(&mut self) {
+        let mut complete = Vec::new();
+        for transfer in &mut self.transfers {
+            if transfer.is_readable() {
+                continue;
+            }
+            for _ in 0..SPOOL_CHUNKS_PER_TURN {
+                transfer.produce(&mut self.keyspace);
+            }
+            if transfer.is_readable() {
+                complete.push(transfer.id());
+            }
+        }
+        for id in complete {
+            self.wake_readers(id);
+        }
+    }
+
+    fn wake_readers(&mut self, transfer: TransferId) {
+        for at in 0..self.replicas.len() {
+            let id = self.replicas[at];
+            if self.position_in(id, transfer).is_some() {
+                self.wake(id);
+            }
+        }
+    }
+
+    fn position_in(&self, id: ConnId, wanted: TransferId) -> Option<u64> {
+        match self.conns.get(id)?.session()?.phase {
+            Phase::Loading { transfer, position, .. } if transfer == wanted => Some(position),
+            Phase::Waiting { .. }
+            | Phase::Loading { .. }
+            | Phase::AwaitAck { .. }
+            | Phase::Online { .. } => None,
+        }
+    }
+
+    fn transfer(&self, id: TransferId) -> Option<&Transfer> {
+        self.transfers.iter().find(|transfer| transfer.id() == id)
+    }
+
+    /// Frees what every reader has read, and ends transfers without readers.
+    pub(super) fn drop_unread_transfers(&mut self) {
+        let mut transfers = mem::take(&mut self.transfers);
+        transfers.retain_mut(|transfer| {
+            let readers = self.replicas.iter();
+            match readers.filter_map(|id| self.position_in(*id, transfer.id())).min() {
+                Some(position) => {
+                    transfer.release(position);
+                    true
+                }
+                None => {
+                    if let Some(snapshot) = transfer.snapshot() {
+                        self.keyspace.abandon_snapshot(snapshot);
+                    }
+                    false
+                }
+            }
+        });
+        self.transfers = transfers;
+    }
+
+    /// What a connection is sent next: replies first, then what its phase says.
+    pub(super) fn slices<'a>(&'a self, conn: &'a Conn) -> [&'a [u8]; 2] {
+        let replies = conn.outbox.pending();
+        if !replies.is_empty() {
+            return [replies, &[]];
+        }
+        match conn.session().map(|session| session.phase) {
+            Some(Phase::Loading { transfer, position, .. }) => match self.transfer(transfer) {
+                Some(transfer) if transfer.is_readable() => transfer.slices(position),
+                Some(_) | None => [&[], &[]],
+            },
+            Some(Phase::Online { next }) => {
+                self.history.backlog().map_or([&[], &[]], |backlog| backlog.slices(next))
+            }
+            Some(Phase::Waiting { .. } | Phase::AwaitAck { .. }) | None => [&[], &[]],
+        }
+    }
+
+    /// Bytes have left.
+    pub(super) fn on_sent(&mut self, now: Now, id: ConnId, count: usize) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        if !conn.outbox.is_empty() {
+            self.stats.net_output_bytes += count as u64;
+            conn.last_io_at = now.mono;
+            conn.outbox.consume(count);
+            if conn.outbox.is_empty() && conn.fate == Fate::ClosesAfterReplies {
+                self.close(now, id);
+            }
+            return;
+        }
+        conn.last_io_at = now.mono;
+        let Some(session) = conn.session_mut() else { return };
+        self.stats.net_repl_output_bytes += count as u64;
+        match &mut session.phase {
+            Phase::Loading { transfer, position, .. } => {
+                *position += count as u64;
+                session.ack_at = now.mono;
+                let transfer = *transfer;
+                self.advance_transfer(now, id, transfer);
+            }
+            Phase::Online { next } => *next += count as u64,
+            Phase::Waiting { .. } | Phase::AwaitAck { .. } => {
+                unreachable!("nothing was shown to be sent")
+            }
+        }
+    }
+
+    /// A reader has read on: more is encoded when it has read everything.
+    fn advance_transfer(&mut self, now: Now, id: ConnId, which: TransferId) {
+        let Some(position) = self.position_in(id, which) else { return };
+        let Some(transfer) = self.transfers.iter_mut().find(|one| one.id() == which) else {
+            return;
+        };
+        if position == transfer.end() {
+            if transfer.is_complete() {
+                self.payload_sent(now, id);
+            } else {
+                transfer.produce(&mut self.keyspace);
+                self.wake_readers(which);
+                self.grown = true;
+            }
+        }
+        self.drop_unread_transfers();
+    }
+
+    fn payload_sent(&mut self, now: Now, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let name = replica_name(conn);
+        let Some(session) = conn.session_mut() else { return };
+        let Phase::Loading { transfer, next, .. } = session.phase else { return };
+        if session.completion() == Completion::Close {
+            self.log(
+                Level::Notice,
+                format!(
+                    "RDB transfer completed, rdb only replica ({name}) should be disconnected asap"
+                ),
+            );
+            self.close_after_replies(now, id);
+            return;
+        }
+        let framing = self.transfers.iter().find(|one| one.id() == transfer).map(Transfer::framing);
+        let Some(session) = self.conns.get_mut(id).and_then(Conn::session_mut) else { return };
+        session.ack_at = now.mono;
+        match framing {
+            Some(Framing::Mark(_)) => {
+                session.phase = Phase::AwaitAck { next };
+                self.log(
+                    Level::Notice,
+                    format!(
+                        "Streamed replica with replica {name} succeeded. Waiting for REPLCONF ACK \
+                         from replica to enable streaming"
+                    ),
+                );
+            }
+            Some(Framing::Length) | None => {
+                session.phase = Phase::Online { next };
+                self.log(Level::Notice, format!("Synchronization with replica {name} succeeded"));
+                self.wake(id);
+            }
+        }
+    }
+
+    /// Drops what no replica needs and the backlog's size does not ask for.
+    pub(super) fn trim_history(&mut self) {
+        let sessions = self.replicas.iter().filter_map(|id| self.conns.get(*id)?.session());
+        let reader = sessions.filter_map(Session::reader).min().unwrap_or(u64::MAX);
+        self.history.trim(reader);
+    }
+
+    /// `client-output-buffer-limit replica`: a replica that is too far behind is dropped, not the
+    /// server.
+    // redis: the hard limit is never less than the backlog, which would be kept anyway
+    pub(super) fn enforce_replica_limits(&mut self, now: Now) {
+        let limit = self.config.output_limit_replica;
+        let raise = |bytes: u64| match bytes {
+            0 => u64::MAX,
+            bytes => bytes.max(self.config.repl_backlog_size),
+        };
+        let (hard, soft) = (raise(limit.hard_bytes), raise(limit.soft_bytes));
+        let next = self.history.next();
+        let mut dropped = Vec::new();
+        for id in &self.replicas {
+            let held = self.held_for(*id, next);
+            let Some(conn) = self.conns.get_mut(*id) else { continue };
+            let Some(session) = conn.session_mut() else { continue };
+            let too_long = if held > soft {
+                let since = *session.over_soft_since.get_or_insert(now.mono);
+                now.mono.since(since) > limit.soft_after
+            } else {
+                session.over_soft_since = None;
+                false
+            };
+            if held > hard || too_long {
+                // Named only now: this runs after every write.
+                dropped.push((*id, replica_name(conn)));
+            }
+        }
+        for (id, name) in dropped {
+            self.stats.output_limit_disconnections += 1;
+            let text = format!(
+                "Client {name} scheduled to be closed ASAP for overcoming of output buffer limits."
+            );
+            self.log(Level::Warning, text);
+            self.close(now, id);
+        }
+    }
+
+    /// Bytes of memory that are kept for this replica: what of the history it has yet to read, and
+    /// what its snapshot holds back.
+    fn held_for(&self, id: ConnId, next: u64) -> u64 {
+        let Some(session) = self.conns.get(id).and_then(Conn::session) else { return 0 };
+        let stream = session.reader().map_or(0, |reader| next.saturating_sub(reader));
+        let payload = match session.phase {
+            Phase::Loading { transfer, position, .. } => {
+                self.transfer(transfer).map_or(0, |transfer| {
+                    let saved = transfer
+                        .snapshot()
+                        .map_or(0, |id| self.keyspace.snapshot_backlog_bytes(id) as u64);
+                    transfer.end() - position + saved
+                })
+            }
+            Phase::Waiting { .. } | Phase::AwaitAck { .. } | Phase::Online { .. } => 0,
+        };
+        stream + payload
+    }
+}
