@@ -119,8 +119,8 @@ pub(super) const SPECS: &[Spec] = &[
     },
     Spec {
         group: "generic",
-        summary: "Wait for the synchronous replication of all the write commands sent in the context of \
-                  the current connection",
+        summary: "Wait for the synchronous replication of all the write commands sent in the \
+                  context of the current connection",
         ..node("wait", 3, Flags::NOSCRIPT, NodeCommand::Wait)
     },
     Spec {

@@ -70,9 +70,9 @@ fn slowlog<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandEr
 
 fn latency<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     // redis: latency.c, createLatencyReport
-    const DISABLED: &str = "I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this \
-        Redis instance. You may use \"CONFIG SET latency-monitor-threshold <milliseconds>.\" in order \
-        to enable it. If we weren't in a deep space mission I'd suggest to take a look at \
+    const DISABLED: &str = "I'm sorry, Dave, I can't do that. Latency monitoring is disabled in \
+        this Redis instance. You may use \"CONFIG SET latency-monitor-threshold <milliseconds>.\" \
+        in order to enable it. If we weren't in a deep space mission I'd suggest to take a look at \
         https://redis.io/topics/latency-monitor.\n";
     let asked = args.get(1);
     match args.len() {

@@ -67,9 +67,9 @@ impl fmt::Display for SessionError<'_> {
                 return write!(f, "ERR Syntax error in HELLO option '{}'", Text(option));
             }
             Self::HelloUnauthenticated => {
-                "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
-                 HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and \
-                 select the RESP protocol version at the same time"
+                "NOAUTH HELLO must be called with the client already authenticated, otherwise \
+                 the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the \
+                 client and select the RESP protocol version at the same time"
             }
             Self::ClientName => {
                 "ERR Client names cannot contain spaces, newlines or special characters."
@@ -96,20 +96,22 @@ impl fmt::Display for SessionError<'_> {
             Self::TimeoutNegative => "ERR timeout is negative",
             Self::WaitOnReplica => {
                 "ERR WAIT cannot be used with replica instances. Please also note that since Redis \
-                 4.0 if a replica is configured to be writable (which is not the default) writes to \
-                 replicas are just local and are not propagated."
+                 4.0 if a replica is configured to be writable (which is not the default) writes \
+                 to replicas are just local and are not propagated."
             }
             Self::WatchInMulti => "ERR WATCH inside MULTI is not allowed",
             Self::NotWhileSubscribed(command) => {
                 return write!(
                     f,
-                    "ERR Can't execute '{command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / \
-                     QUIT / RESET are allowed in this context"
+                    "ERR Can't execute '{command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING \
+                     / QUIT / RESET are allowed in this context"
                 );
             }
             Self::NoReplicas => "NOREPLICAS Not enough good replicas to write.",
             Self::NoConfigFile => "ERR The server is running without a config file",
-            Self::CannotRewriteConfig => "ERR Rewriting config file: this version does not write it",
+            Self::CannotRewriteConfig => {
+                "ERR Rewriting config file: this version does not write it"
+            }
             Self::SlowlogCount => "ERR count should be greater than or equal to -1",
             Self::NoLatencySamples(event) => {
                 return write!(f, "ERR No samples available for event '{}'", Text(event));

@@ -21,7 +21,8 @@ use crate::{base::time::Instant, io::PeerInfo, repl::master::Session, resp::Pars
 /// One connection.
 #[derive(Debug)]
 pub struct Conn {
-    /// Its number, as `CLIENT ID` says it: counts connections from 1. The table of connections gives it.
+    /// Its number, as `CLIENT ID` says it: counts connections from 1. The table of connections
+    /// gives it.
     pub number: u64,
     /// Both ends of it.
     pub peer: PeerInfo,

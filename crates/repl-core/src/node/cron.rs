@@ -88,7 +88,8 @@ impl Node {
         }
     }
 
-    /// `client-output-buffer-limit normal` and `pubsub`: those who leave too much unread, or much for too long.
+    /// `client-output-buffer-limit normal` and `pubsub`: those who leave too much unread, or much
+    /// for too long.
     fn enforce_client_limits(&mut self, now: Now) {
         let (normal, pubsub) = (self.config.output_limit_normal, self.config.output_limit_pubsub);
         let mut greedy = Vec::new();

@@ -13,8 +13,8 @@ fn listeners_by_name_by_pattern_and_by_shard() {
     let mut net = Net::with(&["a"], &config());
     let (one, other) = (net.connect("a"), net.connect("a"));
     let mut say = |client, words: &str| net.command(client, words).replace("\r\n", " ");
-    let refusal = "only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this \
-                   context";
+    let refusal = "only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in \
+                   this context";
     assert_eq!(
         say(one, "SUBSCRIBE x y x"),
         "*3 $9 subscribe $1 x :1 *3 $9 subscribe $1 y :2 *3 $9 subscribe $1 x :2 "

@@ -221,8 +221,8 @@ fn what_clients_say_about_themselves() {
         ],
     );
     let line = net.command(clients[0], "CLIENT INFO");
-    let known = "id=1 addr=127.0.0.1:9 laddr= fd=0 name= age=0 idle=0 flags=eT db=0 sub=0 psub=0 ssub=0 \
-                 multi=-1 qbuf=0";
+    let known = "id=1 addr=127.0.0.1:9 laddr= fd=0 name= age=0 idle=0 flags=eT db=0 sub=0 psub=0 \
+                 ssub=0 multi=-1 qbuf=0";
     assert!(line.contains(known), "{line}");
     assert!(
         line.contains(" cmd=client|info user=default redir=-1 resp=2 lib-name=redis-rs"),

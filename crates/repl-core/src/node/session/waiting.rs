@@ -180,8 +180,8 @@ impl Node {
             }
             self.break_wait(
                 id,
-                "UNBLOCKED force unblock from blocking operation, instance state changed (master -> \
-                 replica?)",
+                "UNBLOCKED force unblock from blocking operation, instance state changed (master \
+                 -> replica?)",
             );
             self.close_after_replies(now, id);
         }
