@@ -1,6 +1,9 @@
-//! What a client reads when a command fails: exact Redis text, all of it in this file.
+//! What a client reads when a command fails: exact Redis text, all of it in this file and, for
+//! commands about connections, in `session_error`.
 
 use core::fmt;
+
+use super::SessionError;
 
 /// Why a command failed. `Display` gives the text of the reply without the leading `-`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,11 +81,14 @@ pub enum CommandError<'a> {
     ShutdownCannotSave,
     /// `DEBUG` without permission.
     DebugNotAllowed,
+    /// A command about connections.
+    Session(SessionError<'a>),
 }
 
 impl fmt::Display for CommandError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match *self {
+            Self::Session(error) => return error.fmt(f),
             Self::Syntax => "ERR syntax error",
             Self::NotInteger => "ERR value is not an integer or out of range",
             Self::IncrementOverflow => "ERR increment or decrement would overflow",

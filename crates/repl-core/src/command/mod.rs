@@ -6,10 +6,13 @@
 //! handlers run for clients and for the stream of our master.
 
 mod connection;
+mod diagnostics;
 mod error;
 mod expire;
 mod keys;
+mod pubsub;
 mod server;
+mod session_error;
 mod spec;
 mod string;
 
@@ -22,6 +25,7 @@ use crate::{
 
 pub use self::{
     error::{CommandError, Text},
+    session_error::SessionError,
     spec::{Flags, Handler, Keys, NodeCommand, Spec},
 };
 
@@ -130,8 +134,15 @@ pub struct Table {
 }
 
 const FREE: u8 = u8::MAX;
-const GROUPS: [&[Spec]; 5] =
-    [connection::SPECS, expire::SPECS, keys::SPECS, server::SPECS, string::SPECS];
+const GROUPS: [&[Spec]; 7] = [
+    connection::SPECS,
+    diagnostics::SPECS,
+    expire::SPECS,
+    keys::SPECS,
+    pubsub::SPECS,
+    server::SPECS,
+    string::SPECS,
+];
 
 const SPEC_COUNT: usize = {
     let mut count = 0;

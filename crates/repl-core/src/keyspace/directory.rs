@@ -138,15 +138,15 @@ impl Directory {
         segment.table.find(hash.in_segment(), |entry| entry.has_key(key))
     }
 
-    /// Brings what a look-up of `hash` needs close to the processor, and nothing else: the result only
-    /// keeps the compiler from leaving it out. Look-ups of several keys wait for memory one after
-    /// the other; touches of several keys wait together.
+    /// Brings what a look-up of `hash` needs close to the processor, and nothing else: the result
+    /// only keeps the compiler from leaving it out. Look-ups of several keys wait for memory one
+    /// after the other; warm-ups of several keys wait together.
     #[inline]
-    pub(super) fn touch(&self, hash: KeyHash) -> usize {
+    pub(super) fn warm(&self, hash: KeyHash) -> usize {
         let mut touched = 0;
         let segment = &self.segments[self.segment_of(hash)];
         let none = segment.table.find(hash.in_segment(), |entry| {
-            touched += entry.touch();
+            touched += entry.warm();
             false
         });
         touched + usize::from(none.is_some())

@@ -148,7 +148,7 @@ impl Entry {
 
     /// Reads the first and the last byte, so that they are close when they are needed.
     #[inline]
-    pub fn touch(&self) -> usize {
+    pub fn warm(&self) -> usize {
         let ends = [self.0.first(), self.0.last()];
         ends.into_iter().flatten().map(|byte| usize::from(*byte)).sum()
     }

@@ -88,6 +88,7 @@ impl Node {
             None => None,
         };
         self.drop_link(now);
+        self.disconnect_waiting(now);
         self.log(Level::Notice, format!("Connecting to MASTER {master}"));
         self.following = Some(Following {
             master,
@@ -406,7 +407,7 @@ impl Node {
                     ack |= self.on_stream_command(now, argv.view(buf), &buf[at..end]);
                     at = end;
                     if at >= touched {
-                        touched = self.touch_ahead(self.stream_db(), buf, at);
+                        touched = self.warm_ahead(self.stream_db(), buf, at);
                     }
                 }
                 Ok(Parsed::Empty { end }) => {
@@ -580,7 +581,10 @@ impl Node {
 /// middle of its stream would cut the stream in two.
 fn is_for_clients(spec: &Spec) -> bool {
     match spec.handler {
-        Handler::Data(_) | Handler::Node(NodeCommand::Select) => false,
+        Handler::Data(_)
+        | Handler::Node(
+            NodeCommand::Ping | NodeCommand::Publish | NodeCommand::Select | NodeCommand::Spublish,
+        ) => false,
         Handler::Node(_) => true,
     }
 }
