@@ -257,6 +257,31 @@ impl Directory {
         (self.segments[at].table.iter_mut(), next)
     }
 
+    /// The entries of the segment that holds hash `from` whose hashes are not below it, in no
+    /// order, each with its hash; and where the next segment begins.
+    pub(super) fn segment_from(
+        &self,
+        from: u64,
+    ) -> (impl Iterator<Item = (u64, &Entry)>, Option<u64>) {
+        let (at, next) = self.segment_at(from);
+        let hashed =
+            self.segments[at].table.iter().map(|entry| (self.hasher.hash(entry.key()).0, entry));
+        (hashed.filter(move |(hash, _)| *hash >= from), next)
+    }
+
+    /// One entry of the segment that holds hash `from`, chosen by `choose` from so many. `None` and
+    /// the beginning of the next segment when this one is empty.
+    pub(super) fn pick(
+        &self,
+        from: u64,
+        choose: impl FnOnce(usize) -> usize,
+    ) -> (Option<&Entry>, Option<u64>) {
+        let (at, next) = self.segment_at(from);
+        let table = &self.segments[at].table;
+        let picked = if table.is_empty() { None } else { table.iter().nth(choose(table.len())) };
+        (picked, next)
+    }
+
     /// Every entry, in no order that means anything.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.segments.iter().flat_map(|segment| segment.table.iter())
