@@ -7,12 +7,15 @@
 
 mod collection;
 mod connection;
+mod diagnostics;
 mod error;
 mod expire;
 mod hash;
 mod keys;
 mod list;
+mod pubsub;
 mod server;
+mod session_error;
 mod set;
 mod set_algebra;
 mod spec;
@@ -31,6 +34,7 @@ use crate::{
 
 pub use self::{
     error::{CommandError, DataError, Text},
+    session_error::SessionError,
     spec::{Flags, Handler, Keys, NodeCommand, Spec},
 };
 
@@ -156,6 +160,7 @@ pub struct Table {
 const FREE: u8 = u8::MAX;
 const GROUPS: &[&[Spec]] = &[
     connection::SPECS,
+    diagnostics::SPECS,
     expire::SPECS,
     hash::SPECS,
     keys::SPECS,
@@ -165,6 +170,7 @@ const GROUPS: &[&[Spec]] = &[
     keys::scan::SPECS,
     list::SPECS,
     list::MOVE_SPECS,
+    pubsub::SPECS,
     server::SPECS,
     set::SPECS,
     set_algebra::SPECS,

@@ -33,6 +33,7 @@ impl Keyspace {
 
     /// Swaps what two databases hold.
     pub fn swap(&mut self, one: DbIndex, other: DbIndex) {
+        self.touch_before_swap(one, other);
         self.databases.swap(one.0 as usize, other.0 as usize);
     }
 }

@@ -134,6 +134,15 @@ impl Entry {
         }
     }
 
+    /// Reads some bytes of it, so that they are close when they are needed.
+    #[inline]
+    pub fn warm(&self) -> usize {
+        match &self.0 {
+            Repr::Packed(packed) => packed.warm(),
+            Repr::Rich(rich) => rich.key.first().map_or(0, |byte| usize::from(*byte)),
+        }
+    }
+
     /// Whether the key ever ceases to exist.
     #[inline]
     pub fn is_volatile(&self) -> bool {
