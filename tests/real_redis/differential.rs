@@ -57,8 +57,8 @@ enum Alike {
     /// A serialization: another compressor may have written it. What it says is compared when the
     /// other server restores it.
     AsDump,
-    /// What `OBJECT` says: idle seconds, or whether a text has become an integer, which depends on
-    /// how it came to be (`docs/DEVIATIONS.md`).
+    /// What `OBJECT` says: whether a text has become an integer depends on how it came to be
+    /// (`docs/DEVIATIONS.md`).
     AsObject,
 }
 
@@ -144,7 +144,6 @@ fn are_alike(alike: Alike, ours: &Reply, theirs: &Reply) -> bool {
         }
         (Alike::AsObject, ours, theirs) => {
             let may_be_either = [
-                Reply::Integer(0),
                 Reply::Integer(1),
                 Reply::Integer(i64::from(i32::MAX)),
                 bulk("int"),
@@ -285,7 +284,6 @@ const TEMPLATES: &[&str] = &[
     "OBJECT ENCODING $key",
     "OBJECT REFCOUNT $key",
     "OBJECT FREQ $key",
-    "OBJECT IDLETIME $key",
     "OBJECT $key $key",
     "DUMP $key",
     "RESTORE $key $ttl $payload $restoreopt",

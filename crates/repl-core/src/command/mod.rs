@@ -24,7 +24,7 @@ use crate::{
 };
 
 pub use self::{
-    error::{CommandError, Text},
+    error::{CommandError, DataError, Text},
     session_error::SessionError,
     spec::{Flags, Handler, Keys, NodeCommand, Spec},
 };

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::super::{
-    CommandError, Data, Expiry, Flags, Handler, Keys, Outcome, Sight, Spec, is_word,
+    CommandError, Data, DataError, Expiry, Flags, Handler, Keys, Outcome, Sight, Spec, is_word,
 };
 use crate::{
     base::{
@@ -81,12 +81,12 @@ fn options(args: Args<'_>) -> Result<(IfPresent, Clock), CommandError<'_>> {
             let number = parse_i64(words.next().ok_or(CommandError::Syntax)?);
             idle = Some(number.ok_or(CommandError::NotInteger)?);
             if idle < Some(0) {
-                return Err(CommandError::InvalidIdleTime);
+                return Err(DataError::InvalidIdleTime.into());
             }
         } else if is_word(option, "FREQ") && idle.is_none() {
             let number = parse_i64(words.next().ok_or(CommandError::Syntax)?);
             let number = number.ok_or(CommandError::NotInteger)?;
-            frequency = Some(u8::try_from(number).map_err(|_| CommandError::InvalidFrequency)?);
+            frequency = Some(u8::try_from(number).map_err(|_| DataError::InvalidFrequency)?);
         } else {
             return Err(CommandError::Syntax);
         }
@@ -98,17 +98,17 @@ fn restore<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandEr
     let (key, payload) = (args.get(1), args.get(3));
     let (if_present, clock) = options(args)?;
     if if_present == IfPresent::Refuse && data.exists(key) {
-        return Err(CommandError::BusyKey);
+        return Err(DataError::BusyKey.into());
     }
     let ttl = parse_i64(args.get(2)).ok_or(CommandError::NotInteger)?;
     if ttl < 0 {
-        return Err(CommandError::InvalidTtl);
+        return Err(DataError::InvalidTtl.into());
     }
     let mut room = Vec::new();
     let value = match rdb::restore_string(payload, data.value_bytes_max, &mut room) {
         Ok(value) => value,
-        Err(DumpError::Footer) => return Err(CommandError::WrongPayload),
-        Err(DumpError::Value) => return Err(CommandError::BadDataFormat),
+        Err(DumpError::Footer) => return Err(DataError::WrongPayload.into()),
+        Err(DumpError::Value) => return Err(DataError::BadDataFormat.into()),
     };
     let expires_at = (ttl > 0).then(|| match clock {
         // A time beyond the last one is over already, as in Redis.

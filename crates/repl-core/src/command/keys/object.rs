@@ -1,6 +1,8 @@
 //! How a value is kept: `OBJECT ENCODING FREQ HELP IDLETIME REFCOUNT`.
 
-use super::super::{CommandError, Data, Flags, Handler, Keys, Outcome, Sight, Spec, is_word};
+use super::super::{
+    CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Sight, Spec, is_word,
+};
 use crate::{
     base::number::parse_i64,
     keyspace::{Entry, Form},
@@ -104,7 +106,7 @@ fn object<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErr
     match (sight, data.keyspace.find(data.db, hash, key)) {
         (Sight::AsFound, Some(entry)) => match question {
             Question::Encoding => data.reply.bulk(encoding(entry).as_bytes()),
-            Question::Frequency => return Err(CommandError::FrequencyNotTracked),
+            Question::Frequency => return Err(DataError::FrequencyNotTracked.into()),
             // When a key was used last is not recorded: it may have been just now.
             Question::IdleTime => data.reply.int(0),
             Question::References => data.reply.int(references(entry)),

@@ -1,6 +1,6 @@
 //! Keys that get another name or another database: `RENAME RENAMENX COPY MOVE SWAPDB`.
 
-use super::super::{CommandError, Data, Flags, Handler, Keys, Outcome, Spec, is_word};
+use super::super::{CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec, is_word};
 use crate::{base::number::parse_i64, keyspace::DbIndex, resp::Args};
 
 const fn spec(
@@ -69,7 +69,7 @@ pub(in crate::command) const SPECS: &[Spec] = &[
 fn rename<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let (from, to) = (args.get(1), args.get(2));
     if !data.exists(from) {
-        return Err(CommandError::NoSuchKey);
+        return Err(DataError::NoSuchKey.into());
     }
     data.reply.ok();
     if from == to {
@@ -84,7 +84,7 @@ fn rename<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErr
 fn renamenx<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let (from, to) = (args.get(1), args.get(2));
     if !data.exists(from) {
-        return Err(CommandError::NoSuchKey);
+        return Err(DataError::NoSuchKey.into());
     }
     if data.exists(to) {
         data.reply.int(0);
@@ -98,7 +98,7 @@ fn renamenx<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandE
 /// The database that `arg` numbers.
 fn database<'a>(data: &Data<'_>, arg: &'a [u8]) -> Result<DbIndex, CommandError<'a>> {
     let number = parse_i64(arg).ok_or(CommandError::NotInteger)?;
-    let number = i32::try_from(number).map_err(|_| CommandError::NotInt32)?;
+    let number = i32::try_from(number).map_err(|_| DataError::NotInt32)?;
     data.keyspace.database(number.into()).ok_or(CommandError::DbIndexOutOfRange)
 }
 
@@ -116,7 +116,7 @@ fn copy<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
         }
     }
     if db == data.db && from == to {
-        return Err(CommandError::SameObject);
+        return Err(DataError::SameObject.into());
     }
     if !data.exists(from) || (data.exists_in(db, to) && !replaces) {
         data.reply.int(0);
@@ -131,7 +131,7 @@ fn move_<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErro
     let key = args.get(1);
     let db = database(data, args.get(2))?;
     if db == data.db {
-        return Err(CommandError::SameObject);
+        return Err(DataError::SameObject.into());
     }
     if !data.exists(key) || data.exists_in(db, key) {
         data.reply.int(0);
@@ -144,8 +144,8 @@ fn move_<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErro
 
 fn swapdb<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let number = |arg| parse_i64(arg).and_then(|number| i32::try_from(number).ok());
-    let first = number(args.get(1)).ok_or(CommandError::InvalidFirstDb)?;
-    let second = number(args.get(2)).ok_or(CommandError::InvalidSecondDb)?;
+    let first = number(args.get(1)).ok_or(DataError::InvalidFirstDb)?;
+    let second = number(args.get(2)).ok_or(DataError::InvalidSecondDb)?;
     let one = data.keyspace.database(first.into()).ok_or(CommandError::DbIndexOutOfRange)?;
     let other = data.keyspace.database(second.into()).ok_or(CommandError::DbIndexOutOfRange)?;
     data.keyspace.swap(one, other);

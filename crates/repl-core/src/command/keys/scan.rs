@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    super::{CommandError, Data, Expiry, Flags, Handler, Keys, Outcome, Spec, is_word},
+    super::{CommandError, Data, DataError, Expiry, Flags, Handler, Keys, Outcome, Spec, is_word},
     type_name,
 };
 use crate::{
@@ -81,7 +81,7 @@ fn parse_cursor(text: &[u8]) -> Result<ScanCursor, CommandError<'_>> {
         Some(number) if !digits.is_empty() => {
             Ok(ScanCursor(if is_negative { number.wrapping_neg() } else { number }))
         }
-        Some(_) | None => Err(CommandError::InvalidCursor),
+        Some(_) | None => Err(DataError::InvalidCursor.into()),
     }
 }
 

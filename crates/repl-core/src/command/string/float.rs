@@ -1,7 +1,7 @@
 //! Strings as fractions: `INCRBYFLOAT`.
 
 use super::{
-    super::{CommandError, Data, Flags, Handler, Keys, Outcome, Spec},
+    super::{CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec},
     RW, WRITE,
 };
 use crate::{base::extended::Extended, resp::Args};
@@ -23,9 +23,9 @@ fn incrbyfloat<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, Comma
     let (hash, found) = data.lookup(key);
     let is_new = found.is_none();
     let old = found.map_or(Ok(&b"0"[..]), |entry| entry.string())?;
-    let old = Extended::parse(old).ok_or(CommandError::NotFloat)?;
-    let amount = Extended::parse(args.get(2)).ok_or(CommandError::NotFloat)?;
-    let text = old.checked_add(amount).ok_or(CommandError::NotFinite)?.to_text();
+    let old = Extended::parse(old).ok_or(DataError::NotFloat)?;
+    let amount = Extended::parse(args.get(2)).ok_or(DataError::NotFloat)?;
+    let text = old.checked_add(amount).ok_or(DataError::NotFinite)?.to_text();
     if is_new {
         data.keyspace.set(data.db, hash, key, &text, None);
     } else {

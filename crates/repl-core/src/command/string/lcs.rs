@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::super::{CommandError, Data, Flags, Handler, Keys, Outcome, Spec, is_word};
+use super::super::{CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec, is_word};
 use crate::{base::number::parse_i64, resp::Args};
 
 pub(in crate::command) const SPECS: &[Spec] = &[Spec {
@@ -59,7 +59,7 @@ impl Options {
             }
         }
         let answer = match (length, indexes) {
-            (true, true) => return Err(CommandError::LcsLenAndIndexes),
+            (true, true) => return Err(DataError::LcsLenAndIndexes.into()),
             (true, false) => Answer::Length,
             (false, true) => Answer::Indexes,
             (false, false) => Answer::Text,
@@ -87,11 +87,11 @@ impl<'a> Lcs<'a> {
     fn new(a: &'a [u8], b: &'a [u8], bytes_max: u64) -> Result<Self, CommandError<'static>> {
         let cells = (a.len() as u64 + 1).saturating_mul(b.len() as u64 + 1);
         if cells.saturating_mul(size_of::<u32>() as u64) > bytes_max {
-            return Err(CommandError::LcsTableTooLarge);
+            return Err(DataError::LcsTableTooLarge.into());
         }
         let mut lengths = Vec::new();
-        let cells = usize::try_from(cells).map_err(|_| CommandError::LcsWithoutMemory)?;
-        lengths.try_reserve_exact(cells).map_err(|_| CommandError::LcsWithoutMemory)?;
+        let cells = usize::try_from(cells).map_err(|_| DataError::LcsWithoutMemory)?;
+        lengths.try_reserve_exact(cells).map_err(|_| DataError::LcsWithoutMemory)?;
         lengths.resize(cells, 0);
         let width = b.len() + 1;
         for (row, x) in (1..).zip(a) {
@@ -150,7 +150,7 @@ fn lcs<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<
         Some(entry) => entry.string().map(<[u8]>::to_vec),
         None => Ok(Vec::new()),
     });
-    let (Ok(a), Ok(b)) = (a, b) else { return Err(CommandError::LcsNeedsStrings) };
+    let (Ok(a), Ok(b)) = (a, b) else { return Err(DataError::LcsNeedsStrings.into()) };
     let options = Options::parse(args)?;
     let lcs = Lcs::new(&a, &b, data.value_bytes_max)?;
     match options.answer {

@@ -1,7 +1,7 @@
 //! Parts of strings: `GETRANGE SUBSTR SETRANGE`.
 
 use super::{
-    super::{CommandError, Data, Flags, Handler, Keys, Outcome, Sight, Spec},
+    super::{CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Sight, Spec},
     WRITE,
 };
 use crate::{base::number::parse_i64, resp::Args};
@@ -66,7 +66,7 @@ fn getrange<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandE
 fn setrange<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let (key, bytes) = (args.get(1), args.get(3));
     let offset = parse_i64(args.get(2)).ok_or(CommandError::NotInteger)?;
-    let offset = u64::try_from(offset).map_err(|_| CommandError::OffsetOutOfRange)?;
+    let offset = u64::try_from(offset).map_err(|_| DataError::OffsetOutOfRange)?;
     let (hash, found) = data.lookup(key);
     let length = found.map(|entry| entry.string().map(<[u8]>::len)).transpose()?;
     if bytes.is_empty() {

@@ -1,0 +1,86 @@
+//! What goes wrong with keys and values: errors whose text is always the same.
+
+/// Why a key or a value cannot be what the command wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataError {
+    /// An integer that does not fit 32 bits where it must.
+    NotInt32,
+    /// Not a floating-point number.
+    NotFloat,
+    /// `INCRBYFLOAT` would leave the range of finite numbers.
+    NotFinite,
+    /// `SETRANGE` before the beginning.
+    OffsetOutOfRange,
+    /// A key that must exist does not.
+    NoSuchKey,
+    /// `COPY` or `MOVE` of a key to itself.
+    SameObject,
+    /// `SWAPDB` with a first number that is none.
+    InvalidFirstDb,
+    /// `SWAPDB` with a second number that is none.
+    InvalidSecondDb,
+    /// `SCAN` with a cursor that is no number.
+    InvalidCursor,
+    /// `OBJECT FREQ`: how often a key is used is not counted.
+    FrequencyNotTracked,
+    /// `RESTORE` over a key that exists.
+    BusyKey,
+    /// `RESTORE` with a negative time to live.
+    InvalidTtl,
+    /// `RESTORE` with a negative idle time.
+    InvalidIdleTime,
+    /// `RESTORE` with a frequency out of range.
+    InvalidFrequency,
+    /// `RESTORE` of what no `DUMP` of a server we know gave.
+    WrongPayload,
+    /// `RESTORE` of a value that cannot be read.
+    BadDataFormat,
+    /// `LCS` of something other than strings.
+    LcsNeedsStrings,
+    /// `LCS` with `LEN` and `IDX`.
+    LcsLenAndIndexes,
+    /// `LCS` of strings whose table would be longer than `proto-max-bulk-len`.
+    LcsTableTooLarge,
+    /// `LCS` without memory for its table.
+    LcsWithoutMemory,
+}
+
+impl DataError {
+    /// The text of the reply without the leading `-`.
+    pub(super) const fn text(self) -> &'static str {
+        match self {
+            Self::NotInt32 => {
+                "ERR value is out of range, value must between -2147483648 and 2147483647"
+            }
+            Self::NotFloat => "ERR value is not a valid float",
+            Self::NotFinite => "ERR increment would produce NaN or Infinity",
+            Self::OffsetOutOfRange => "ERR offset is out of range",
+            Self::NoSuchKey => "ERR no such key",
+            Self::SameObject => "ERR source and destination objects are the same",
+            Self::InvalidFirstDb => "ERR invalid first DB index",
+            Self::InvalidSecondDb => "ERR invalid second DB index",
+            Self::InvalidCursor => "ERR invalid cursor",
+            Self::FrequencyNotTracked => {
+                "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please \
+                 note that when switching between policies at runtime LRU and LFU data will take \
+                 some time to adjust."
+            }
+            Self::BusyKey => "BUSYKEY Target key name already exists.",
+            Self::InvalidTtl => "ERR Invalid TTL value, must be >= 0",
+            Self::InvalidIdleTime => "ERR Invalid IDLETIME value, must be >= 0",
+            Self::InvalidFrequency => "ERR Invalid FREQ value, must be >= 0 and <= 255",
+            Self::WrongPayload => "ERR DUMP payload version or checksum are wrong",
+            Self::BadDataFormat => "ERR Bad data format",
+            Self::LcsNeedsStrings => "ERR The specified keys must contain string values",
+            Self::LcsLenAndIndexes => {
+                "ERR If you want both the length and indexes, please just use IDX."
+            }
+            Self::LcsTableTooLarge => {
+                "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
+            }
+            Self::LcsWithoutMemory => {
+                "ERR Insufficient memory, failed allocating transient memory for LCS"
+            }
+        }
+    }
+}
