@@ -86,6 +86,13 @@ pub struct PeerInfo {
     pub local: String,
 }
 
+impl PeerInfo {
+    /// Whether the peer is on this host.
+    pub fn is_local(&self) -> bool {
+        self.ip.starts_with("127.") || self.ip == "::1"
+    }
+}
+
 /// Something the node wants done outside.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Effect {

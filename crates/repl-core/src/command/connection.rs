@@ -1,7 +1,7 @@
-//! Connections and transactions: `PING ECHO AUTH SELECT QUIT MULTI EXEC DISCARD`.
+//! Connections and transactions: `PING ECHO AUTH HELLO CLIENT SELECT RESET QUIT`, `MULTI EXEC
+//! DISCARD WATCH UNWATCH`, and `WAIT`.
 
-use super::{CommandError, Data, Flags, Handler, Keys, NodeCommand, Outcome, Spec};
-use crate::resp::Args;
+use super::{Flags, Handler, Keys, NodeCommand, Outcome, Spec};
 
 const fn node(name: &'static str, arity: i8, flags: Flags, what: NodeCommand) -> Spec {
     Spec {
@@ -28,6 +28,11 @@ pub(super) const SPECS: &[Spec] = &[
             TRANSACTION.and(Flags::FAST).and(Flags::NO_AUTH).and(Flags::ALLOW_BUSY),
             NodeCommand::Auth,
         )
+    },
+    // Redis gives the flags to the subcommands of CLIENT; all of them have these.
+    Spec {
+        summary: "A container for client connection commands",
+        ..node("client", -2, TRANSACTION, NodeCommand::Client)
     },
     Spec {
         group: "transactions",
@@ -60,21 +65,24 @@ pub(super) const SPECS: &[Spec] = &[
         ..node("exec", 1, TRANSACTION.and(Flags::SKIP_SLOWLOG), NodeCommand::Exec)
     },
     Spec {
+        summary: "Handshake with Redis",
+        ..node(
+            "hello",
+            -1,
+            TRANSACTION.and(Flags::FAST).and(Flags::NO_AUTH).and(Flags::ALLOW_BUSY),
+            NodeCommand::Hello,
+        )
+    },
+    Spec {
         group: "transactions",
         categories: &["@transaction"],
         summary: "Mark the start of a transaction block",
         ..node("multi", 1, TRANSACTION.and(Flags::FAST).and(Flags::ALLOW_BUSY), NodeCommand::Multi)
     },
     Spec {
-        name: "ping",
-        arity: -1,
-        // Neither stale nor loading: a Sentinel learns from the refusal how the node is.
-        flags: Flags::FAST,
-        keys: Keys::NONE,
-        group: "connection",
-        categories: &["@connection"],
         summary: "Ping the server",
-        handler: Handler::Data(ping),
+        // Neither stale nor loading: a Sentinel learns from the refusal how the node is.
+        ..node("ping", -1, Flags::FAST, NodeCommand::Ping)
     },
     Spec {
         summary: "Close the connection",
@@ -86,16 +94,40 @@ pub(super) const SPECS: &[Spec] = &[
         )
     },
     Spec {
+        summary: "Reset the connection",
+        ..node(
+            "reset",
+            1,
+            TRANSACTION.and(Flags::FAST).and(Flags::NO_AUTH).and(Flags::ALLOW_BUSY),
+            NodeCommand::Reset,
+        )
+    },
+    Spec {
         summary: "Change the selected database for the current connection",
         ..node("select", 2, ANYTIME.and(Flags::FAST), NodeCommand::Select)
     },
+    Spec {
+        group: "transactions",
+        categories: &["@transaction"],
+        summary: "Forget about all watched keys",
+        ..node(
+            "unwatch",
+            1,
+            TRANSACTION.and(Flags::FAST).and(Flags::ALLOW_BUSY),
+            NodeCommand::Unwatch,
+        )
+    },
+    Spec {
+        group: "generic",
+        summary: "Wait for the synchronous replication of all the write commands sent in the \
+                  context of the current connection",
+        ..node("wait", 3, Flags::NOSCRIPT, NodeCommand::Wait)
+    },
+    Spec {
+        group: "transactions",
+        categories: &["@transaction"],
+        keys: Keys::all(&["RO"]),
+        summary: "Watch the given keys to determine execution of the MULTI/EXEC block",
+        ..node("watch", -2, TRANSACTION.and(Flags::FAST).and(Flags::ALLOW_BUSY), NodeCommand::Watch)
+    },
 ];
-
-fn ping<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
-    match (args.len(), args.try_get(1)) {
-        (1, _) => data.reply.simple("PONG"),
-        (2, Some(text)) => data.reply.bulk(text),
-        (_, _) => return Err(CommandError::Arity("ping")),
-    }
-    Ok(Outcome::Unchanged)
-}

@@ -6,10 +6,13 @@
 //! handlers run for clients and for the stream of our master.
 
 mod connection;
+mod diagnostics;
 mod error;
 mod expire;
 mod keys;
+mod pubsub;
 mod server;
+mod session_error;
 mod spec;
 mod string;
 
@@ -22,6 +25,7 @@ use crate::{
 
 pub use self::{
     error::{CommandError, DataError, Text},
+    session_error::SessionError,
     spec::{Flags, Handler, Keys, NodeCommand, Spec},
 };
 
@@ -147,12 +151,14 @@ pub struct Table {
 const FREE: u8 = u8::MAX;
 const GROUPS: &[&[Spec]] = &[
     connection::SPECS,
+    diagnostics::SPECS,
     expire::SPECS,
     keys::SPECS,
     keys::dump::SPECS,
     keys::object::SPECS,
     keys::relocate::SPECS,
     keys::scan::SPECS,
+    pubsub::SPECS,
     server::SPECS,
     string::SPECS,
     string::float::SPECS,

@@ -1,5 +1,5 @@
-//! The server itself: specs of `COMMAND CONFIG DEBUG INFO PSYNC REPLCONF REPLICAOF ROLE SHUTDOWN
-//! SLAVEOF SYNC`.
+//! The server itself: specs of `COMMAND CONFIG DEBUG INFO MONITOR PSYNC REPLCONF REPLICAOF ROLE
+//! SHUTDOWN SLAVEOF SYNC`.
 //!
 //! Their handlers are in `node`, since they are about roles, connections and configuration.
 
@@ -53,6 +53,13 @@ pub(super) const SPECS: &[Spec] = &[
             NodeCommand::Info,
         )
     },
+    spec(
+        "monitor",
+        1,
+        ADMIN.and(ANYTIME),
+        "Listen for all requests received by the server in real time",
+        NodeCommand::Monitor,
+    ),
     spec("psync", -3, SYNC, "Internal command used for replication", NodeCommand::Psync),
     spec(
         "replconf",

@@ -40,12 +40,18 @@ impl Flags {
     /// Allowed while a script runs away.
     pub const ALLOW_BUSY: Self = Self(1 << 12);
 
+    /// About channels and their messages.
+    pub const PUBSUB: Self = Self(1 << 13);
+    /// May tell replicas something without being a write. `COMMAND INFO` does not show it.
+    pub const MAY_REPLICATE: Self = Self(1 << 14);
+
     /// The names, in the order `COMMAND INFO` lists them.
-    const NAMES: [(Self, &'static str); 13] = [
+    const NAMES: [(Self, &'static str); 14] = [
         (Self::WRITE, "write"),
         (Self::READONLY, "readonly"),
         (Self::DENYOOM, "denyoom"),
         (Self::ADMIN, "admin"),
+        (Self::PUBSUB, "pubsub"),
         (Self::NOSCRIPT, "noscript"),
         (Self::LOADING, "loading"),
         (Self::STALE, "stale"),
@@ -120,21 +126,38 @@ pub enum Handler {
 #[allow(missing_docs, reason = "each is the command of that name")]
 pub enum NodeCommand {
     Auth,
+    Client,
     Command,
     Config,
     Debug,
     Discard,
     Exec,
+    Hello,
     Info,
+    Monitor,
     Multi,
+    Ping,
+    Psubscribe,
     Psync,
+    Publish,
+    Pubsub,
+    Punsubscribe,
     Quit,
     Replconf,
     Replicaof,
+    Reset,
     Role,
     Select,
     Shutdown,
+    Spublish,
+    Ssubscribe,
+    Subscribe,
+    Sunsubscribe,
     Sync,
+    Unsubscribe,
+    Unwatch,
+    Wait,
+    Watch,
 }
 
 /// One command.
@@ -173,6 +196,7 @@ impl Spec {
             (self.flags.has(Flags::READONLY), "@read"),
             (self.flags.has(Flags::ADMIN), "@admin"),
             (self.flags.has(Flags::ADMIN), "@dangerous"),
+            (self.flags.has(Flags::PUBSUB), "@pubsub"),
             (self.flags.has(Flags::FAST), "@fast"),
             (!self.flags.has(Flags::FAST), "@slow"),
         ];

@@ -3,23 +3,27 @@
 //! Knows no command and no keyspace. A connection's role decides who reads its bytes and what it is
 //! sent.
 
+mod channels;
+mod client;
 mod outbox;
 mod slots;
 
 use alloc::{boxed::Box, vec::Vec};
 
-pub use self::{outbox::Outbox, slots::Slots};
-use crate::{
-    base::time::Instant,
-    io::PeerInfo,
-    keyspace::DbIndex,
-    repl::master::{Capabilities, Session},
-    resp::Parser,
+pub use self::{
+    channels::{Channels, Subscriptions, Topic},
+    client::{Client, Exempt, Hears, Login, Queue, Wait},
+    outbox::Outbox,
+    slots::Slots,
 };
+use crate::{base::time::Instant, io::PeerInfo, repl::master::Session, resp::Parser};
 
 /// One connection.
 #[derive(Debug)]
 pub struct Conn {
+    /// Its number, as `CLIENT ID` says it: counts connections from 1. The table of connections
+    /// gives it.
+    pub number: u64,
     /// Both ends of it.
     pub peer: PeerInfo,
     /// What it is.
@@ -56,43 +60,6 @@ pub enum Role {
     Master,
 }
 
-/// What a client has said so far.
-#[derive(Debug)]
-pub struct Client {
-    /// Whether it has authenticated, or need not.
-    pub login: Login,
-    /// The selected database.
-    pub db: DbIndex,
-    /// A transaction that has begun.
-    pub transaction: Option<Queue>,
-    /// What it said with `REPLCONF`.
-    pub capabilities: Capabilities,
-}
-
-/// Whether a client is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Login {
-    /// It has not given the password.
-    Stranger,
-    /// It has, or there is none.
-    Known,
-}
-
-/// The commands of a transaction, as they will be executed.
-#[derive(Debug, Default)]
-pub struct Queue {
-    /// One after the other, each as `encode_command` writes it.
-    pub commands: Vec<u8>,
-    /// How many there are.
-    pub count: usize,
-    /// Whether one of them may write.
-    pub writes: bool,
-    /// Whether one of them may not run on a replica that is cut off and must not serve stale data.
-    pub needs_fresh_data: bool,
-    /// Whether a command could not be queued, so that `EXEC` must fail.
-    pub spoiled: bool,
-}
-
 /// Bytes received that do not make a whole request yet.
 #[derive(Debug, Default)]
 pub struct Inbox {
@@ -106,6 +73,7 @@ impl Conn {
     /// A connection with `peer`, made at `now`.
     pub fn new(peer: PeerInfo, role: Role, now: Instant) -> Self {
         Self {
+            number: 0,
             peer,
             role,
             inbox: Inbox::default(),
@@ -133,17 +101,18 @@ impl Conn {
     }
 
     /// The client behind it, if it is one.
+    pub fn client(&self) -> Option<&Client> {
+        match &self.role {
+            Role::Client(client) => Some(client),
+            Role::Replica(_) | Role::Master => None,
+        }
+    }
+
+    /// The client behind it, if it is one.
     pub fn client_mut(&mut self) -> Option<&mut Client> {
         match &mut self.role {
             Role::Client(client) => Some(client),
             Role::Replica(_) | Role::Master => None,
         }
-    }
-}
-
-impl Client {
-    /// A client that has said nothing yet.
-    pub fn new(login: Login) -> Self {
-        Self { login, db: DbIndex(0), transaction: None, capabilities: Capabilities::default() }
     }
 }

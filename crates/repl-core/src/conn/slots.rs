@@ -16,11 +16,15 @@ struct Slot {
 pub struct Slots {
     slots: Vec<Slot>,
     free: Vec<u32>,
+    /// Connections there ever were.
+    count: u64,
 }
 
 impl Slots {
-    /// Adds a connection and names it.
-    pub fn insert(&mut self, conn: Conn) -> ConnId {
+    /// Adds a connection, numbers it and names it.
+    pub fn insert(&mut self, mut conn: Conn) -> ConnId {
+        self.count += 1;
+        conn.number = self.count;
         if let Some(number) = self.free.pop() {
             let slot = &mut self.slots[number as usize];
             slot.conn = Some(conn);

@@ -14,17 +14,19 @@ mod entry;
 mod relocate;
 mod scan;
 mod snapshot;
+mod watch;
 
 use alloc::vec::Vec;
 use core::mem;
 
-use self::{directory::Directory, snapshot::Snapshot};
+use self::{directory::Directory, snapshot::Snapshot, watch::Watched};
 pub use self::{
     directory::{KeyHash, KeyHasher},
     entry::{Entry, Form, WrongType},
     relocate::Place,
     scan::ScanCursor,
     snapshot::{Image, SnapshotId, Walked},
+    watch::Watch,
 };
 use crate::base::time::UnixMillis;
 
@@ -54,6 +56,8 @@ pub struct Keyspace {
     garbage: Vec<Directory>,
     /// Where the expiry cycle goes on.
     expiry_cursor: (usize, u64),
+    /// The keys whose changes somebody wants to know of.
+    watched: Watched,
 }
 
 impl Keyspace {
@@ -70,6 +74,7 @@ impl Keyspace {
             snapshots: [const { None }; SNAPSHOTS_MAX],
             garbage: Vec::new(),
             expiry_cursor: (0, 0),
+            watched: Watched::default(),
         }
     }
 
@@ -131,6 +136,13 @@ impl Keyspace {
         self.directory(db).find(hash, key)
     }
 
+    /// Brings close what look-ups of these keys need. Changes nothing.
+    pub fn warm(&self, db: DbIndex, hashes: &[KeyHash]) {
+        let directory = self.directory(db);
+        let touched: usize = hashes.iter().map(|hash| directory.warm(*hash)).sum();
+        core::hint::black_box(touched);
+    }
+
     /// Whether `key` is there and its time has passed. Free when no key of `db` has an expiry.
     pub fn is_expired(&self, db: DbIndex, hash: KeyHash, key: &[u8], now: UnixMillis) -> bool {
         let directory = self.directory(db);
@@ -163,6 +175,7 @@ impl Keyspace {
             entry.mark_emitted(slot);
         }
         self.directory_mut(id).insert(hash, entry);
+        self.touch(db, hash);
     }
 
     /// Changes the entry of `key`. `None` when there is none.
@@ -177,7 +190,11 @@ impl Keyspace {
         if self.has_snapshots() {
             self.save_image(id, hash, key);
         }
-        self.directory_mut(id).update(hash, key, change)
+        let result = self.directory_mut(id).update(hash, key, change);
+        if result.is_some() {
+            self.touch(db, hash);
+        }
+        result
     }
 
     /// Removes `key`; whether it was there.
@@ -186,7 +203,11 @@ impl Keyspace {
         if self.has_snapshots() {
             self.save_image(id, hash, key);
         }
-        self.directory_mut(id).remove(hash, key).is_some()
+        let was_there = self.directory_mut(id).remove(hash, key).is_some();
+        if was_there {
+            self.touch(db, hash);
+        }
+        was_there
     }
 
     /// Empties `db`; how many keys went. Takes no time: the memory is freed by `collect_garbage`.
@@ -196,6 +217,7 @@ impl Keyspace {
         if keys == 0 {
             return 0;
         }
+        self.touch_before_flush(db);
         let fresh = Directory::new(self.hasher.clone());
         if self.snapshots.iter().flatten().any(|snapshot| snapshot.needs(old)) {
             // The old directory stays in the pool until the last snapshot has walked it.
@@ -213,8 +235,10 @@ impl Keyspace {
     /// end.
     pub fn replace_with(&mut self, other: Self) {
         assert_eq!(self.databases.len(), other.databases.len(), "a twin has as many databases");
+        let watched = self.touch_before_replacement(&other);
         let garbage = mem::take(&mut self.garbage);
         let old = mem::replace(self, other);
+        self.watched = watched;
         self.garbage.extend(garbage);
         self.garbage.extend(old.pool.into_iter().flatten());
     }

@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::{ActiveExpiry, Node, sync::replica_name};
 use crate::{
     base::{ids::ConnId, time::Now},
-    conn::{Conn, Role},
+    conn::Conn,
     io::Level,
     repl::master::{Phase, Protocol},
 };
@@ -24,6 +24,7 @@ const SEGMENTS_PER_TURN: usize = 64;
 impl Node {
     pub(super) fn on_timer(&mut self, now: Now) {
         self.dial(now);
+        self.end_waits(now);
         self.spool_transfers();
         self.start_transfers(now);
         if now.mono < self.next_cron {
@@ -42,13 +43,15 @@ impl Node {
         if now.mono >= self.next_second {
             self.next_second = now.mono + SECOND;
             self.link_cron(now);
+            self.enforce_client_limits(now);
             self.replica_cron(now);
         }
     }
 
     /// The owner of the dataset deletes what has expired and tells its replicas, one key at a time.
     fn expire_keys(&mut self, now: Now) {
-        if self.following.is_some() || self.active_expiry == ActiveExpiry::Off {
+        let passive = self.following.is_some() || self.is_paused(now);
+        if passive || self.active_expiry == ActiveExpiry::Off {
             return;
         }
         for _ in 0..EXPIRED_BATCHES {
@@ -71,14 +74,43 @@ impl Node {
             return;
         }
         let idle = |conn: &Conn| {
-            matches!(conn.role, Role::Client(_))
-                && now.mono.since(conn.last_io_at) > self.config.timeout
+            // redis: who listens or is blocked says nothing for a reason
+            let is_idle = conn.client().is_some_and(|one| {
+                one.subscriptions.is_none() && one.waits.is_none() && !one.monitors
+            });
+            is_idle && now.mono.since(conn.last_io_at) > self.config.timeout
         };
         let found: Vec<ConnId> =
             self.conns.iter().filter(|(_, conn)| idle(conn)).map(|(id, _)| id).collect();
         for id in found {
             self.log(Level::Verbose, "Closing idle client".into());
             self.close(now, id);
+        }
+    }
+
+    /// `client-output-buffer-limit normal` and `pubsub`: those who leave too much unread, or much
+    /// for too long.
+    fn enforce_client_limits(&mut self, now: Now) {
+        let (normal, pubsub) = (self.config.output_limit_normal, self.config.output_limit_pubsub);
+        let mut greedy = Vec::new();
+        for (id, conn) in self.conns.iter_mut() {
+            let unread = conn.outbox.pending().len() as u64;
+            let Some(client) = conn.client_mut() else { continue };
+            let limit = if client.subscriptions.is_some() { pubsub } else { normal };
+            let over = |bytes: u64| bytes > 0 && unread > bytes;
+            let too_long = if over(limit.soft_bytes) {
+                let since = *client.over_soft_since.get_or_insert(now.mono);
+                now.mono.since(since) > limit.soft_after
+            } else {
+                client.over_soft_since = None;
+                false
+            };
+            if over(limit.hard_bytes) || too_long {
+                greedy.push(id);
+            }
+        }
+        for id in greedy {
+            self.close_greedy_client(now, id);
         }
     }
 

@@ -6,7 +6,7 @@ use core::fmt::Write as _;
 use super::{Node, introspect::announced};
 use crate::{
     base::{REDIS_VERSION, time::Now},
-    conn::Role,
+    conn::{Role, Topic},
     repl::{master::Protocol, replica::Link},
     resp::Args,
 };
@@ -98,7 +98,7 @@ impl Node {
         Vec::from([
             ("connected_clients", format!("{count}")),
             ("maxclients", format!("{}", self.config.maxclients)),
-            ("blocked_clients", "0".into()),
+            ("blocked_clients", format!("{}", self.waiting.len())),
         ])
     }
 
@@ -131,6 +131,7 @@ impl Node {
 
     fn info_stats(&self) -> Fields {
         let stats = &self.stats;
+        let names = |topic| self.channels.names(topic).len() as u64;
         [
             ("total_connections_received", stats.connections),
             ("total_commands_processed", stats.commands),
@@ -143,6 +144,9 @@ impl Node {
             ("sync_partial_ok", stats.sync_partial_ok),
             ("sync_partial_err", stats.sync_partial_err),
             ("expired_keys", stats.expired_keys),
+            ("pubsub_channels", names(Topic::Channel)),
+            ("pubsub_patterns", names(Topic::Pattern)),
+            ("pubsubshard_channels", names(Topic::Shard)),
             ("unexpected_error_replies", stats.unexpected_error_replies),
             ("total_error_replies", stats.error_replies),
             ("client_output_buffer_limit_disconnections", stats.output_limit_disconnections),
@@ -211,6 +215,9 @@ impl Node {
             }
         }
         put("connected_slaves", &self.replicas.len());
+        if self.config.min_replicas_to_write > 0 && !self.config.min_replicas_max_lag.is_zero() {
+            put("min_slaves_good_slaves", &self.good_replicas(now));
+        }
         for (number, conn) in self.replicas.iter().filter_map(|id| self.conns.get(*id)).enumerate()
         {
             let Some(session) = conn.session() else { continue };

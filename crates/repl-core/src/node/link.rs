@@ -88,6 +88,7 @@ impl Node {
             None => None,
         };
         self.drop_link(now);
+        self.disconnect_waiting(now);
         self.log(Level::Notice, format!("Connecting to MASTER {master}"));
         self.following = Some(Following {
             master,
@@ -394,7 +395,7 @@ impl Node {
         parser: &mut Parser,
     ) -> Result<usize, LinkError> {
         let mut argv = mem::take(&mut self.argv);
-        let mut at = 0;
+        let (mut at, mut touched) = (0, 0);
         let mut ack = false;
         let result = loop {
             if at == buf.len() || !self.is_link(id) {
@@ -405,6 +406,9 @@ impl Node {
                 Ok(Parsed::Request { end, .. }) => {
                     ack |= self.on_stream_command(now, argv.view(buf), &buf[at..end]);
                     at = end;
+                    if at >= touched {
+                        touched = self.warm_ahead(self.stream_db(), buf, at);
+                    }
                 }
                 Ok(Parsed::Empty { end }) => {
                     self.on_stream_gap(&buf[at..end]);
@@ -577,7 +581,10 @@ impl Node {
 /// middle of its stream would cut the stream in two.
 fn is_for_clients(spec: &Spec) -> bool {
     match spec.handler {
-        Handler::Data(_) | Handler::Node(NodeCommand::Select) => false,
+        Handler::Data(_)
+        | Handler::Node(
+            NodeCommand::Ping | NodeCommand::Publish | NodeCommand::Select | NodeCommand::Spublish,
+        ) => false,
         Handler::Node(_) => true,
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! | file | what happens there |
 //! |---|---|
-//! | `requests` | bytes of clients become commands; the gate; transactions |
-//! | `session` | commands about a connection or the server: `SELECT AUTH CONFIG DEBUG ...` |
+//! | `ahead` | the keys of a pipeline are brought close before their turn |
+//! | `requests` | bytes of clients become commands; the gate every command passes |
+//! | `session` | commands about a connection or the server, a file per subject |
 //! | `sync` | what our replicas ask for and are granted: `PSYNC REPLCONF` |
 //! | `transfers` | snapshots on their way, what each replica is sent, and their limits |
 //! | `link` | our master: the link, its failures, the stream we apply |
@@ -11,6 +12,7 @@
 //! | `info`, `introspect` | `INFO ROLE COMMAND` |
 //! | `view` | what an observer may see |
 
+mod ahead;
 mod cron;
 mod info;
 mod introspect;
@@ -25,9 +27,9 @@ mod transfers;
 mod view;
 
 use alloc::{boxed::Box, collections::VecDeque, format, string::String, vec::Vec};
-use core::time::Duration;
+use core::{mem, time::Duration};
 
-use self::link::Following;
+use self::{link::Following, session::Pause, sync::replica_name};
 pub use self::{
     stats::Stats,
     view::{ReplicationView, Role},
@@ -40,11 +42,11 @@ use crate::{
         time::{Instant, Now},
     },
     command::Table,
-    conn::{self, Client, Conn, Fate, Login, Slots},
+    conn::{self, Channels, Client, Conn, Fate, Slots},
     io::{Effect, HostFacts, Input, Interest, Level, PeerInfo, Want},
     keyspace::{KeyHasher, Keyspace},
     repl::{Effects, History, master::Transfer},
-    resp::Argv,
+    resp::{Argv, Proto, Reply},
 };
 
 /// A whole Redis-compatible server, as a state machine.
@@ -73,10 +75,28 @@ pub struct Node {
     commands: Table,
     /// Scratch for the arguments of the request at hand.
     argv: Argv,
+    /// Scratch for the requests behind it.
+    ahead: Argv,
     /// What the unit of execution at hand did.
     unit: Effects,
     /// Replies nobody reads: those to our master and to our replicas.
     unread: Vec<u8>,
+    /// Replies to clients that want to hear none.
+    unheard: Vec<u8>,
+    /// Who listens to which channel.
+    channels: Channels,
+    /// The clients that are shown every command.
+    monitors: Vec<ConnId>,
+    /// The clients that wait for something, in the order they began.
+    waiting: Vec<ConnId>,
+    /// Clients that wait no more, whose inboxes have yet to be looked at.
+    resumed: Vec<ConnId>,
+    /// Whether replicas are to be asked for acknowledgements at the end of the input at hand.
+    wants_acks: bool,
+    /// Whether the commands being executed are those of a transaction.
+    within_transaction: bool,
+    /// `CLIENT PAUSE`.
+    pause: Option<Pause>,
     effects: VecDeque<Effect>,
     /// Whether the history has grown during the input at hand.
     grown: bool,
@@ -89,6 +109,21 @@ pub struct Node {
     next_second: Instant,
     active_expiry: ActiveExpiry,
 }
+
+/// What `protected-mode` tells clients of other hosts, in Redis' words.
+const PROTECTED: &str = "\
+    DENIED Redis is running in protected mode because protected mode is enabled and no password \
+    is set for the default user. In this mode connections are only accepted from the loopback \
+    interface. If you want to connect from external computers to Redis you may adopt one of the \
+    following solutions: 1) Just disable protected mode sending the command 'CONFIG SET \
+    protected-mode no' from the loopback interface by connecting to Redis from the same host the \
+    server is running, however MAKE SURE Redis is not publicly accessible from internet if you \
+    do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just \
+    disable the protected mode by editing the Redis configuration file, and setting the \
+    protected mode option to 'no', and then restarting the server. 3) If you started the server \
+    manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an \
+    authentication password for the default user. NOTE: You only need to do one of the above \
+    things in order for the server to start accepting connections from the outside.";
 
 /// `DEBUG SET-ACTIVE-EXPIRE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,8 +150,17 @@ impl Node {
             last_ping_at: now.mono,
             commands: Table::new(),
             argv: Argv::new(),
+            ahead: Argv::new(),
             unit: Effects::default(),
             unread: Vec::new(),
+            unheard: Vec::new(),
+            channels: Channels::default(),
+            monitors: Vec::new(),
+            waiting: Vec::new(),
+            resumed: Vec::new(),
+            wants_acks: false,
+            within_transaction: false,
+            pause: None,
             effects: VecDeque::new(),
             grown: false,
             stats: Stats::default(),
@@ -138,16 +182,27 @@ impl Node {
     /// A client connected.
     pub fn accept(&mut self, now: Now, peer: PeerInfo) -> ConnId {
         self.stats.connections += 1;
-        let login = if self.config.requirepass.is_empty() { Login::Known } else { Login::Stranger };
-        let full = self.conns.count() >= self.config.maxclients as usize;
-        let role = conn::Role::Client(Box::new(Client::new(login)));
+        let refusal = self.refusal(&peer);
+        let role = conn::Role::Client(Box::new(Client::new(self.first_login())));
         let mut conn = Conn::new(peer, role, now.mono);
-        if full {
+        if let Some(text) = refusal {
             self.stats.rejected_connections += 1;
-            conn.outbox.writer().extend_from_slice(b"-ERR max number of clients reached\r\n");
+            Reply::new(conn.outbox.writer(), Proto::Resp2).error(text);
             conn.fate = Fate::ClosesAfterReplies;
         }
         self.conns.insert(conn)
+    }
+
+    /// Why nobody may connect from there now, if so.
+    // redis: networking.c, acceptCommonHandler and clientAcceptHandler
+    fn refusal(&self, peer: &PeerInfo) -> Option<&'static str> {
+        if self.conns.count() >= self.config.maxclients as usize {
+            return Some("ERR max number of clients reached");
+        }
+        // A peer without an address is not connected through a network.
+        let is_near = peer.is_local() || peer.ip.is_empty();
+        let is_open = self.config.protected_mode && self.config.requirepass.is_empty();
+        (is_open && !is_near).then_some(PROTECTED)
     }
 
     /// Takes one input and finishes it: runs to completion, never blocks, never fails.
@@ -176,7 +231,7 @@ impl Node {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let link = self.following.as_ref().and_then(Following::retry_at);
         let sync = self.sync_deadline();
-        [link, sync].into_iter().flatten().chain([self.next_cron]).min()
+        [link, sync, self.wait_deadline()].into_iter().flatten().chain([self.next_cron]).min()
     }
 
     /// What the node wants of a connection now.
@@ -227,6 +282,7 @@ impl Node {
 
     /// Forgets a connection, whatever it is. The driver finds out by itself.
     fn close(&mut self, now: Now, id: ConnId) {
+        self.forget_client(id);
         let Some(conn) = self.conns.remove(id) else { return };
         self.wake(id);
         match conn.role {
@@ -243,6 +299,23 @@ impl Node {
         }
     }
 
+    /// Nobody listens, watches, monitors or waits for this client any more.
+    fn forget_client(&mut self, id: ConnId) {
+        let Some(client) = self.conns.get_mut(id).and_then(Conn::client_mut) else { return };
+        if let Some(own) = client.subscriptions.take() {
+            self.channels.remove_all(id, *own);
+        }
+        for watch in mem::take(&mut client.watches) {
+            self.keyspace.unwatch(watch);
+        }
+        if mem::take(&mut client.monitors) {
+            self.monitors.retain(|one| *one != id);
+        }
+        if client.waits.take().is_some() {
+            self.waiting.retain(|one| *one != id);
+        }
+    }
+
     /// A connection ended by itself.
     fn on_closed(&mut self, now: Now, id: ConnId, cause: crate::io::CloseCause) {
         if self.following.as_ref().is_some_and(|following| following.link.conn() == Some(id)) {
@@ -251,7 +324,7 @@ impl Node {
         }
         let replica = self.conns.get(id).filter(|conn| conn.session().is_some());
         if let Some(conn) = replica {
-            let text = format!("Connection with replica {} lost.", sync::replica_name(conn));
+            let text = format!("Connection with replica {} lost.", replica_name(conn));
             self.log(Level::Warning, text);
         }
         self.close(now, id);
@@ -259,6 +332,7 @@ impl Node {
 
     /// What every input ends with: replicas hear of new bytes, and what nobody needs is freed.
     fn after_input(&mut self, now: Now) {
+        self.settle_waits(now);
         if !self.grown {
             return;
         }

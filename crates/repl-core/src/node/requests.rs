@@ -3,17 +3,19 @@
 use alloc::{format, string::String, vec::Vec};
 use core::mem;
 
-use super::Node;
+use super::{
+    Node,
+    session::{self, waits_in_queue},
+};
 use crate::{
     base::{ids::ConnId, time::Now},
-    command::{CommandError, Data, Expiry, Flags, Handler, NodeCommand, Outcome, Spec, Text},
-    conn::{Conn, Fate, Inbox, Login, Queue, Role},
+    command::{
+        CommandError, Data, Expiry, Flags, Handler, NodeCommand, Outcome, SessionError, Spec, Text,
+    },
+    conn::{Client, Conn, Fate, Hears, Inbox, Login, Role, Wait},
     io::Level,
     keyspace::DbIndex,
-    resp::{
-        Args, Argv, Authenticated, Form, Limits, Parsed, Parser, Proto, ProtocolError, Reply,
-        encode_command,
-    },
+    resp::{Args, Argv, Authenticated, Form, Limits, Parsed, Parser, Proto, ProtocolError, Reply},
 };
 
 /// An empty inbox gives back more memory than this.
@@ -45,8 +47,13 @@ pub(super) enum Caller {
 struct Standing {
     login: Login,
     kind: Kind,
+    hears: Hears,
     /// Replies it has not read yet.
     unread_bytes: u64,
+    /// The database it has selected.
+    db: DbIndex,
+    /// How many of them it may leave unread.
+    unread_max: u64,
 }
 
 /// What kind of connection asks.
@@ -55,7 +62,19 @@ enum Kind {
     Client,
     /// A client that has begun a transaction.
     Queueing,
+    /// A RESP2 client that listens to channels: it takes whatever it is sent for a message.
+    Listening,
+    /// A client that waits for something. Nothing it sends is looked at.
+    Waiting,
     Replica,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Handled {
+    Done,
+    /// It must be looked at again later.
+    HeldBack,
 }
 
 impl Node {
@@ -75,7 +94,7 @@ impl Node {
         }
     }
 
-    fn on_requests(&mut self, now: Now, id: ConnId, bytes: &[u8]) {
+    pub(super) fn on_requests(&mut self, now: Now, id: ConnId, bytes: &[u8]) {
         let Some(conn) = self.conns.get_mut(id).filter(|conn| conn.fate == Fate::Lives) else {
             return;
         };
@@ -107,23 +126,31 @@ impl Node {
             self.log(Level::Warning, "Closing client that reached max query buffer length".into());
             self.close(now, id);
         }
-        let standing = self.standing(id);
-        if standing.is_some_and(|one| one.unread_bytes > self.unread_limit(one.login)) {
+        if self.is_greedy(id) {
             self.close_greedy_client(now, id);
         }
     }
 
     /// How many bytes of replies a client may leave unread.
-    fn unread_limit(&self, login: Login) -> u64 {
-        match (login, self.config.output_limit_normal.hard_bytes) {
+    fn unread_max(&self, login: Login, client: &Client) -> u64 {
+        let limit = match client.subscriptions {
+            None => &self.config.output_limit_normal,
+            Some(_) => &self.config.output_limit_pubsub,
+        };
+        match (login, limit.hard_bytes) {
             (Login::Stranger, _) => STRANGER_UNREAD_BYTES,
             (Login::Known, 0) => u64::MAX,
             (Login::Known, hard) => hard,
         }
     }
 
-    /// `client-output-buffer-limit normal`: a client asks for more than it reads.
-    fn close_greedy_client(&mut self, now: Now, id: ConnId) {
+    /// Whether a client leaves more unread than it may.
+    pub(super) fn is_greedy(&self, id: ConnId) -> bool {
+        self.standing(id).is_some_and(|standing| standing.unread_bytes > standing.unread_max)
+    }
+
+    /// `client-output-buffer-limit`: a client asks for more than it reads.
+    pub(super) fn close_greedy_client(&mut self, now: Now, id: ConnId) {
         let Some(conn) = self.conns.get(id) else { return };
         let name = format!("{}:{}", conn.peer.ip, conn.peer.port);
         self.stats.output_limit_disconnections += 1;
@@ -145,10 +172,13 @@ impl Node {
         parser: &mut Parser,
         argv: &mut Argv,
     ) -> usize {
-        let mut at = 0;
+        let (mut at, mut touched) = (0, 0);
         while at < buf.len() {
             let Some(standing) = self.standing(id) else { return buf.len() };
-            if standing.unread_bytes > self.unread_limit(standing.login) {
+            if standing.kind == Kind::Waiting {
+                return at;
+            }
+            if standing.unread_bytes > standing.unread_max {
                 self.close_greedy_client(now, id);
                 return buf.len();
             }
@@ -164,8 +194,13 @@ impl Node {
                         Form::Other | Form::Inline => None,
                     };
                     let request = Request { args: argv.view(buf), canonical };
-                    self.on_request(now, id, standing, request);
+                    if self.on_request(now, id, standing, request) == Handled::HeldBack {
+                        return at;
+                    }
                     at = end;
+                    if at >= touched {
+                        touched = self.warm_ahead(standing.db, buf, at);
+                    }
                 }
                 Ok(Parsed::Empty { end }) => {
                     at = end;
@@ -203,36 +238,79 @@ impl Node {
     /// `None` when nothing more is read from this connection.
     fn standing(&self, id: ConnId) -> Option<Standing> {
         let conn = self.conns.get(id).filter(|conn| conn.fate == Fate::Lives)?;
-        let (login, kind) = match &conn.role {
+        let unread_bytes = conn.outbox.pending().len() as u64;
+        Some(match &conn.role {
             Role::Client(client) => {
                 let open = self.config.requirepass.is_empty();
                 let login = if open { Login::Known } else { client.login };
-                let queueing = client.transaction.is_some();
-                (login, if queueing { Kind::Queueing } else { Kind::Client })
+                let unread_max = self.unread_max(login, client);
+                let kind = if client.waits.is_some() {
+                    Kind::Waiting
+                } else if client.transaction.is_some() {
+                    Kind::Queueing
+                } else if client.subscriptions.is_some() && client.proto == Proto::Resp2 {
+                    Kind::Listening
+                } else {
+                    Kind::Client
+                };
+                let (hears, db) = (client.hears, client.db);
+                Standing { login, kind, hears, unread_bytes, unread_max, db }
             }
-            Role::Replica(_) | Role::Master => (Login::Known, Kind::Replica),
-        };
-        Some(Standing { login, kind, unread_bytes: conn.outbox.pending().len() as u64 })
+            Role::Replica(_) | Role::Master => Standing {
+                login: Login::Known,
+                kind: Kind::Replica,
+                hears: Hears::All,
+                unread_bytes,
+                unread_max: u64::MAX,
+                db: DbIndex(0),
+            },
+        })
     }
 
     /// One request of a client or a replica: the gate, then the queue or the execution.
-    fn on_request(&mut self, now: Now, id: ConnId, standing: Standing, request: Request<'_>) {
+    fn on_request(
+        &mut self,
+        now: Now,
+        id: ConnId,
+        standing: Standing,
+        request: Request<'_>,
+    ) -> Handled {
         let args = request.args;
-        let Some(spec) = self.commands.find(args.name()) else {
-            let text = unknown_command(args);
-            return self.refuse(now, id, &text);
-        };
-        if let Err(error) = self.gate(standing, spec, args) {
-            if matches!(spec.handler, Handler::Node(NodeCommand::Exec)) {
-                return self.abort_transaction(Caller::Conn(id), error);
+        if let Some(spec) = self.commands.find(args.name()) {
+            if let Err(error) = self.gate(now, standing, spec, args) {
+                if matches!(spec.handler, Handler::Node(NodeCommand::Exec)) {
+                    self.abort_transaction(Caller::Conn(id), error);
+                } else {
+                    self.refuse(now, id, &format!("{error}"));
+                }
+            } else if self.pause.is_some() && self.is_held_back(now, id, spec) {
+                self.begin_wait(id, Wait::Pause);
+                return Handled::HeldBack;
+            } else if standing.kind == Kind::Queueing && waits_in_queue(spec) {
+                self.enqueue(id, spec, args);
+            } else {
+                self.execute(now, Caller::Conn(id), spec, request);
+                if !self.unit.is_empty() {
+                    self.finish_unit();
+                    self.note_write(id);
+                }
             }
-            return self.refuse(now, id, &format!("{error}"));
-        }
-        if standing.kind == Kind::Queueing && waits_in_queue(spec) {
-            self.enqueue(id, spec, args);
         } else {
-            self.execute(now, Caller::Conn(id), spec, request);
-            self.finish_unit();
+            self.refuse(now, id, &unknown_command(args));
+        }
+        if standing.hears == Hears::AllButNext
+            && let Some(client) = self.conns.get_mut(id).and_then(Conn::client_mut)
+        {
+            client.hears = Hears::All;
+        }
+        Handled::Done
+    }
+
+    /// The history holds a write of this client: what `WAIT` waits for.
+    fn note_write(&mut self, id: ConnId) {
+        let offset = self.history.offset();
+        if let Some(client) = self.conns.get_mut(id).and_then(Conn::client_mut) {
+            client.wrote_at = offset;
         }
     }
 
@@ -243,6 +321,7 @@ impl Node {
         if let Some(client) = self.client(caller) {
             client.transaction = None;
         }
+        self.unwatch_all(caller);
         let reason = format!("{error}");
         let reason = reason.strip_prefix("ERR ").unwrap_or(&reason);
         let text = format!("EXECABORT Transaction discarded because of: {reason}");
@@ -253,6 +332,7 @@ impl Node {
     // redis: server.c, processCommand
     fn gate<'a>(
         &self,
+        now: Now,
         standing: Standing,
         spec: &'static Spec,
         args: Args<'a>,
@@ -263,46 +343,58 @@ impl Node {
         if standing.login == Login::Stranger && !spec.flags.has(Flags::NO_AUTH) {
             return Err(CommandError::NoAuth);
         }
+        let (writes, fresh) = (spec.flags.has(Flags::WRITE), !spec.flags.has(Flags::STALE));
         match standing.kind {
-            Kind::Client => {}
+            Kind::Client | Kind::Waiting => {}
             Kind::Queueing if spec.flags.has(Flags::NO_MULTI) => {
                 return Err(CommandError::NotInTransaction);
             }
             Kind::Queueing => {}
+            Kind::Listening => {
+                self.write_gate(now, writes)?;
+                if !session::is_for_listeners(spec) {
+                    return Err(CommandError::Session(SessionError::NotWhileSubscribed(spec.name)));
+                }
+            }
             Kind::Replica => {
-                if spec.flags.has(Flags::WRITE) || spec.flags.has(Flags::READONLY) {
+                if writes || spec.flags.has(Flags::READONLY) {
                     return Err(CommandError::ReplicaTouchesKeyspace);
                 }
             }
         }
-        self.role_gate(spec.flags.has(Flags::WRITE), !spec.flags.has(Flags::STALE))
+        self.role_gate(now, writes, fresh)
     }
 
-    /// What our role forbids: writes on a read-only replica, stale answers where they are not
-    /// wanted.
+    /// What our role forbids: writes that would be lost, stale answers where they are not wanted.
     pub(super) fn role_gate(
         &self,
+        now: Now,
         writes: bool,
         needs_fresh_data: bool,
     ) -> Result<(), CommandError<'static>> {
+        self.write_gate(now, writes)?;
         let Some(following) = &self.following else { return Ok(()) };
-        if writes && self.config.replica_read_only {
-            return Err(CommandError::ReadOnly);
-        }
         let stale = !following.link.is_up() && !self.config.replica_serve_stale_data;
         if stale && needs_fresh_data { Err(CommandError::MasterDown) } else { Ok(()) }
     }
 
-    /// Puts a command into the transaction of the client that sent it.
-    fn enqueue(&mut self, id: ConnId, spec: &Spec, args: Args<'_>) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
-        if let Some(queue) = conn.client_mut().and_then(|client| client.transaction.as_mut()) {
-            encode_command(&mut queue.commands, args.iter());
-            queue.count += 1;
-            queue.writes |= spec.flags.has(Flags::WRITE);
-            queue.needs_fresh_data |= !spec.flags.has(Flags::STALE);
+    /// No writes on a read-only replica, nor on a master that has lost too many replicas.
+    fn write_gate(&self, now: Now, writes: bool) -> Result<(), CommandError<'static>> {
+        if !writes {
+            return Ok(());
         }
-        Reply::new(conn.outbox.writer(), Proto::Resp2).simple("QUEUED");
+        match &self.following {
+            Some(_) if self.config.replica_read_only => Err(CommandError::ReadOnly),
+            Some(_) => Ok(()),
+            None => {
+                let wanted = self.config.min_replicas_to_write;
+                let checks = wanted > 0 && !self.config.min_replicas_max_lag.is_zero();
+                if checks && self.good_replicas(now) < wanted {
+                    return Err(CommandError::Session(SessionError::NoReplicas));
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Replies with an error to a command that was not run, and spoils the transaction it was meant
@@ -314,7 +406,7 @@ impl Node {
             queue.spoiled = true;
         }
         match conn.role {
-            Role::Client(_) => Reply::new(conn.outbox.writer(), Proto::Resp2).error(text),
+            Role::Client(_) => self.with_reply(Caller::Conn(id), |reply| reply.error(text)),
             // A reply would be taken for a part of the stream.
             Role::Replica(_) | Role::Master => self.unread.extend_from_slice(b"-"),
         }
@@ -322,14 +414,21 @@ impl Node {
     }
 
     /// Runs one command. What it did is in `self.unit` afterwards.
-    pub(super) fn execute(&mut self, now: Now, caller: Caller, spec: &Spec, request: Request<'_>) {
+    pub(super) fn execute(
+        &mut self,
+        now: Now,
+        caller: Caller,
+        spec: &'static Spec,
+        request: Request<'_>,
+    ) {
         self.stats.commands += 1;
         match spec.handler {
             Handler::Data(handler) => {
-                self.run_data(now, caller, request, spec.flags.has(Flags::WRITE), handler);
+                self.run_data(now, caller, spec, request, handler);
             }
             Handler::Node(command) => {
-                if let Err(error) = self.run_node_command(now, caller, command, request.args) {
+                let named = (spec.name, command);
+                if let Err(error) = self.run_node_command(now, caller, named, request.args) {
                     let text = format!("{error}");
                     self.stats.error_replies += 1;
                     self.with_reply(caller, |reply| reply.error(&text));
@@ -337,6 +436,9 @@ impl Node {
             }
         }
         self.drop_unread(now, caller, spec.name);
+        if !self.monitors.is_empty() {
+            self.show_to_monitors(now, caller, spec, request.args);
+        }
     }
 
     /// Writes to the reply of `caller`, or where nobody reads it.
@@ -345,44 +447,49 @@ impl Node {
         caller: Caller,
         write: impl FnOnce(&mut Reply<'_>) -> R,
     ) -> R {
-        let out = match caller {
-            Caller::Master => &mut self.unread,
+        let mut reply = match caller {
+            Caller::Master => Reply::new(&mut self.unread, Proto::Resp2),
             Caller::Conn(id) => match self.conns.get_mut(id) {
-                Some(conn) if matches!(conn.role, Role::Client(_)) => conn.outbox.writer(),
-                Some(_) | None => &mut self.unread,
+                Some(Conn { role: Role::Client(client), outbox, .. }) => {
+                    client.reply(outbox.writer(), &mut self.unheard)
+                }
+                Some(_) | None => Reply::new(&mut self.unread, Proto::Resp2),
             },
         };
-        write(&mut Reply::new(out, Proto::Resp2))
+        write(&mut reply)
     }
 
     fn run_data(
         &mut self,
         now: Now,
         caller: Caller,
+        spec: &'static Spec,
         request: Request<'_>,
-        writes: bool,
         handler: for<'a> fn(&mut Data<'_>, Args<'a>) -> Result<Outcome, CommandError<'a>>,
     ) {
         let expiry = match (caller, &self.following) {
             (Caller::Master, _) => Expiry::Ignore,
+            // While clients are paused, nothing new must reach replicas.
+            (Caller::Conn(_), None) if self.pause.is_some() && self.is_paused(now) => Expiry::Hide,
             (Caller::Conn(_), None) => Expiry::Delete,
             // A writable replica: its own writes deal with expired keys, and nobody hears of it.
-            (Caller::Conn(_), Some(_)) if writes => Expiry::Delete,
+            (Caller::Conn(_), Some(_)) if spec.flags.has(Flags::WRITE) => Expiry::Delete,
             (Caller::Conn(_), Some(_)) => Expiry::Hide,
         };
-        let (db, out) = match caller {
-            Caller::Master => (self.stream_db(), &mut self.unread),
+        let (db, reply) = match caller {
+            Caller::Master => (self.stream_db(), Reply::new(&mut self.unread, Proto::Resp2)),
             Caller::Conn(id) => match self.conns.get_mut(id) {
                 Some(Conn { role: Role::Client(client), outbox, .. }) => {
-                    (client.db, outbox.writer())
+                    client.last_command = spec.name;
+                    (client.db, client.reply(outbox.writer(), &mut self.unheard))
                 }
-                Some(_) | None => (DbIndex(0), &mut self.unread),
+                Some(_) | None => (DbIndex(0), Reply::new(&mut self.unread, Proto::Resp2)),
             },
         };
         let mut data = Data {
             keyspace: &mut self.keyspace,
             effects: &mut self.unit,
-            reply: Reply::new(out, Proto::Resp2),
+            reply,
             db,
             now: now.wall,
             expiry,
@@ -459,46 +566,6 @@ impl Node {
         self.unread = reply;
         self.unread.clear();
     }
-
-    /// `EXEC`: runs what was queued as one unit.
-    pub(super) fn run_queue(&mut self, now: Now, caller: Caller, queue: &Queue) {
-        let Caller::Conn(id) = caller else { return };
-        self.with_reply(caller, |reply| reply.array_len(queue.count));
-        let (mut parser, mut argv, mut at) = (Parser::new(), Argv::new(), 0);
-        let buf: &[u8] = &queue.commands;
-        while at < buf.len() {
-            let parsed = parser.next(buf, at, &Limits::MASTER_LINK, &mut argv);
-            let Ok(Parsed::Request { end, .. }) = parsed else {
-                unreachable!("the queue holds whole requests, encoded here")
-            };
-            let request = Request { args: argv.view(buf), canonical: buf.get(at..end) };
-            at = end;
-            let spec = self.commands.find(request.args.name()).expect("it was found when queued");
-            let unread = self.standing(id).map_or(0, |standing| standing.unread_bytes);
-            if unread > self.unread_limit(Login::Known) {
-                return self.close_greedy_client(now, id);
-            }
-            // A role change inside the transaction counts for what follows it.
-            let gate = self.role_gate(spec.flags.has(Flags::WRITE), !spec.flags.has(Flags::STALE));
-            match gate {
-                Ok(()) => self.execute(now, caller, spec, request),
-                Err(error) => {
-                    let text = format!("{error}");
-                    self.with_reply(caller, |reply| reply.error(&text));
-                }
-            }
-        }
-    }
-}
-
-/// What a transaction does not queue.
-fn waits_in_queue(spec: &Spec) -> bool {
-    !matches!(
-        spec.handler,
-        Handler::Node(
-            NodeCommand::Exec | NodeCommand::Discard | NodeCommand::Multi | NodeCommand::Quit
-        )
-    )
 }
 
 // redis: server.c, processCommand

@@ -53,6 +53,7 @@ impl Node {
             return Err(CommandError::PendingOutput);
         }
         let name = replica_name(conn);
+        self.forget_client(id);
         self.log(Level::Notice, format!("Replica {name} asks for synchronization"));
         let asked = match protocol {
             Protocol::Sync => None,
@@ -222,6 +223,9 @@ impl Node {
             let name = replica_name(conn);
             self.log(Level::Notice, format!("Synchronization with replica {name} succeeded"));
             self.wake(id);
+        }
+        if !self.waiting.is_empty() {
+            self.end_satisfied_waits();
         }
     }
 

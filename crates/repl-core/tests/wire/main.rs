@@ -2,6 +2,7 @@
 //! virtual time and without a runtime. A file per theme; `net` plays the driver and the network,
 //! `script` the peers.
 
+mod channels;
 mod full_sync;
 mod limits;
 mod net;
@@ -9,5 +10,7 @@ mod partial;
 mod rogue;
 mod roles;
 mod script;
+mod session;
 mod silence;
 mod stream;
+mod waiting;

@@ -103,7 +103,12 @@ pub(crate) struct Net {
 /// What nodes of these tests are configured with: as by default, but snapshots do not wait for
 /// company.
 pub(crate) fn config() -> Config {
-    Config { repl_diskless_sync_delay: Duration::ZERO, ..Config::default() }
+    Config {
+        repl_diskless_sync_delay: Duration::ZERO,
+        // The peers of these tests have names for addresses.
+        protected_mode: false,
+        ..Config::default()
+    }
 }
 
 /// A command from its words, which are separated by single spaces.

@@ -212,6 +212,8 @@ fn drawn_config(draw: &mut Draw) -> Config {
         rdbcompression: !draw.once_in(3),
         rdbchecksum: !draw.once_in(4),
         hz: *draw.pick(&[10, 10, 10, 50]),
+        // Nodes are dialled from other hosts, without passwords.
+        protected_mode: false,
         ..Config::default()
     }
 }

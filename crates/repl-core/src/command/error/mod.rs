@@ -1,10 +1,12 @@
-//! What a client reads when a command fails: exact Redis text, all of it in this folder.
+//! What a client reads when a command fails: exact Redis text, all of it in this folder and, for
+//! commands about connections, in `session_error`.
 
 mod data;
 
 use core::fmt;
 
 pub use self::data::DataError;
+use super::SessionError;
 use crate::keyspace::WrongType;
 
 /// Why a command failed. `Display` gives the text of the reply without the leading `-`.
@@ -87,11 +89,14 @@ pub enum CommandError<'a> {
     ShutdownCannotSave,
     /// `DEBUG` without permission.
     DebugNotAllowed,
+    /// A command about connections.
+    Session(SessionError<'a>),
 }
 
 impl fmt::Display for CommandError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match *self {
+            Self::Session(error) => return error.fmt(f),
             Self::Syntax => "ERR syntax error",
             Self::Data(error) => error.text(),
             Self::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",

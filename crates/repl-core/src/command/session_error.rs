@@ -1,0 +1,121 @@
+//! What a client reads when a command about connections, channels or waiting fails: exact Redis
+//! text.
+
+use core::fmt;
+
+use super::Text;
+
+/// Why a command about connections failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionError<'a> {
+    /// `HELLO` with a version that is no number.
+    ProtoNotInteger,
+    /// `HELLO` with a version other than 2 and 3.
+    UnsupportedProto,
+    /// `HELLO` with an option it does not know, or without its arguments.
+    HelloSyntax(&'a [u8]),
+    /// `HELLO` before authentication, without the password.
+    HelloUnauthenticated,
+    /// A name with blanks or worse.
+    ClientName,
+    /// `CLIENT SETINFO` with a value with blanks or worse, of this attribute.
+    LibraryText(&'static str),
+    /// `CLIENT SETINFO` with an attribute it does not know.
+    UnknownLibraryOption(&'a [u8]),
+    /// A type of client that does not exist.
+    UnknownClientType(&'a [u8]),
+    /// `CLIENT LIST ID` with something that is no id.
+    InvalidClientId,
+    /// `CLIENT KILL ID` with something that is no id.
+    ClientIdNotPositive,
+    /// `CLIENT KILL address` that nobody has.
+    NoSuchClient,
+    /// `CLIENT KILL USER` with a user that does not exist.
+    NoSuchUser(&'a [u8]),
+    /// `CLIENT PAUSE` with a mode that does not exist.
+    PauseMode,
+    /// `CLIENT UNBLOCK` with a reason that does not exist.
+    UnblockReason,
+    /// A timeout that is no number.
+    TimeoutNotInteger,
+    /// A timeout below zero.
+    TimeoutNegative,
+    /// `WAIT` on a replica.
+    WaitOnReplica,
+    /// `WATCH` in a transaction.
+    WatchInMulti,
+    /// A command that a RESP2 client may not use while it listens to channels.
+    NotWhileSubscribed(&'static str),
+    /// `min-replicas-to-write`.
+    NoReplicas,
+    /// `CONFIG REWRITE` without a file.
+    NoConfigFile,
+    /// `CONFIG REWRITE` with a file: this version does not write it.
+    CannotRewriteConfig,
+    /// `SLOWLOG GET` with a count that is none.
+    SlowlogCount,
+    /// `LATENCY GRAPH` of an event that was never seen.
+    NoLatencySamples(&'a [u8]),
+}
+
+impl fmt::Display for SessionError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match *self {
+            Self::ProtoNotInteger => "ERR Protocol version is not an integer or out of range",
+            Self::UnsupportedProto => "NOPROTO unsupported protocol version",
+            Self::HelloSyntax(option) => {
+                return write!(f, "ERR Syntax error in HELLO option '{}'", Text(option));
+            }
+            Self::HelloUnauthenticated => {
+                "NOAUTH HELLO must be called with the client already authenticated, otherwise \
+                 the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the \
+                 client and select the RESP protocol version at the same time"
+            }
+            Self::ClientName => {
+                "ERR Client names cannot contain spaces, newlines or special characters."
+            }
+            Self::LibraryText(attribute) => {
+                return write!(
+                    f,
+                    "ERR {attribute} cannot contain spaces, newlines or special characters."
+                );
+            }
+            Self::UnknownLibraryOption(option) => {
+                return write!(f, "ERR Unrecognized option '{}'", Text(option));
+            }
+            Self::UnknownClientType(asked) => {
+                return write!(f, "ERR Unknown client type '{}'", Text(asked));
+            }
+            Self::InvalidClientId => "ERR Invalid client ID",
+            Self::ClientIdNotPositive => "ERR client-id should be greater than 0",
+            Self::NoSuchClient => "ERR No such client",
+            Self::NoSuchUser(user) => return write!(f, "ERR No such user '{}'", Text(user)),
+            Self::PauseMode => "ERR CLIENT PAUSE mode must be WRITE or ALL",
+            Self::UnblockReason => "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
+            Self::TimeoutNotInteger => "ERR timeout is not an integer or out of range",
+            Self::TimeoutNegative => "ERR timeout is negative",
+            Self::WaitOnReplica => {
+                "ERR WAIT cannot be used with replica instances. Please also note that since Redis \
+                 4.0 if a replica is configured to be writable (which is not the default) writes \
+                 to replicas are just local and are not propagated."
+            }
+            Self::WatchInMulti => "ERR WATCH inside MULTI is not allowed",
+            Self::NotWhileSubscribed(command) => {
+                return write!(
+                    f,
+                    "ERR Can't execute '{command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING \
+                     / QUIT / RESET are allowed in this context"
+                );
+            }
+            Self::NoReplicas => "NOREPLICAS Not enough good replicas to write.",
+            Self::NoConfigFile => "ERR The server is running without a config file",
+            Self::CannotRewriteConfig => {
+                "ERR Rewriting config file: this version does not write it"
+            }
+            Self::SlowlogCount => "ERR count should be greater than or equal to -1",
+            Self::NoLatencySamples(event) => {
+                return write!(f, "ERR No samples available for event '{}'", Text(event));
+            }
+        })
+    }
+}

@@ -1,0 +1,200 @@
+//! Commands about a connection or the server, one file per subject.
+//!
+//! | file | commands |
+//! |---|---|
+//! | `auth` | `AUTH HELLO RESET` |
+//! | `channels` | `SUBSCRIBE PUBLISH PUBSUB` and their kin |
+//! | `client`, `list` | `CLIENT` |
+//! | `config`, `debug` | `CONFIG DEBUG` |
+//! | `monitor` | `MONITOR` |
+//! | `transactions` | `MULTI EXEC DISCARD WATCH UNWATCH` |
+//! | `waiting` | `WAIT`, and whatever else makes a client wait |
+
+mod auth;
+mod channels;
+mod client;
+mod config;
+mod debug;
+mod list;
+mod monitor;
+mod transactions;
+mod waiting;
+
+use alloc::string::String;
+
+pub(super) use self::{channels::is_for_listeners, transactions::waits_in_queue, waiting::Pause};
+use super::{Node, requests::Caller};
+use crate::{
+    base::{ids::Endpoint, number::parse_i64, time::Now},
+    command::{CommandError, DataError, NodeCommand},
+    conn::{Client, Topic},
+    io::Level,
+    repl::master::Protocol,
+    resp::{Args, Proto},
+};
+
+type Outcome<'a> = Result<(), CommandError<'a>>;
+
+impl Node {
+    pub(super) fn run_node_command<'a>(
+        &mut self,
+        now: Now,
+        caller: Caller,
+        (name, command): (&'static str, NodeCommand),
+        args: Args<'a>,
+    ) -> Outcome<'a> {
+        if let Some(client) = self.client(caller) {
+            client.last_command = name;
+        }
+        match command {
+            NodeCommand::Auth => self.auth(caller, args),
+            NodeCommand::Client => self.client_command(now, caller, args),
+            NodeCommand::Command => self.command(caller, args),
+            NodeCommand::Config => self.config_command(caller, args),
+            NodeCommand::Debug => self.debug(caller, args),
+            NodeCommand::Discard => self.discard(caller),
+            NodeCommand::Exec => self.exec(now, caller),
+            NodeCommand::Hello => self.hello(caller, args),
+            NodeCommand::Info => {
+                let text = self.info(now, args);
+                self.with_reply(caller, |reply| reply.verbatim(b"txt", text.as_bytes()));
+                Ok(())
+            }
+            NodeCommand::Monitor => self.monitor(caller),
+            NodeCommand::Multi => self.multi(caller),
+            NodeCommand::Ping => self.ping(caller, args),
+            NodeCommand::Psync => self.sync(now, caller, Protocol::Psync, args),
+            NodeCommand::Sync => self.sync(now, caller, Protocol::Sync, args),
+            NodeCommand::Publish => self.publish_command(now, caller, Topic::Channel, args),
+            NodeCommand::Spublish => self.publish_command(now, caller, Topic::Shard, args),
+            NodeCommand::Pubsub => self.pubsub(caller, args),
+            NodeCommand::Subscribe => self.subscribe(caller, Topic::Channel, args),
+            NodeCommand::Psubscribe => self.subscribe(caller, Topic::Pattern, args),
+            NodeCommand::Ssubscribe => self.subscribe(caller, Topic::Shard, args),
+            NodeCommand::Unsubscribe => self.unsubscribe(caller, Topic::Channel, args),
+            NodeCommand::Punsubscribe => self.unsubscribe(caller, Topic::Pattern, args),
+            NodeCommand::Sunsubscribe => self.unsubscribe(caller, Topic::Shard, args),
+            NodeCommand::Quit => {
+                self.with_reply(caller, |reply| reply.ok());
+                if let Caller::Conn(id) = caller {
+                    self.close_after_replies(now, id);
+                }
+                Ok(())
+            }
+            NodeCommand::Replconf => self.replconf(now, caller, args),
+            NodeCommand::Replicaof => self.replicaof(now, caller, args),
+            NodeCommand::Reset => self.reset(caller),
+            NodeCommand::Role => {
+                self.role_command(caller);
+                Ok(())
+            }
+            NodeCommand::Select => self.select(caller, args),
+            NodeCommand::Shutdown => self.shutdown(args),
+            NodeCommand::Unwatch => self.unwatch_command(caller),
+            NodeCommand::Wait => self.wait(now, caller, args),
+            NodeCommand::Watch => self.watch(now, caller, args),
+        }
+    }
+
+    pub(super) fn client(&mut self, caller: Caller) -> Option<&mut Client> {
+        match caller {
+            Caller::Master => None,
+            Caller::Conn(id) => self.conns.get_mut(id)?.client_mut(),
+        }
+    }
+
+    fn ping<'a>(&mut self, caller: Caller, args: Args<'a>) -> Outcome<'a> {
+        if args.len() > 2 {
+            return Err(CommandError::Arity("ping"));
+        }
+        let text = args.try_get(1);
+        // A RESP2 client that listens takes everything for a message.
+        let listens = self
+            .client(caller)
+            .is_some_and(|client| client.proto == Proto::Resp2 && client.subscriptions.is_some());
+        self.with_reply(caller, |reply| match text {
+            _ if listens => {
+                reply.array_len(2);
+                reply.bulk(b"pong");
+                reply.bulk(text.unwrap_or_default());
+            }
+            Some(text) => reply.bulk(text),
+            None => reply.simple("PONG"),
+        });
+        Ok(())
+    }
+
+    fn select<'a>(&mut self, caller: Caller, args: Args<'a>) -> Outcome<'a> {
+        let number = parse_i64(args.get(1)).ok_or(CommandError::NotInteger)?;
+        let number = i32::try_from(number).map_err(|_| DataError::NotInt32)?;
+        let db = self.keyspace.database(number.into()).ok_or(CommandError::DbIndexOutOfRange)?;
+        match caller {
+            Caller::Master => self.select_stream_db(db),
+            Caller::Conn(_) => {
+                if let Some(client) = self.client(caller) {
+                    client.db = db;
+                }
+            }
+        }
+        self.with_reply(caller, |reply| reply.ok());
+        Ok(())
+    }
+
+    fn shutdown<'a>(&mut self, args: Args<'a>) -> Outcome<'a> {
+        let mut save = !self.config.save.is_empty();
+        for option in args.iter().skip(1) {
+            let is = |word: &str| option.eq_ignore_ascii_case(word.as_bytes());
+            if is("SAVE") {
+                save = true;
+            } else if is("NOSAVE") {
+                save = false;
+            } else if !is("NOW") && !is("FORCE") {
+                return Err(CommandError::Syntax);
+            }
+        }
+        if save {
+            self.log(
+                Level::Warning,
+                "This version writes no snapshot files: use SHUTDOWN NOSAVE".into(),
+            );
+            return Err(CommandError::ShutdownCannotSave);
+        }
+        self.log(Level::Warning, "User requested shutdown...".into());
+        self.exit();
+        Ok(())
+    }
+
+    fn replicaof<'a>(&mut self, now: Now, caller: Caller, args: Args<'a>) -> Outcome<'a> {
+        if let Caller::Conn(id) = caller
+            && self.conns.get(id).is_some_and(|conn| conn.session().is_some())
+        {
+            return Err(CommandError::NotFromReplica);
+        }
+        let (host, port) = (args.get(1), args.get(2));
+        // What this transaction did so far was done as what we were.
+        self.finish_unit();
+        if host.eq_ignore_ascii_case(b"no") && port.eq_ignore_ascii_case(b"one") {
+            self.become_master(now);
+            self.with_reply(caller, |reply| reply.ok());
+            return Ok(());
+        }
+        let number = parse_i64(port).and_then(|port| u16::try_from(port).ok());
+        let port = number.ok_or(CommandError::InvalidMasterPort)?;
+        let master = Endpoint { host: String::from_utf8_lossy(host).into_owned(), port };
+        if self.follows(&master) {
+            self.log(
+                Level::Notice,
+                "REPLICAOF would result into synchronization with the master we are already \
+                 connected with. No operation performed."
+                    .into(),
+            );
+            self.with_reply(caller, |reply| {
+                reply.simple("OK Already connected to specified master")
+            });
+            return Ok(());
+        }
+        self.follow(now, master);
+        self.with_reply(caller, |reply| reply.ok());
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! `MONITOR`: clients that are shown every command.
+
+use alloc::{format, vec::Vec};
+use core::fmt::Write as _;
+
+use super::{
+    super::{Node, requests::Caller},
+    Outcome,
+};
+use crate::{
+    base::time::Now,
+    command::{Flags, Handler, NodeCommand, Spec},
+    resp::{Args, Reply},
+};
+
+impl Node {
+    pub(super) fn monitor(&mut self, caller: Caller) -> Outcome<'static> {
+        let Caller::Conn(id) = caller else { return Ok(()) };
+        if let Some(client) = self.client(caller)
+            && !client.monitors
+        {
+            client.monitors = true;
+            self.monitors.push(id);
+        }
+        self.with_reply(caller, |reply| reply.ok());
+        Ok(())
+    }
+
+    /// Shows a command to whoever monitors. Commands of operators are too dangerous to be shown.
+    // redis: replication.c, replicationFeedMonitors
+    pub(in crate::node) fn show_to_monitors(
+        &mut self,
+        now: Now,
+        caller: Caller,
+        spec: &Spec,
+        args: Args<'_>,
+    ) {
+        if spec.flags.has(Flags::ADMIN) {
+            return;
+        }
+        let (db, peer) = match caller {
+            Caller::Conn(id) => {
+                let Some(conn) = self.conns.get(id) else { return };
+                (conn.client().map_or(0, |client| client.db.0), Some(&conn.peer))
+            }
+            Caller::Master => {
+                let link = self.following.as_ref().and_then(|following| following.link.conn());
+                let conn = link.and_then(|id| self.conns.get(id));
+                (self.stream_db().0, conn.map(|conn| &conn.peer))
+            }
+        };
+        let (secs, millis) = (now.wall.0.div_euclid(1000), now.wall.0.rem_euclid(1000));
+        let mut line = format!("{secs}.{:06} [{db} ", millis * 1000);
+        match peer {
+            Some(peer) => write!(line, "{}:{}]", peer.ip, peer.port),
+            None => write!(line, "?:0]"),
+        }
+        .expect("a string takes any text");
+        let secret = matches!(spec.handler, Handler::Node(NodeCommand::Auth | NodeCommand::Hello));
+        for (at, arg) in args.iter().enumerate() {
+            if secret && at > 0 {
+                line.push_str(" \"(redacted)\"");
+                continue;
+            }
+            line.push_str(" \"");
+            for byte in arg {
+                match byte {
+                    0x07 => line.push_str("\\a"),
+                    0x08 => line.push_str("\\b"),
+                    b'\'' => line.push('\''),
+                    byte => {
+                        write!(line, "{}", byte.escape_ascii()).expect("a string takes any text")
+                    }
+                }
+            }
+            line.push('"');
+        }
+        let mut shown = Vec::with_capacity(self.monitors.len());
+        for id in &self.monitors {
+            let Some(conn) = self.conns.get_mut(*id) else { continue };
+            let proto = conn.client().map(|client| client.proto).unwrap_or_default();
+            Reply::new(conn.outbox.writer(), proto).simple(&line);
+            shown.push(*id);
+        }
+        for id in shown {
+            self.wake(id);
+            if self.is_greedy(id) {
+                self.close_greedy_client(now, id);
+            }
+        }
+    }
+}

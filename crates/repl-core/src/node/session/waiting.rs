@@ -1,0 +1,245 @@
+//! Clients that wait: `WAIT` for replicas, `CLIENT PAUSE` for time to pass.
+//!
+//! What would block becomes a state of the client. While it waits, nothing it sends is looked at;
+//! it stays in the inbox, within the limits of the inbox. When the wait is over, the client gets
+//! its reply and its inbox is worked off at the end of the input at hand, as if it had come just
+//! now.
+
+use alloc::vec::Vec;
+use core::{mem, time::Duration};
+
+use super::{
+    super::{Node, requests::Caller},
+    Outcome,
+};
+use crate::{
+    base::{
+        ids::ConnId,
+        number::parse_i64,
+        time::{Instant, Now},
+    },
+    command::{CommandError, Flags, Handler, NodeCommand, SessionError, Spec},
+    conn::{Conn, Wait},
+    io::Level,
+    repl::master::Session,
+    resp::Args,
+};
+
+/// `CLIENT PAUSE`: which commands are held back, and until when.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::node) struct Pause {
+    pub(in crate::node) of: Paused,
+    pub(in crate::node) until: Instant,
+}
+
+/// What a pause holds back. The later includes the earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::node) enum Paused {
+    /// What may tell replicas something.
+    Writes,
+    /// Everything.
+    All,
+}
+
+/// A timeout in milliseconds; zero means for ever.
+pub(super) fn timeout(text: &[u8]) -> Result<u64, CommandError<'static>> {
+    let millis = parse_i64(text).ok_or(CommandError::Session(SessionError::TimeoutNotInteger))?;
+    u64::try_from(millis).map_err(|_| CommandError::Session(SessionError::TimeoutNegative))
+}
+
+impl Node {
+    /// `WAIT count timeout`
+    // redis: replication.c, waitCommand
+    pub(super) fn wait<'a>(&mut self, now: Now, caller: Caller, args: Args<'a>) -> Outcome<'a> {
+        if self.following.is_some() {
+            return Err(CommandError::Session(SessionError::WaitOnReplica));
+        }
+        let Caller::Conn(id) = caller else { return Ok(()) };
+        let count = parse_i64(args.get(1)).ok_or(CommandError::NotInteger)?;
+        let millis = timeout(args.get(2))?;
+        let offset = self.client(caller).map_or(0, |client| client.wrote_at);
+        let count = u64::try_from(count).unwrap_or(0);
+        let have = self.replicas_that_have(offset);
+        if have >= count || self.within_transaction {
+            self.with_reply(caller, |reply| reply.int(have as i64));
+            return Ok(());
+        }
+        let deadline = (millis > 0).then(|| now.mono + Duration::from_millis(millis));
+        self.begin_wait(id, Wait::Replicas { count, offset, deadline });
+        self.wants_acks = true;
+        Ok(())
+    }
+
+    /// How many replicas have acknowledged everything up to `offset`.
+    fn replicas_that_have(&self, offset: u64) -> u64 {
+        let sessions = self.replicas.iter().filter_map(|id| self.conns.get(*id)?.session());
+        let has = |session: &&Session| session.is_online() && session.ack_offset >= offset;
+        sessions.filter(has).count() as u64
+    }
+
+    /// Replicas that gave a sign of life lately.
+    // redis: replication.c, refreshGoodSlavesCount
+    pub(in crate::node) fn good_replicas(&self, now: Now) -> u32 {
+        let lag_max = self.config.min_replicas_max_lag.as_secs();
+        let sessions = self.replicas.iter().filter_map(|id| self.conns.get(*id)?.session());
+        let is_good = |session: &&Session| {
+            session.is_online() && now.mono.since(session.ack_at).as_secs() <= lag_max
+        };
+        sessions.filter(is_good).count() as u32
+    }
+
+    /// From here on the client waits.
+    pub(in crate::node) fn begin_wait(&mut self, id: ConnId, wait: Wait) {
+        if let Some(client) = self.conns.get_mut(id).and_then(Conn::client_mut) {
+            client.waits = Some(wait);
+            self.waiting.push(id);
+        }
+    }
+
+    fn wait_of(&self, id: ConnId) -> Option<Wait> {
+        self.conns.get(id)?.client()?.waits
+    }
+
+    /// When the wait of some client is over, at the latest.
+    pub(in crate::node) fn wait_deadline(&self) -> Option<Instant> {
+        let deadline = |id: &ConnId| match self.wait_of(*id)? {
+            Wait::Pause => self.pause.map(|pause| pause.until),
+            Wait::Replicas { deadline, .. } => deadline,
+        };
+        self.waiting.iter().filter_map(deadline).min()
+    }
+
+    /// Ends the waits whose time has come, and the pause.
+    pub(in crate::node) fn end_waits(&mut self, now: Now) {
+        if self.pause.is_some_and(|pause| pause.until <= now.mono) {
+            self.pause = None;
+        }
+        let over = |wait: Wait| match wait {
+            Wait::Pause => self.pause.is_none(),
+            Wait::Replicas { deadline, .. } => deadline.is_some_and(|at| at <= now.mono),
+        };
+        let found: Vec<ConnId> =
+            self.waiting.iter().copied().filter(|id| self.wait_of(*id).is_some_and(over)).collect();
+        for id in found {
+            self.end_wait(id);
+        }
+    }
+
+    /// A replica has acknowledged: those that waited for it go on.
+    pub(in crate::node) fn end_satisfied_waits(&mut self) {
+        let satisfied = |wait: Wait| match wait {
+            Wait::Pause => false,
+            Wait::Replicas { count, offset, .. } => self.replicas_that_have(offset) >= count,
+        };
+        let waiting = self.waiting.iter().copied();
+        let found: Vec<ConnId> =
+            waiting.filter(|id| self.wait_of(*id).is_some_and(satisfied)).collect();
+        for id in found {
+            self.end_wait(id);
+        }
+    }
+
+    /// The client waits no more: it gets the reply that is due, and what it sent meanwhile is
+    /// worked off at the end of this input.
+    pub(super) fn end_wait(&mut self, id: ConnId) {
+        let Some(wait) = self.take_wait(id) else { return };
+        match wait {
+            Wait::Pause => {}
+            Wait::Replicas { offset, .. } => {
+                let have = self.replicas_that_have(offset) as i64;
+                self.with_reply(Caller::Conn(id), |reply| reply.int(have));
+            }
+        }
+        self.resumed.push(id);
+        self.wake(id);
+    }
+
+    /// As `end_wait`, but the reply is an error.
+    pub(super) fn break_wait(&mut self, id: ConnId, error: &str) {
+        if self.take_wait(id).is_some() {
+            self.stats.error_replies += 1;
+            self.with_reply(Caller::Conn(id), |reply| reply.error(error));
+            self.resumed.push(id);
+            self.wake(id);
+        }
+    }
+
+    fn take_wait(&mut self, id: ConnId) -> Option<Wait> {
+        let wait = self.client(Caller::Conn(id))?.waits.take()?;
+        self.waiting.retain(|one| *one != id);
+        Some(wait)
+    }
+
+    /// We become a replica: who waits for ours waits in vain.
+    // redis: blocked.c, disconnectAllBlockedClients
+    pub(in crate::node) fn disconnect_waiting(&mut self, now: Now) {
+        for id in self.waiting.clone() {
+            match self.wait_of(id) {
+                None | Some(Wait::Pause) => continue,
+                Some(Wait::Replicas { .. }) => {}
+            }
+            self.break_wait(
+                id,
+                "UNBLOCKED force unblock from blocking operation, instance state changed (master \
+                 -> replica?)",
+            );
+            self.close_after_replies(now, id);
+        }
+    }
+
+    /// At the end of an input: works off what resumed clients sent while they waited, and asks
+    /// replicas for the acknowledgements that somebody waits for.
+    pub(in crate::node) fn settle_waits(&mut self, now: Now) {
+        while !self.resumed.is_empty() {
+            for id in mem::take(&mut self.resumed) {
+                self.on_requests(now, id, &[]);
+            }
+        }
+        if mem::take(&mut self.wants_acks)
+            && self.following.is_none()
+            && self.history.is_recording()
+            && !self.waiting.is_empty()
+        {
+            self.history.feed_getack();
+            self.grown = true;
+        }
+    }
+
+    /// Whether a pause holds this command back.
+    // redis: server.c, processCommand
+    pub(in crate::node) fn is_held_back(&mut self, now: Now, id: ConnId, spec: &Spec) -> bool {
+        let Some(pause) = self.pause.filter(|pause| pause.until > now.mono) else { return false };
+        let told = spec.flags.has(Flags::WRITE) || spec.flags.has(Flags::MAY_REPLICATE);
+        match pause.of {
+            Paused::All => true,
+            Paused::Writes if told => true,
+            Paused::Writes => {
+                let queue = self.client(Caller::Conn(id)).and_then(|one| one.transaction.as_ref());
+                matches!(spec.handler, Handler::Node(NodeCommand::Exec))
+                    && queue.is_some_and(|queue| queue.may_replicate)
+            }
+        }
+    }
+
+    /// Whether nothing may change by itself now, expired keys included.
+    pub(in crate::node) fn is_paused(&self, now: Now) -> bool {
+        self.pause.is_some_and(|pause| pause.until > now.mono)
+    }
+
+    /// `CLIENT PAUSE`: a pause may be prolonged and widened, not shortened.
+    pub(super) fn begin_pause(&mut self, now: Now, of: Paused, millis: u64) {
+        self.end_waits(now);
+        let until = now.mono + Duration::from_millis(millis);
+        self.pause = Some(match self.pause {
+            Some(pause) => Pause { of: pause.of.max(of), until: pause.until.max(until) },
+            None => Pause { of, until },
+        });
+        self.log(Level::Verbose, "Clients are paused".into());
+    }
+
+    /// `CLIENT UNPAUSE`.
+    pub(super) fn end_pause(&mut self, now: Now) {
+        self.pause = None;
+        self.end_waits(now);
+    }
+}
