@@ -36,7 +36,7 @@ impl Keyspace {
         if one == other {
             return;
         }
-        self.touch_before_swap([one, other]);
+        self.touch_before_swap(one, other);
         self.databases.swap(one.0 as usize, other.0 as usize);
     }
 }

@@ -127,13 +127,14 @@ impl Keyspace {
         }
     }
 
-    /// Two databases are about to trade places: a key that is in neither does not change.
-    pub(super) fn touch_before_swap(&mut self, databases: [DbIndex; 2]) {
+    /// Two databases are about to change places: a key that is in neither does not change.
+    // redis: multi.c, touchAllWatchedKeysInDb
+    pub(super) fn touch_before_swap(&mut self, one: DbIndex, other: DbIndex) {
         if !self.watched.is_empty() {
             let mut watched = core::mem::take(&mut self.watched);
             watched.touch_where(|of, hash, key| {
-                databases.contains(&of)
-                    && databases.into_iter().any(|db| self.find(db, hash, key).is_some())
+                let exists = |db| self.find(db, hash, key).is_some();
+                (of == one || of == other) && (exists(one) || exists(other))
             });
             self.watched = watched;
         }
