@@ -280,7 +280,7 @@ const TEMPLATES: &[&str] = &[
     "COPY $key $key DB $db REPLACE",
     "MOVE $key $db",
     "SWAPDB $db $db",
-    "SELECT $index",
+    "SELECT $db",
     "OBJECT ENCODING $key",
     "OBJECT REFCOUNT $key",
     "OBJECT FREQ $key",
@@ -407,7 +407,6 @@ fn word(draw: &mut Draw, kind: &str) -> Vec<u8> {
             "x",
             "2147483648",
         ]),
-        "index" => draw.one_of(&["0", "1", "2", "0", "1", "2", "99", "-1", "x"]),
         "setopt" => {
             draw.one_of(&["NX", "XX", "GET", "KEEPTTL", "nx", "xx", "get", "EX", "PERSIST", "foo"])
         }

@@ -33,6 +33,9 @@ impl Keyspace {
 
     /// Swaps what two databases hold.
     pub fn swap(&mut self, one: DbIndex, other: DbIndex) {
+        if one == other {
+            return;
+        }
         self.touch_before_swap(one, other);
         self.databases.swap(one.0 as usize, other.0 as usize);
     }

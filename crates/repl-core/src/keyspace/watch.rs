@@ -213,6 +213,23 @@ mod tests {
     }
 
     #[test]
+    fn a_key_changes_when_its_database_trades_places_or_another_takes_its_name() {
+        let swap = |k: &mut Keyspace| k.swap(DB, DbIndex(1));
+        check(|k| set(k, b"k", None), swap, true);
+        check(|_| {}, swap, false);
+        check(|k| set(k, b"k", None), |k| k.swap(DB, DB), false);
+        let in_the_other = |k: &mut Keyspace| {
+            set(k, b"k", None);
+            k.swap(DB, DbIndex(1));
+        };
+        check(in_the_other, swap, true);
+        check(|k| set(k, b"k", None), |k| assert!(k.relocate((DB, b"k"), (DB, b"l"))), true);
+        check(|k| set(k, b"l", None), |k| assert!(k.relocate((DB, b"l"), (DB, b"k"))), true);
+        check(|k| set(k, b"l", None), |k| assert!(k.copy((DB, b"l"), (DB, b"k"))), true);
+        check(|k| set(k, b"k", None), |k| assert!(k.copy((DB, b"k"), (DB, b"l"))), false);
+    }
+
+    #[test]
     fn a_key_that_was_expired_when_the_watch_began_changes_only_when_it_is_written() {
         check(|k| set(k, b"k", Some(1)), remove, false);
         check(|k| set(k, b"k", Some(1)), |k| assert_eq!(k.flush(DB), 1), false);

@@ -26,7 +26,7 @@ pub(super) use self::{channels::is_for_listeners, transactions::waits_in_queue, 
 use super::{Node, requests::Caller};
 use crate::{
     base::{ids::Endpoint, number::parse_i64, time::Now},
-    command::{CommandError, NodeCommand},
+    command::{CommandError, DataError, NodeCommand},
     conn::{Client, Topic},
     io::Level,
     repl::master::Protocol,
@@ -126,7 +126,8 @@ impl Node {
 
     fn select<'a>(&mut self, caller: Caller, args: Args<'a>) -> Outcome<'a> {
         let number = parse_i64(args.get(1)).ok_or(CommandError::NotInteger)?;
-        let db = self.keyspace.database(number).ok_or(CommandError::DbIndexOutOfRange)?;
+        let number = i32::try_from(number).map_err(|_| DataError::NotInt32)?;
+        let db = self.keyspace.database(number.into()).ok_or(CommandError::DbIndexOutOfRange)?;
         match caller {
             Caller::Master => self.select_stream_db(db),
             Caller::Conn(_) => {
