@@ -1,4 +1,5 @@
-//! A sorted set of integers, as narrow as the widest of them. Knows nothing of sets of anything else.
+//! A sorted set of integers, as narrow as the widest of them. Knows nothing of sets of anything
+//! else.
 
 use alloc::vec::Vec;
 

@@ -104,9 +104,7 @@ impl fmt::Display for CommandError<'_> {
             Self::Syntax => "ERR syntax error",
             Self::Data(error) => error.text(),
             Self::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
-            Self::NotAboveZero(what) => {
-                return write!(f, "ERR {what} should be greater than 0");
-            }
+            Self::NotAboveZero(what) => return write!(f, "ERR {what} should be greater than 0"),
             Self::Negative(what) => return write!(f, "ERR {what} can't be negative"),
             Self::NotInteger => "ERR value is not an integer or out of range",
             Self::IncrementOverflow => "ERR increment or decrement would overflow",

@@ -62,6 +62,7 @@ fn positions_are_found_from_either_end() {
     bench.check("LPOS l a RANK -1", ":5", "");
     bench.check("LPOS l a RANK 2 COUNT 0", "*2 :3 :5", "");
     bench.check("LPOS l a RANK -2 COUNT 1 MAXLEN 3", "*1 :3", "");
+    bench.check("LPOS l a RANK -9223372036854775808", "$-1", "");
     bench.check("LPOS none a COUNT 1", "*0", "");
     bench.check("LPOS l a COUNT -1", "-ERR COUNT can't be negative", "");
     let (error, _) = bench.run("LPOS l a RANK 0");

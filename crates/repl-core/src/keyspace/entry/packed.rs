@@ -1,4 +1,5 @@
-//! One key with its string and its expiry, packed into one allocation. Knows no other type of value.
+//! One key with its string and its expiry, packed into one allocation. Knows no other type of
+//! value.
 //!
 //! ```text
 //!  flags  slack  key length   [expiry]   key        value        unused

@@ -6,6 +6,8 @@
 
 pub(super) mod intset;
 pub(super) mod listpack;
+#[cfg(test)]
+mod tests;
 pub(super) mod ziplist;
 
 use crate::{rdb::error::RdbErrorKind, value::Item};
