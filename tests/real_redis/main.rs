@@ -5,6 +5,7 @@
 //! With a redis-server there, every test must pass: that is how the tests themselves are tested.
 //! Where a server is missing, its tests are skipped and say so; with `CI=true` they fail instead.
 
+mod differential;
 mod fixture;
 mod replication;
 mod transcripts;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(TRIALS_AT_ONCE);
     let mut trials = replication::trials();
+    trials.extend(differential::trials());
     trials.extend(transcripts::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -4,14 +4,57 @@
 use core::fmt;
 
 use super::SessionError;
+use crate::keyspace::WrongType;
 
 /// Why a command failed. `Display` gives the text of the reply without the leading `-`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommandError<'a> {
     /// The arguments make no sense.
     Syntax,
+    /// The key holds another type of value.
+    WrongType,
     /// Not a 64-bit integer.
     NotInteger,
+    /// An integer that does not fit 32 bits where it must.
+    NotInt32,
+    /// Not a floating-point number.
+    NotFloat,
+    /// `INCRBYFLOAT` would leave the range of finite numbers.
+    NotFinite,
+    /// `SETRANGE` before the beginning.
+    OffsetOutOfRange,
+    /// A key that must exist does not.
+    NoSuchKey,
+    /// `COPY` or `MOVE` of a key to itself.
+    SameObject,
+    /// `SWAPDB` with a first number that is none.
+    InvalidFirstDb,
+    /// `SWAPDB` with a second number that is none.
+    InvalidSecondDb,
+    /// `SCAN` with a cursor that is no number.
+    InvalidCursor,
+    /// `OBJECT FREQ`: how often a key is used is not counted.
+    FrequencyNotTracked,
+    /// `RESTORE` over a key that exists.
+    BusyKey,
+    /// `RESTORE` with a negative time to live.
+    InvalidTtl,
+    /// `RESTORE` with a negative idle time.
+    InvalidIdleTime,
+    /// `RESTORE` with a frequency out of range.
+    InvalidFrequency,
+    /// `RESTORE` of what no `DUMP` of a server we know gave.
+    WrongPayload,
+    /// `RESTORE` of a value that cannot be read.
+    BadDataFormat,
+    /// `LCS` of something other than strings.
+    LcsNeedsStrings,
+    /// `LCS` with `LEN` and `IDX`.
+    LcsLenAndIndexes,
+    /// `LCS` of strings whose table would be longer than `proto-max-bulk-len`.
+    LcsTableTooLarge,
+    /// `LCS` without memory for its table.
+    LcsWithoutMemory,
     /// `INCR` and its kin would leave the range of 64 bits.
     IncrementOverflow,
     /// `DECRBY` of the smallest integer.
@@ -90,14 +133,47 @@ impl fmt::Display for CommandError<'_> {
         f.write_str(match *self {
             Self::Session(error) => return error.fmt(f),
             Self::Syntax => "ERR syntax error",
+            Self::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
             Self::NotInteger => "ERR value is not an integer or out of range",
+            Self::NotInt32 => {
+                "ERR value is out of range, value must between -2147483648 and 2147483647"
+            }
+            Self::NotFloat => "ERR value is not a valid float",
+            Self::NotFinite => "ERR increment would produce NaN or Infinity",
+            Self::OffsetOutOfRange => "ERR offset is out of range",
+            Self::NoSuchKey => "ERR no such key",
+            Self::SameObject => "ERR source and destination objects are the same",
+            Self::InvalidFirstDb => "ERR invalid first DB index",
+            Self::InvalidSecondDb => "ERR invalid second DB index",
+            Self::InvalidCursor => "ERR invalid cursor",
+            Self::FrequencyNotTracked => {
+                "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please \
+                 note that when switching between policies at runtime LRU and LFU data will take \
+                 some time to adjust."
+            }
+            Self::BusyKey => "BUSYKEY Target key name already exists.",
+            Self::InvalidTtl => "ERR Invalid TTL value, must be >= 0",
+            Self::InvalidIdleTime => "ERR Invalid IDLETIME value, must be >= 0",
+            Self::InvalidFrequency => "ERR Invalid FREQ value, must be >= 0 and <= 255",
+            Self::WrongPayload => "ERR DUMP payload version or checksum are wrong",
+            Self::BadDataFormat => "ERR Bad data format",
+            Self::LcsNeedsStrings => "ERR The specified keys must contain string values",
+            Self::LcsLenAndIndexes => {
+                "ERR If you want both the length and indexes, please just use IDX."
+            }
+            Self::LcsTableTooLarge => {
+                "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
+            }
+            Self::LcsWithoutMemory => {
+                "ERR Insufficient memory, failed allocating transient memory for LCS"
+            }
             Self::IncrementOverflow => "ERR increment or decrement would overflow",
             Self::DecrementOverflow => "ERR decrement would overflow",
             Self::InvalidExpire(command) => {
                 return write!(f, "ERR invalid expire time in '{command}' command");
             }
             Self::UnsupportedOption(option) => {
-                return write!(f, "ERR Unsupported option {}", Text(option));
+                return write!(f, "ERR Unsupported option {}", c_text(option, usize::MAX));
             }
             Self::ExpireNxWithOthers => {
                 "ERR NX and XX, GT or LT options at the same time are not compatible"
@@ -109,7 +185,7 @@ impl fmt::Display for CommandError<'_> {
                 return write!(f, "ERR wrong number of arguments for '{command}' command");
             }
             Self::UnknownSubcommand { command, asked } => {
-                let asked = Text(&asked[..asked.len().min(128)]);
+                let asked = c_text(asked, 128);
                 return write!(f, "ERR unknown subcommand '{asked}'. Try {command} HELP.");
             }
             Self::UnknownDebug(asked) => {
@@ -164,7 +240,19 @@ impl fmt::Display for CommandError<'_> {
     }
 }
 
+impl From<WrongType> for CommandError<'_> {
+    fn from(WrongType: WrongType) -> Self {
+        Self::WrongType
+    }
+}
+
 impl core::error::Error for CommandError<'_> {}
+
+/// At most `bytes_max` bytes as C prints them: to the first null byte.
+fn c_text(bytes: &[u8], bytes_max: usize) -> Text<'_> {
+    let shown = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    Text(&shown[..shown.len().min(bytes_max)])
+}
 
 /// Bytes of a peer in a message of ours. Bytes that are no UTF-8 show as the replacement character.
 pub struct Text<'a>(pub &'a [u8]);

@@ -17,7 +17,7 @@ mod spec;
 mod string;
 
 use crate::{
-    base::{number::DIGITS_MAX, number::format_i64, time::UnixMillis},
+    base::{number::DIGITS_MAX, number::format_i64, rng::Rng, time::UnixMillis},
     keyspace::{DbIndex, Entry, KeyHash, Keyspace},
     repl::Effects,
     resp::Reply,
@@ -76,6 +76,8 @@ pub struct Data<'a> {
     pub expiry: Expiry,
     /// `proto-max-bulk-len` in bytes.
     pub value_bytes_max: u64,
+    /// For what a client leaves to chance.
+    pub rng: &'a mut Rng,
     /// Counts keys deleted because their time has passed.
     pub expired_count: &'a mut u64,
 }
@@ -84,14 +86,19 @@ impl Data<'_> {
     /// Deals with a key whose time has passed. What `Keyspace::find` says next about `key` is what
     /// whoever asks may see, unless it is hidden.
     pub fn meet(&mut self, key: &[u8]) -> (KeyHash, Sight) {
+        self.meet_in(self.db, key)
+    }
+
+    /// Like [`meet`](Self::meet), for a key of another database than the selected one.
+    pub fn meet_in(&mut self, db: DbIndex, key: &[u8]) -> (KeyHash, Sight) {
         let hash = self.keyspace.hash(key);
-        if self.keyspace.is_expired(self.db, hash, key, self.now) {
+        if self.keyspace.is_expired(db, hash, key, self.now) {
             match self.expiry {
                 Expiry::Ignore => {}
                 Expiry::Hide => return (hash, Sight::Hidden),
                 Expiry::Delete => {
-                    self.keyspace.remove(self.db, hash, key);
-                    self.effects.push(self.db, [b"DEL".as_slice(), key]);
+                    self.keyspace.remove(db, hash, key);
+                    self.effects.push(db, [b"DEL".as_slice(), key]);
                     *self.expired_count += 1;
                 }
             }
@@ -110,7 +117,15 @@ impl Data<'_> {
 
     /// Whether the key exists for whoever asks.
     pub fn exists(&mut self, key: &[u8]) -> bool {
-        self.lookup(key).1.is_some()
+        self.exists_in(self.db, key)
+    }
+
+    /// Whether the key exists in `db` for whoever asks.
+    pub fn exists_in(&mut self, db: DbIndex, key: &[u8]) -> bool {
+        match self.meet_in(db, key) {
+            (_, Sight::Hidden) => false,
+            (hash, Sight::AsFound) => self.keyspace.find(db, hash, key).is_some(),
+        }
     }
 
     /// Tells replicas that `key` now expires at `at`, in terms that no clock can bend.
@@ -134,14 +149,23 @@ pub struct Table {
 }
 
 const FREE: u8 = u8::MAX;
-const GROUPS: [&[Spec]; 7] = [
+const GROUPS: &[&[Spec]] = &[
     connection::SPECS,
     diagnostics::SPECS,
     expire::SPECS,
     keys::SPECS,
+    keys::dump::SPECS,
+    keys::object::SPECS,
+    keys::relocate::SPECS,
+    keys::scan::SPECS,
     pubsub::SPECS,
     server::SPECS,
     string::SPECS,
+    string::float::SPECS,
+    string::lcs::SPECS,
+    string::many::SPECS,
+    string::range::SPECS,
+    string::variants::SPECS,
 ];
 
 const SPEC_COUNT: usize = {
@@ -170,11 +194,12 @@ static SPECS: [Spec; SPEC_COUNT] = {
 };
 
 impl Table {
-    const SLOTS: usize = 256;
+    const SLOTS: usize = 512;
 
     /// A table of all commands.
     pub fn new() -> Self {
         const { assert!(SPEC_COUNT < Self::SLOTS / 2, "the table stays half empty") };
+        const { assert!(SPEC_COUNT < FREE as usize, "a number is none of a spec") };
         let mut slots = [FREE; Self::SLOTS];
         let mut names = [0; SPEC_COUNT];
         for (number, spec) in SPECS.iter().enumerate() {
@@ -199,7 +224,7 @@ impl Table {
 
     fn home(folded: u128) -> usize {
         let mixed = (folded as u64 ^ (folded >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 56) as usize % Self::SLOTS
+        (mixed >> 55) as usize % Self::SLOTS
     }
 
     /// The command called `name`.

@@ -4,7 +4,10 @@ use alloc::{string::String, vec::Vec};
 
 use super::{Data, Expiry, Handler, Outcome, Table};
 use crate::{
-    base::time::UnixMillis,
+    base::{
+        rng::{Rng, Seed},
+        time::UnixMillis,
+    },
     keyspace::{DbIndex, KeyHasher, Keyspace},
     repl::Effects,
     resp::{Argv, Proto, Reply},
@@ -16,6 +19,7 @@ pub(crate) struct Bench {
     pub(crate) now: UnixMillis,
     pub(crate) expiry: Expiry,
     table: Table,
+    rng: Rng,
 }
 
 impl Bench {
@@ -25,16 +29,21 @@ impl Bench {
             now: UnixMillis(1_000_000),
             expiry: Expiry::Delete,
             table: Table::new(),
+            rng: Rng::new(Seed::from_u64(1), "bench"),
         }
     }
 
     /// The reply and what replicas hear, both with spaces for line ends. Words are separated by
     /// spaces.
     pub(crate) fn run(&mut self, line: &str) -> (String, String) {
-        let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        self.run_words(&line.split(' ').map(str::as_bytes).collect::<Vec<_>>())
+    }
+
+    /// The same for words of any bytes.
+    pub(crate) fn run_words(&mut self, args: &[&[u8]]) -> (String, String) {
         let spec = self.table.find(args[0]).expect("the test names a command");
-        assert!(spec.takes(args.len()), "the test gives {line:?} its arguments");
-        let Handler::Data(handler) = spec.handler else { panic!("{line:?} is for the node") };
+        assert!(spec.takes(args.len()), "the test gives {} its arguments", spec.name);
+        let Handler::Data(handler) = spec.handler else { panic!("{} is for the node", spec.name) };
         let (mut effects, mut out, mut expired_count) = (Effects::default(), Vec::new(), 0);
         let mut argv = Argv::new();
         argv.fill(args.iter().copied());
@@ -46,6 +55,7 @@ impl Bench {
             now: self.now,
             expiry: self.expiry,
             value_bytes_max: 1 << 20,
+            rng: &mut self.rng,
             expired_count: &mut expired_count,
         };
         match handler(&mut data, argv.view(&[])) {

@@ -33,7 +33,7 @@ const SEGMENT_KEYS_MAX: usize = 896;
 const DEPTH_MAX: u32 = 32;
 
 /// The hash of a key. Only the directory makes them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyHash(u64);
 
 impl KeyHash {
@@ -136,6 +136,20 @@ impl Directory {
     pub(super) fn find(&self, hash: KeyHash, key: &[u8]) -> Option<&Entry> {
         let segment = &self.segments[self.segment_of(hash)];
         segment.table.find(hash.in_segment(), |entry| entry.has_key(key))
+    }
+
+    /// Brings what a look-up of `hash` needs close to the processor, and nothing else: the result
+    /// only keeps the compiler from leaving it out. Look-ups of several keys wait for memory one
+    /// after the other; warm-ups of several keys wait together.
+    #[inline]
+    pub(super) fn warm(&self, hash: KeyHash) -> usize {
+        let mut touched = 0;
+        let segment = &self.segments[self.segment_of(hash)];
+        let none = segment.table.find(hash.in_segment(), |entry| {
+            touched += entry.warm();
+            false
+        });
+        touched + usize::from(none.is_some())
     }
 
     /// Changes the entry of `key` in place, expiry included. `None` when there is no such key.
@@ -241,6 +255,31 @@ impl Directory {
     pub(super) fn walk_mut(&mut self, from: u64) -> (hash_table::IterMut<'_, Entry>, Option<u64>) {
         let (at, next) = self.segment_at(from);
         (self.segments[at].table.iter_mut(), next)
+    }
+
+    /// The entries of the segment that holds hash `from` whose hashes are not below it, in no
+    /// order, each with its hash; and where the next segment begins.
+    pub(super) fn segment_from(
+        &self,
+        from: u64,
+    ) -> (impl Iterator<Item = (u64, &Entry)>, Option<u64>) {
+        let (at, next) = self.segment_at(from);
+        let hashed =
+            self.segments[at].table.iter().map(|entry| (self.hasher.hash(entry.key()).0, entry));
+        (hashed.filter(move |(hash, _)| *hash >= from), next)
+    }
+
+    /// One entry of the segment that holds hash `from`, chosen by `choose` from so many. `None` and
+    /// the beginning of the next segment when this one is empty.
+    pub(super) fn pick(
+        &self,
+        from: u64,
+        choose: impl FnOnce(usize) -> usize,
+    ) -> (Option<&Entry>, Option<u64>) {
+        let (at, next) = self.segment_at(from);
+        let table = &self.segments[at].table;
+        let picked = if table.is_empty() { None } else { table.iter().nth(choose(table.len())) };
+        (picked, next)
     }
 
     /// Every entry, in no order that means anything.

@@ -11,7 +11,7 @@
 //! value of about the same size take the place of the old one without an allocation. When `slack`
 //! reads 255 the true count stands in the last eight bytes, little endian.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 use core::mem;
 
 use crate::base::time::UnixMillis;
@@ -49,6 +49,10 @@ pub enum Form {
 /// A key, its string value and its expiry.
 #[derive(Clone, Debug)]
 pub struct Entry(Box<[u8]>);
+
+/// The key holds another type of value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongType;
 
 /// Where the parts of an entry lie.
 #[derive(Clone, Copy)]
@@ -113,6 +117,15 @@ impl Entry {
         &self.0[layout.value_at..layout.value_end]
     }
 
+    /// The string.
+    ///
+    /// # Errors
+    /// When it is something else.
+    #[inline]
+    pub fn string(&self) -> Result<&[u8], WrongType> {
+        Ok(self.value())
+    }
+
     /// When the key ceases to exist, if ever.
     pub fn expires_at(&self) -> Option<UnixMillis> {
         if self.0[0] & EXPIRES == 0 {
@@ -144,6 +157,13 @@ impl Entry {
     pub fn has_key(&self, key: &[u8]) -> bool {
         let (key_at, key_length) = self.key_span();
         key_length == key.len() && self.0.get(key_at..key_at + key_length) == Some(key)
+    }
+
+    /// Reads the first and the last byte, so that they are close when they are needed.
+    #[inline]
+    pub fn warm(&self) -> usize {
+        let ends = [self.0.first(), self.0.last()];
+        ends.into_iter().flatten().map(|byte| usize::from(*byte)).sum()
     }
 
     /// Whether the key ever ceases to exist.
@@ -222,6 +242,23 @@ impl Entry {
         entry.0[0] |= emitted;
         *self = entry;
         self.append(tail);
+    }
+
+    /// Puts `bytes` at `at` of the value, which grows with zeros in between when it must.
+    pub fn write_at(&mut self, at: usize, bytes: &[u8]) {
+        let length = self.value().len();
+        if at > length {
+            self.append(&vec![0; at - length]);
+        }
+        let (within, behind) = bytes.split_at(bytes.len().min(length.max(at) - at));
+        let start = self.layout().value_at + at;
+        self.0[start..start + within.len()].copy_from_slice(within);
+        self.append(behind);
+    }
+
+    /// The same value under another key, with the same expiry. No snapshot knows it yet.
+    pub fn under_key(&self, key: &[u8]) -> Self {
+        Self::new(key, self.value(), self.expires_at(), self.form())
     }
 
     /// Sets or removes the expiry.
@@ -366,6 +403,21 @@ mod tests {
         }
         check(&entry, b"key", &model, Some(7));
         assert!(moves < 30, "{moves} moves");
+    }
+
+    #[test]
+    fn bytes_are_written_within_behind_and_across_the_end() {
+        let mut entry = Entry::new(b"key", b"hello", Some(UnixMillis(7)), Form::Whole);
+        entry.write_at(1, b"a");
+        check(&entry, b"key", b"hallo", Some(7));
+        entry.write_at(4, b"!?");
+        check(&entry, b"key", b"hall!?", Some(7));
+        entry.write_at(8, b"x");
+        check(&entry, b"key", b"hall!?\0\0x", Some(7));
+        entry.write_at(9, b"y");
+        check(&entry, b"key", b"hall!?\0\0xy", Some(7));
+        assert_eq!(entry.form(), Form::Grown);
+        check(&entry.under_key(b"k"), b"k", b"hall!?\0\0xy", Some(7));
     }
 
     #[test]

@@ -11,6 +11,8 @@
 mod digest;
 mod directory;
 mod entry;
+mod relocate;
+mod scan;
 mod snapshot;
 mod watch;
 
@@ -20,7 +22,9 @@ use core::mem;
 use self::{directory::Directory, snapshot::Snapshot, watch::Watched};
 pub use self::{
     directory::{KeyHash, KeyHasher},
-    entry::{Entry, Form},
+    entry::{Entry, Form, WrongType},
+    relocate::Place,
+    scan::ScanCursor,
     snapshot::{Image, SnapshotId, Walked},
     watch::Watch,
 };
@@ -132,6 +136,13 @@ impl Keyspace {
         self.directory(db).find(hash, key)
     }
 
+    /// Brings close what look-ups of these keys need. Changes nothing.
+    pub fn warm(&self, db: DbIndex, hashes: &[KeyHash]) {
+        let directory = self.directory(db);
+        let touched: usize = hashes.iter().map(|hash| directory.warm(*hash)).sum();
+        core::hint::black_box(touched);
+    }
+
     /// Whether `key` is there and its time has passed. Free when no key of `db` has an expiry.
     pub fn is_expired(&self, db: DbIndex, hash: KeyHash, key: &[u8], now: UnixMillis) -> bool {
         let directory = self.directory(db);
@@ -152,15 +163,19 @@ impl Keyspace {
             .update(db, hash, key, |entry| entry.replace(value, expires_at, Form::Whole))
             .is_some();
         if !replaced {
-            let mut entry = Entry::new(key, value, expires_at, Form::Whole);
-            let id = self.id(db);
-            for slot in self.snapshots_ahead(id, hash) {
-                // The key did not exist at the cut: the walk must not take it for one that did.
-                entry.mark_emitted(slot);
-            }
-            self.directory_mut(id).insert(hash, entry);
-            self.touch(db, hash);
+            self.insert(db, hash, Entry::new(key, value, expires_at, Form::Whole));
         }
+    }
+
+    /// Adds an entry whose key is not there.
+    fn insert(&mut self, db: DbIndex, hash: KeyHash, mut entry: Entry) {
+        let id = self.id(db);
+        for slot in self.snapshots_ahead(id, hash) {
+            // The key did not exist at the cut: the walk must not take it for one that did.
+            entry.mark_emitted(slot);
+        }
+        self.directory_mut(id).insert(hash, entry);
+        self.touch(db, hash);
     }
 
     /// Changes the entry of `key`. `None` when there is none.

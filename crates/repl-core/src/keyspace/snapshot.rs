@@ -290,6 +290,15 @@ mod tests {
             0 if rng.below(50) == 0 => {
                 keyspace.flush(db);
             }
+            1 if rng.below(5) == 0 => keyspace.swap(DbIndex(0), DbIndex(1)),
+            1..20 => {
+                let to = (DbIndex(rng.below(2) as u32), rng.below(3_000).to_le_bytes());
+                if rng.below(2) == 0 {
+                    keyspace.copy((db, &key), (to.0, &to.1));
+                } else {
+                    keyspace.relocate((db, &key), (to.0, &to.1));
+                }
+            }
             0..40 => {
                 keyspace.remove(db, hash, &key);
             }

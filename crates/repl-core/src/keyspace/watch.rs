@@ -127,6 +127,19 @@ impl Keyspace {
         }
     }
 
+    /// Two databases are about to change places: a key that is in neither does not change.
+    // redis: multi.c, touchAllWatchedKeysInDb
+    pub(super) fn touch_before_swap(&mut self, one: DbIndex, other: DbIndex) {
+        if !self.watched.is_empty() {
+            let mut watched = core::mem::take(&mut self.watched);
+            watched.touch_where(|of, hash, key| {
+                let exists = |db| self.find(db, hash, key).is_some();
+                (of == one || of == other) && (exists(one) || exists(other))
+            });
+            self.watched = watched;
+        }
+    }
+
     /// The databases of `other` are about to take the place of these; the watches stay here.
     pub(super) fn touch_before_replacement(&mut self, other: &Self) -> Watched {
         let mut watched = core::mem::take(&mut self.watched);

@@ -395,7 +395,7 @@ impl Node {
         parser: &mut Parser,
     ) -> Result<usize, LinkError> {
         let mut argv = mem::take(&mut self.argv);
-        let mut at = 0;
+        let (mut at, mut touched) = (0, 0);
         let mut ack = false;
         let result = loop {
             if at == buf.len() || !self.is_link(id) {
@@ -406,6 +406,9 @@ impl Node {
                 Ok(Parsed::Request { end, .. }) => {
                     ack |= self.on_stream_command(now, argv.view(buf), &buf[at..end]);
                     at = end;
+                    if at >= touched {
+                        touched = self.warm_ahead(self.stream_db(), buf, at);
+                    }
                 }
                 Ok(Parsed::Empty { end }) => {
                     self.on_stream_gap(&buf[at..end]);

@@ -2,6 +2,7 @@
 //!
 //! | file | what happens there |
 //! |---|---|
+//! | `ahead` | the keys of a pipeline are brought close before their turn |
 //! | `requests` | bytes of clients become commands; the gate every command passes |
 //! | `session` | commands about a connection or the server, a file per subject |
 //! | `sync` | what our replicas ask for and are granted: `PSYNC REPLCONF` |
@@ -11,6 +12,7 @@
 //! | `info`, `introspect` | `INFO ROLE COMMAND` |
 //! | `view` | what an observer may see |
 
+mod ahead;
 mod cron;
 mod info;
 mod introspect;
@@ -73,6 +75,8 @@ pub struct Node {
     commands: Table,
     /// Scratch for the arguments of the request at hand.
     argv: Argv,
+    /// Scratch for the requests behind it.
+    ahead: Argv,
     /// What the unit of execution at hand did.
     unit: Effects,
     /// Replies nobody reads: those to our master and to our replicas.
@@ -146,6 +150,7 @@ impl Node {
             last_ping_at: now.mono,
             commands: Table::new(),
             argv: Argv::new(),
+            ahead: Argv::new(),
             unit: Effects::default(),
             unread: Vec::new(),
             unheard: Vec::new(),

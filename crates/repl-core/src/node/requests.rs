@@ -50,6 +50,8 @@ struct Standing {
     hears: Hears,
     /// Replies it has not read yet.
     unread_bytes: u64,
+    /// The database it has selected.
+    db: DbIndex,
     /// How many of them it may leave unread.
     unread_max: u64,
 }
@@ -172,7 +174,7 @@ impl Node {
         parser: &mut Parser,
         argv: &mut Argv,
     ) -> usize {
-        let mut at = 0;
+        let (mut at, mut touched) = (0, 0);
         while at < buf.len() {
             let Some(standing) = self.standing(id) else { return buf.len() };
             if standing.kind == Kind::Waiting {
@@ -198,6 +200,9 @@ impl Node {
                         return at;
                     }
                     at = end;
+                    if at >= touched {
+                        touched = self.warm_ahead(standing.db, buf, at);
+                    }
                 }
                 Ok(Parsed::Empty { end }) => {
                     at = end;
@@ -252,7 +257,8 @@ impl Node {
                 } else {
                     Kind::Client
                 };
-                Standing { login, kind, hears: client.hears, unread_bytes, unread_max }
+                let (hears, db) = (client.hears, client.db);
+                Standing { login, kind, hears, unread_bytes, unread_max, db }
             }
             Role::Replica(_) | Role::Master => Standing {
                 login: Login::Known,
@@ -260,6 +266,7 @@ impl Node {
                 hears: Hears::All,
                 unread_bytes,
                 unread_max: u64::MAX,
+                db: DbIndex(0),
             },
         })
     }
@@ -495,6 +502,7 @@ impl Node {
                 Caller::Master => u64::MAX,
                 Caller::Conn(_) => self.config.proto_max_bulk_len,
             },
+            rng: &mut self.rng,
             expired_count: &mut self.stats.expired_keys,
         };
         match handler(&mut data, request.args) {

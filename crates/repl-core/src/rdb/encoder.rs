@@ -151,7 +151,7 @@ fn put_length(out: &mut Vec<u8>, len: u64) {
     }
 }
 
-fn put_string(compressor: &mut Option<Compressor>, out: &mut Vec<u8>, string: &[u8]) {
+pub(super) fn put_string(compressor: &mut Option<Compressor>, out: &mut Vec<u8>, string: &[u8]) {
     if let Some(number) = canonical_integer(string) {
         put_integer(out, number);
         return;

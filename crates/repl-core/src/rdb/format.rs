@@ -2,6 +2,8 @@
 
 /// The version we write: what every server since Redis 7.0 loads.
 pub(super) const MAGIC: &[u8; 9] = b"REDIS0010";
+/// The same, as a number: behind the values of `DUMP`.
+pub(super) const VERSION: u16 = 10;
 
 /// What may stand where an entry could begin.
 pub(super) mod opcode {

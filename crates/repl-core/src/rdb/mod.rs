@@ -16,6 +16,7 @@
 
 mod crc64;
 mod decoder;
+mod dump;
 mod encoder;
 mod error;
 mod format;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use self::{
     decoder::{Decoder, Fed, Limits, Sink},
+    dump::{DumpError, dump_string, restore_string},
     encoder::{Checksum, Compression, Encoder, Options},
     error::{RdbError, RdbErrorKind},
 };

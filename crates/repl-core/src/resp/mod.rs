@@ -3,6 +3,7 @@
 //!
 //! Knows bytes only: neither commands nor connections, and nothing of what an argument means.
 
+mod ahead;
 mod args;
 mod double;
 mod error;
@@ -14,6 +15,7 @@ pub mod properties;
 mod reply;
 mod request;
 
+pub use ahead::look_ahead;
 pub use args::{Args, Argv};
 pub use error::ProtocolError;
 pub use line::{LineReader, LineTooLong};

@@ -383,6 +383,8 @@ impl World {
 
     fn check(&self) {
         assert_eq!(self.node.connection_count(), self.links.len(), "no connection is left behind");
+        let ours = |(_, link): &&(ConnId, Link)| matches!(link, Link::Dialling | Link::Master(_));
+        assert!(self.links.iter().filter(ours).count() <= 1, "a node has one link to one master");
         for (conn, _) in &self.links {
             let shown = self.node.transmit(*conn).map(<[u8]>::len);
             let Interest::Open { write, .. } = self.node.interest(*conn) else {

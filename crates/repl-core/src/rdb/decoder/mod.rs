@@ -26,6 +26,7 @@ mod string;
 use alloc::vec::Vec;
 use core::mem;
 
+pub(super) use self::string::read_string;
 use self::{
     cursor::{Cursor, Halt},
     skip::Skip,

@@ -1,4 +1,10 @@
-//! Strings: `SET GET INCR DECR INCRBY DECRBY APPEND STRLEN`.
+//! Strings: `SET GET INCR DECR INCRBY DECRBY APPEND STRLEN` here, the rest in files by subject.
+
+pub(super) mod float;
+pub(super) mod lcs;
+pub(super) mod many;
+pub(super) mod range;
+pub(super) mod variants;
 
 use super::{CommandError, Data, Flags, Handler, Keys, Outcome, Sight, Spec, is_word};
 use crate::{
@@ -6,6 +12,7 @@ use crate::{
         number::{DIGITS_MAX, format_i64, parse_i64},
         time::UnixMillis,
     },
+    keyspace::WrongType,
     resp::Args,
 };
 
@@ -102,21 +109,23 @@ pub(super) const SPECS: &[Spec] = &[
 ];
 
 fn get<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
-    reply_value(data, args.get(1));
+    reply_value(data, args.get(1))?;
     Ok(Outcome::Unchanged)
 }
 
 /// Replies with the value of `key`, or with null.
-fn reply_value(data: &mut Data<'_>, key: &[u8]) {
+fn reply_value(data: &mut Data<'_>, key: &[u8]) -> Result<(), WrongType> {
     let (hash, sight) = data.meet(key);
     match (sight, data.keyspace.find(data.db, hash, key)) {
-        (Sight::AsFound, Some(entry)) => data.reply.bulk(entry.value()),
+        (Sight::AsFound, Some(entry)) => data.reply.bulk(entry.string()?),
         (Sight::AsFound, None) | (Sight::Hidden, _) => data.reply.null(),
     }
+    Ok(())
 }
 
 fn strlen<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
-    let length = data.lookup(args.get(1)).1.map_or(0, |entry| entry.value().len());
+    let length =
+        data.lookup(args.get(1)).1.map_or(Ok(0), |entry| entry.string().map(<[u8]>::len))?;
     data.reply.int(length as i64);
     Ok(Outcome::Unchanged)
 }
@@ -156,7 +165,7 @@ impl SetOptions {
         let mut options =
             Self { condition: Condition::Always, expiry: SetExpiry::Remove, answer: Answer::Ok };
         // The number is read after the syntax is known to be right, as in Redis.
-        let mut deadline: Option<(&str, &[u8], i64, UnixMillis)> = None;
+        let mut deadline: Option<Deadline<'_>> = None;
         let mut at = 3;
         while let Some(option) = args.try_get(at) {
             at += 1;
@@ -169,31 +178,57 @@ impl SetOptions {
             } else if is_word(option, "KEEPTTL") && deadline.is_none() {
                 options.expiry = SetExpiry::Keep;
             } else {
-                let unit = [
-                    ("EX", 1000, now),
-                    ("PX", 1, now),
-                    ("EXAT", 1000, UnixMillis(0)),
-                    ("PXAT", 1, UnixMillis(0)),
-                ]
-                .into_iter()
-                .find(|(word, ..)| is_word(option, word));
-                let (Some((word, millis, base)), Some(number)) = (unit, args.try_get(at)) else {
-                    return Err(CommandError::Syntax);
-                };
-                // The same option again replaces the first, as in Redis; another one contradicts
-                // it.
-                let other = deadline.is_some_and(|(first, ..)| first != word);
-                if other || options.expiry == SetExpiry::Keep {
+                if options.expiry == SetExpiry::Keep {
                     return Err(CommandError::Syntax);
                 }
+                deadline = Some(Deadline::parse(option, args.try_get(at), deadline, now)?);
                 at += 1;
-                deadline = Some((word, number, millis, base));
             }
         }
-        if let Some((_, number, millis, base)) = deadline {
-            options.expiry = SetExpiry::At(expire_time(number, millis, base, "set")?);
+        if let Some(deadline) = deadline {
+            options.expiry = SetExpiry::At(deadline.at("set")?);
         }
         Ok(options)
+    }
+}
+
+/// An expiry as an option gives it, with its number not yet read.
+#[derive(Clone, Copy)]
+struct Deadline<'a> {
+    word: &'static str,
+    number: &'a [u8],
+    millis: i64,
+    base: UnixMillis,
+}
+
+impl<'a> Deadline<'a> {
+    /// `option` and its `number`, after the options before gave `earlier`.
+    fn parse(
+        option: &[u8],
+        number: Option<&'a [u8]>,
+        earlier: Option<Self>,
+        now: UnixMillis,
+    ) -> Result<Self, CommandError<'a>> {
+        let unit = [
+            ("EX", 1000, now),
+            ("PX", 1, now),
+            ("EXAT", 1000, UnixMillis(0)),
+            ("PXAT", 1, UnixMillis(0)),
+        ]
+        .into_iter()
+        .find(|(word, ..)| is_word(option, word));
+        let (Some((word, millis, base)), Some(number)) = (unit, number) else {
+            return Err(CommandError::Syntax);
+        };
+        // The same option again replaces the first, as in Redis; another one contradicts it.
+        if earlier.is_some_and(|earlier| earlier.word != word) {
+            return Err(CommandError::Syntax);
+        }
+        Ok(Self { word, number, millis, base })
+    }
+
+    fn at(self, command: &'static str) -> Result<UnixMillis, CommandError<'a>> {
+        expire_time(self.number, self.millis, self.base, command)
     }
 }
 
@@ -226,7 +261,7 @@ fn set<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<
     let (hash, old) = data.lookup(key);
     let (exists, old_expiry) = (old.is_some(), old.and_then(|entry| entry.expires_at()));
     if options.answer == Answer::OldValue {
-        reply_value(data, key);
+        reply_value(data, key)?;
     }
     let refused = match options.condition {
         Condition::Always => false,
@@ -265,12 +300,12 @@ fn add<'a>(data: &mut Data<'_>, args: Args<'a>, amount: i64) -> Result<Outcome, 
     let (hash, _) = data.meet(key);
     let mut digits = [0; DIGITS_MAX];
     let counted = data.keyspace.update(data.db, hash, key, |entry| {
-        let old = parse_i64(entry.value()).ok_or(CommandError::NotInteger)?;
+        let old = parse_i64(entry.string()?).ok_or(CommandError::NotInteger)?;
         let new = old.checked_add(amount).ok_or(CommandError::IncrementOverflow)?;
         let text = format_i64(&mut digits, new);
         entry.set_value(text);
         data.reply.int_text(text);
-        Ok(())
+        Ok::<(), CommandError<'a>>(())
     });
     match counted {
         Some(counted) => counted?,
@@ -286,7 +321,7 @@ fn add<'a>(data: &mut Data<'_>, args: Args<'a>, amount: i64) -> Result<Outcome, 
 fn append<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let (key, tail) = (args.get(1), args.get(2));
     let (hash, found) = data.lookup(key);
-    let length = match found.map(|entry| entry.value().len()) {
+    let length = match found.map(|entry| entry.string().map(<[u8]>::len)).transpose()? {
         None => {
             data.keyspace.set(data.db, hash, key, tail, None);
             tail.len()

@@ -1,9 +1,15 @@
-//! Keys whatever they hold: `DEL UNLINK EXISTS TYPE KEYS DBSIZE FLUSHDB FLUSHALL`.
+//! Keys whatever they hold: `DEL UNLINK EXISTS TOUCH TYPE KEYS DBSIZE FLUSHDB FLUSHALL` here, the
+//! rest in files by subject.
+
+pub(super) mod dump;
+pub(super) mod object;
+pub(super) mod relocate;
+pub(super) mod scan;
 
 use super::{CommandError, Data, Expiry, Flags, Handler, Keys, Outcome, Spec, is_word};
 use crate::{
     base::glob::{self, Case},
-    keyspace::DbIndex,
+    keyspace::{DbIndex, Entry},
     resp::Args,
 };
 
@@ -80,6 +86,17 @@ pub(super) const SPECS: &[Spec] = &[
         handler: Handler::Data(keys),
     },
     Spec {
+        name: "touch",
+        arity: -2,
+        flags: Flags::READONLY.and(Flags::FAST),
+        keys: Keys::all(&["RO"]),
+        group: "generic",
+        categories: &["@keyspace"],
+        summary: "Alters the last access time of a key(s). Returns the number of existing keys \
+                  specified.",
+        handler: Handler::Data(exists),
+    },
+    Spec {
         name: "type",
         arity: 2,
         flags: Flags::READONLY.and(Flags::FAST),
@@ -114,6 +131,7 @@ fn del<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<
     Ok(if count > 0 { Outcome::Propagate } else { Outcome::Unchanged })
 }
 
+/// `EXISTS`, and `TOUCH` as well: when a key was used last is not recorded.
 fn exists<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let mut count = 0;
     for key in args.iter().skip(1) {
@@ -124,9 +142,14 @@ fn exists<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErr
 }
 
 fn type_of<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
-    let name = if data.exists(args.get(1)) { "string" } else { "none" };
+    let name = data.lookup(args.get(1)).1.map_or("none", type_name);
     data.reply.simple(name);
     Ok(Outcome::Unchanged)
+}
+
+/// The type of a value, as `TYPE` and `SCAN` name it.
+fn type_name(_entry: &Entry) -> &'static str {
+    "string"
 }
 
 fn dbsize<'a>(data: &mut Data<'_>, _args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
