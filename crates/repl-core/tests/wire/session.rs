@@ -112,6 +112,13 @@ fn a_transaction_is_dropped_when_a_watched_key_changed() {
         ("EXPIRE k 100", "*-1"),
         ("FLUSHDB", "*-1"),
         ("GET k", "*1 +PONG"),
+        ("SWAPDB 0 1", "*1 +PONG"),
+        ("SET k 1", "*-1"),
+        ("SWAPDB 0 1", "*-1"),
+        ("SWAPDB 0 1", "*-1"),
+        ("RENAME k l", "*-1"),
+        ("COPY l k", "*-1"),
+        ("COPY k m", "*1 +PONG"),
     ] {
         check(
             &mut net,
