@@ -21,5 +21,6 @@ pub mod node;
 pub mod rdb;
 pub mod repl;
 pub mod resp;
+pub mod value;
 
 pub use node::Node;

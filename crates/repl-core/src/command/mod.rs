@@ -5,19 +5,28 @@
 //! [`Outcome`] that says what replicas must hear; the node feeds it to the history. The same
 //! handlers run for clients and for the stream of our master.
 
+mod collection;
 mod connection;
 mod diagnostics;
 mod error;
 mod expire;
+mod hash;
 mod keys;
+mod list;
 mod pubsub;
 mod server;
 mod session_error;
+mod set;
+mod set_algebra;
 mod spec;
 mod string;
 
 use crate::{
-    base::{number::DIGITS_MAX, number::format_i64, rng::Rng, time::UnixMillis},
+    base::{
+        number::{DIGITS_MAX, format_i64},
+        rng::Rng,
+        time::UnixMillis,
+    },
     keyspace::{DbIndex, Entry, KeyHash, Keyspace},
     repl::Effects,
     resp::Reply,
@@ -153,13 +162,18 @@ const GROUPS: &[&[Spec]] = &[
     connection::SPECS,
     diagnostics::SPECS,
     expire::SPECS,
+    hash::SPECS,
     keys::SPECS,
     keys::dump::SPECS,
     keys::object::SPECS,
     keys::relocate::SPECS,
     keys::scan::SPECS,
+    list::SPECS,
+    list::MOVE_SPECS,
     pubsub::SPECS,
     server::SPECS,
+    set::SPECS,
+    set_algebra::SPECS,
     string::SPECS,
     string::float::SPECS,
     string::lcs::SPECS,

@@ -18,8 +18,8 @@ pub(crate) struct Bench {
     pub(crate) keyspace: Keyspace,
     pub(crate) now: UnixMillis,
     pub(crate) expiry: Expiry,
+    pub(crate) rng: Rng,
     table: Table,
-    rng: Rng,
 }
 
 impl Bench {
@@ -28,8 +28,8 @@ impl Bench {
             keyspace: Keyspace::new(KeyHasher::new(1), 4),
             now: UnixMillis(1_000_000),
             expiry: Expiry::Delete,
-            table: Table::new(),
             rng: Rng::new(Seed::from_u64(1), "bench"),
+            table: Table::new(),
         }
     }
 

@@ -7,12 +7,13 @@ use foldhash::quality::FixedState;
 use sha1::{Digest, Sha1};
 
 use super::{Entry, Keyspace};
+use crate::{
+    base::number::DIGITS_MAX,
+    value::{Item, View},
+};
 
 /// A SHA-1 sum that combines in any order.
 type Sum = [u8; 20];
-
-/// The number of the string type in Redis' objects.
-const TYPE_STRING: u32 = 0;
 
 fn xor(sum: &mut Sum, bytes: &[u8]) {
     let hash = Sha1::digest(bytes);
@@ -27,12 +28,64 @@ fn mix(sum: &mut Sum, bytes: &[u8]) {
 fn entry_digest(entry: &Entry) -> Sum {
     let mut sum = Sum::default();
     mix(&mut sum, entry.key());
-    mix(&mut sum, &TYPE_STRING.to_be_bytes());
-    mix(&mut sum, entry.value());
-    if entry.expires_at().is_some() {
-        xor(&mut sum, b"!!expire!!");
-    }
+    mix_value(&mut sum, entry);
     sum
+}
+
+/// The value's type, itself, and whether it expires.
+// redis: debug.c, xorObjectDigest
+fn mix_value(sum: &mut Sum, entry: &Entry) {
+    let view = entry.view();
+    let type_number: u32 = match view {
+        View::String(_) => 0,
+        View::List(_) => 1,
+        View::Set(_) => 2,
+        View::Hash(_) => 4,
+    };
+    mix(sum, &type_number.to_be_bytes());
+    match view {
+        View::String(string) => mix(sum, string),
+        View::List(list) => list.iter().for_each(|item| mix(sum, item)),
+        View::Set(set) => {
+            let mut digits = [0; DIGITS_MAX];
+            set.iter().for_each(|member| xor(sum, member.text(&mut digits)));
+        }
+        View::Hash(hash) => {
+            for (field, value) in hash.iter() {
+                let mut pair = Sum::default();
+                mix(&mut pair, field);
+                mix(&mut pair, value);
+                xor(sum, &pair);
+            }
+        }
+    }
+    if entry.expires_at().is_some() {
+        xor(sum, b"!!expire!!");
+    }
+}
+
+/// A hash of a value that does not depend on the order of what has none.
+fn value_hash(hasher: &FixedState, view: View<'_>) -> u64 {
+    match view {
+        View::String(string) => hasher.hash_one((0_u8, string)),
+        View::List(list) => {
+            let mut hash = hasher.build_hasher();
+            hash.write_u8(1);
+            for item in list.iter() {
+                hash.write_usize(item.len());
+                hash.write(item);
+            }
+            hash.finish()
+        }
+        View::Set(set) => {
+            let mut digits = [0; DIGITS_MAX];
+            let hash = |item: Item<'_>| hasher.hash_one((2_u8, item.text(&mut digits)));
+            set.iter().map(hash).fold(2, u64::wrapping_add)
+        }
+        View::Hash(hash) => {
+            hash.iter().map(|pair| hasher.hash_one((4_u8, pair))).fold(4, u64::wrapping_add)
+        }
+    }
 }
 
 impl Keyspace {
@@ -53,11 +106,7 @@ impl Keyspace {
     /// What `DEBUG DIGEST-VALUE` shows for one key: its value and whether it expires, not its name.
     pub fn value_digest(entry: &Entry) -> Sum {
         let mut sum = Sum::default();
-        mix(&mut sum, &TYPE_STRING.to_be_bytes());
-        mix(&mut sum, entry.value());
-        if entry.expires_at().is_some() {
-            xor(&mut sum, b"!!expire!!");
-        }
+        mix_value(&mut sum, entry);
         sum
     }
 
@@ -73,7 +122,7 @@ impl Keyspace {
                 hash.write_u32(db.0);
                 hash.write_usize(entry.key().len());
                 hash.write(entry.key());
-                hash.write(entry.value());
+                hash.write_u64(value_hash(&hasher, entry.view()));
                 hash.write_i64(entry.expires_at().map_or(-1, |at| at.0));
                 total = total.wrapping_add(hash.finish());
             }

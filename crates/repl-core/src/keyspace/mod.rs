@@ -28,7 +28,10 @@ pub use self::{
     snapshot::{Image, SnapshotId, Walked},
     watch::Watch,
 };
-use crate::base::time::UnixMillis;
+use crate::{
+    base::time::UnixMillis,
+    value::{Shape, Value},
+};
 
 /// How many snapshots may be under way at a time: one bit of an entry each.
 pub const SNAPSHOTS_MAX: usize = 2;
@@ -104,6 +107,11 @@ impl Keyspace {
         self.hasher.hash(key)
     }
 
+    /// The forms that values take here.
+    pub fn shape(&self) -> Shape {
+        Shape::new(self.hasher.hash(b"values").bits())
+    }
+
     fn id(&self, db: DbIndex) -> DirId {
         self.databases[db.0 as usize]
     }
@@ -164,6 +172,24 @@ impl Keyspace {
             .is_some();
         if !replaced {
             self.insert(db, hash, Entry::new(key, value, expires_at, Form::Whole));
+        }
+    }
+
+    /// Sets `key` to a value that is not a string, whatever it was before.
+    pub fn set_value(
+        &mut self,
+        db: DbIndex,
+        hash: KeyHash,
+        key: &[u8],
+        value: Value,
+        expires_at: Option<UnixMillis>,
+    ) {
+        let mut value = Some(value);
+        self.update(db, hash, key, |entry| {
+            entry.replace_rich(value.take().expect("an entry is updated once"), expires_at);
+        });
+        if let Some(value) = value {
+            self.insert(db, hash, Entry::rich(key, value, expires_at));
         }
     }
 

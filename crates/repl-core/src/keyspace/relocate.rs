@@ -56,7 +56,7 @@ mod tests {
         assert!(keyspace.copy((zero, b"a"), (one, b"b")));
         assert!(!keyspace.copy((zero, b"b"), (one, b"b")));
         let entry = keyspace.find(one, b, b"b").expect("it was copied there");
-        assert_eq!((entry.value(), entry.expires_at()), (&b"1"[..], Some(UnixMillis(5))));
+        assert_eq!((entry.string(), entry.expires_at()), (Ok(&b"1"[..]), Some(UnixMillis(5))));
         assert!(keyspace.relocate((one, b"b"), (one, b"b")), "to itself");
         assert!(keyspace.relocate((one, b"b"), (zero, b"b")));
         assert_eq!((keyspace.len(zero), keyspace.len(one)), (2, 0));

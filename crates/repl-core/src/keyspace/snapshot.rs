@@ -12,14 +12,14 @@
 use alloc::collections::VecDeque;
 
 use super::{DbIndex, DirId, Entry, KeyHash, Keyspace, SNAPSHOTS_MAX};
-use crate::base::time::UnixMillis;
+use crate::{base::time::UnixMillis, value::View};
 
 /// Names a snapshot under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SnapshotId(u8);
 
 /// One key as it was at the cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Image<'a> {
     /// The database it was in.
     pub db: DbIndex,
@@ -28,7 +28,7 @@ pub struct Image<'a> {
     /// The key.
     pub key: &'a [u8],
     /// Its value.
-    pub value: &'a [u8],
+    pub value: View<'a>,
     /// Its expiry.
     pub expires_at: Option<UnixMillis>,
 }
@@ -258,7 +258,7 @@ impl Keyspace {
 }
 
 fn image(db: DbIndex, sizes: (usize, usize), entry: &Entry) -> Image<'_> {
-    let (key, value, expires_at) = (entry.key(), entry.value(), entry.expires_at());
+    let (key, value, expires_at) = (entry.key(), entry.view(), entry.expires_at());
     Image { db, sizes, key, value, expires_at }
 }
 
@@ -268,16 +268,25 @@ mod tests {
     use crate::{
         base::rng::{Rng, Seed},
         keyspace::KeyHasher,
+        value::{Collection, End, List},
     };
     use alloc::{collections::BTreeMap, vec::Vec};
 
     type Model = BTreeMap<(u32, Vec<u8>), Vec<u8>>;
 
+    fn bytes(value: View<'_>) -> Vec<u8> {
+        match value {
+            View::String(string) => string.to_vec(),
+            View::List(list) => list.iter().flatten().copied().collect(),
+            View::Set(_) | View::Hash(_) => unreachable!("these tests write none"),
+        }
+    }
+
     fn contents(keyspace: &Keyspace) -> Model {
         keyspace
             .indexes()
             .flat_map(|db| {
-                keyspace.iter(db).map(move |e| ((db.0, e.key().to_vec()), e.value().to_vec()))
+                keyspace.iter(db).map(move |e| ((db.0, e.key().to_vec()), bytes(e.view())))
             })
             .collect()
     }
@@ -302,6 +311,17 @@ mod tests {
             0..40 => {
                 keyspace.remove(db, hash, &key);
             }
+            40..60 => {
+                let tail = rng.bits().to_le_bytes();
+                let push = |entry: &mut Entry| {
+                    entry.collection_mut::<List>().map(|list| list.push(End::Right, &tail))
+                };
+                if keyspace.update(db, hash, &key, push) != Some(Ok(())) {
+                    let mut list = List::new();
+                    list.push(End::Left, &tail);
+                    keyspace.set_value(db, hash, &key, list.into_value(), None);
+                }
+            }
             _ => {
                 let value = rng.bits().to_le_bytes();
                 keyspace.set(db, hash, &key, &value[..rng.below(9) as usize], None);
@@ -312,7 +332,7 @@ mod tests {
     fn step(keyspace: &mut Keyspace, id: SnapshotId, into: &mut Model, limit: u64) -> Walked {
         let mut left = limit;
         keyspace.walk_snapshot(id, |image| {
-            let old = into.insert((image.db.0, image.key.to_vec()), image.value.to_vec());
+            let old = into.insert((image.db.0, image.key.to_vec()), bytes(image.value));
             assert!(old.is_none(), "no key is handed out twice");
             left -= 1;
             if left == 0 { Walked::Enough } else { Walked::More }

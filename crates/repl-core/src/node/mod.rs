@@ -103,6 +103,8 @@ pub struct Node {
     stats: Stats,
     facts: HostFacts,
     rng: Rng,
+    /// For what clients leave to chance: a stream of its own, so that it shifts no other draw.
+    chance: Rng,
     run_id: [u8; 40],
     started: Now,
     next_cron: Instant,
@@ -166,6 +168,7 @@ impl Node {
             stats: Stats::default(),
             facts: HostFacts::default(),
             rng,
+            chance: Rng::new(seed, "chance"),
             run_id,
             started: now,
             next_cron: now.mono,

@@ -502,7 +502,7 @@ impl Node {
                 Caller::Master => u64::MAX,
                 Caller::Conn(_) => self.config.proto_max_bulk_len,
             },
-            rng: &mut self.rng,
+            rng: &mut self.chance,
             expired_count: &mut self.stats.expired_keys,
         };
         match handler(&mut data, request.args) {

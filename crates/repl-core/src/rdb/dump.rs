@@ -8,10 +8,15 @@ use alloc::vec::Vec;
 
 use super::{
     crc64,
-    decoder::read_string,
-    encoder::put_string,
-    format::{VERSION, value_type},
+    decoder::{Decoder, Fed, Limits, Sink},
+    encoder::{put_value, type_code},
+    error::RdbErrorKind,
+    format::{MAGIC, VERSION, opcode},
     lzf::Compressor,
+};
+use crate::{
+    base::time::UnixMillis,
+    value::{Shape, Value, View},
 };
 
 /// Why a value cannot be restored.
@@ -23,38 +28,100 @@ pub enum DumpError {
     Value,
 }
 
-/// Appends a string as `DUMP` hands it out.
-pub fn dump_string(out: &mut Vec<u8>, value: &[u8]) {
+/// A value that was dumped.
+#[derive(Clone, Debug)]
+pub enum Restored {
+    /// A string.
+    String(Vec<u8>),
+    /// Any other type.
+    Value(Value),
+}
+
+/// Appends a value as `DUMP` hands it out.
+pub fn dump(out: &mut Vec<u8>, value: View<'_>) {
     let start = out.len();
-    out.push(value_type::STRING);
-    put_string(&mut Some(Compressor::new()), out, value);
+    out.push(type_code(value));
+    put_value(&mut Some(Compressor::new()), out, value);
     out.extend_from_slice(&VERSION.to_le_bytes());
     let crc = crc64::update(0, out.get(start..).unwrap_or_default());
     out.extend_from_slice(&crc.to_le_bytes());
 }
 
-/// The string of at most `bytes_max` bytes in `payload`: where it lies if possible, otherwise in
-/// `room`.
+/// The value in `payload`, whose strings are of at most `bytes_max` bytes.
 ///
 /// # Errors
 /// When the payload was damaged, or holds something else.
 // redis: cluster.c, verifyDumpPayload
-pub fn restore_string<'a>(
-    payload: &'a [u8],
-    bytes_max: u64,
-    room: &'a mut Vec<u8>,
-) -> Result<&'a [u8], DumpError> {
+pub fn restore(payload: &[u8], bytes_max: u64, shape: Shape) -> Result<Restored, DumpError> {
     let (summed, checksum) = payload.split_last_chunk().ok_or(DumpError::Footer)?;
     let (value, version) = summed.split_last_chunk().ok_or(DumpError::Footer)?;
     let is_sound = u64::from_le_bytes(*checksum) == crc64::update(0, summed);
     if !is_sound || u16::from_le_bytes(*version) > VERSION {
         return Err(DumpError::Footer);
     }
-    match value {
-        [value_type::STRING, string @ ..] => {
-            read_string(string, bytes_max, room).ok_or(DumpError::Value)
+    decode(value, bytes_max, shape).ok_or(DumpError::Value)
+}
+
+/// Reads the value as the only one of a snapshot, under the empty key.
+fn decode(value: &[u8], bytes_max: u64, shape: Shape) -> Option<Restored> {
+    let (code, body) = value.split_first()?;
+    // What is no type of a value says something else in a snapshot.
+    if *code >= opcode::SLOT_IMPORT_OR_KEY_META {
+        return None;
+    }
+    let mut decoder = Decoder::new(Limits { string_max_bytes: bytes_max }).with_shape(shape);
+    let mut only = Only(None);
+    let snapshot: [&[u8]; 4] = [MAGIC, &[*code, 0], body, &[opcode::EOF, 0, 0, 0, 0, 0, 0, 0, 0]];
+    let (mut taken, mut fed) = (0, Fed::More);
+    for piece in snapshot {
+        fed = decoder.feed(piece, &mut only).ok()?;
+        taken = piece.len();
+    }
+    // The value ends where the payload ends.
+    if fed == (Fed::Done { consumed: taken }) { only.0 } else { None }
+}
+
+/// Takes one value and nothing else.
+struct Only(Option<Restored>);
+
+impl Only {
+    fn take(&mut self, restored: Restored) -> Result<(), RdbErrorKind> {
+        match self.0.replace(restored) {
+            None => Ok(()),
+            Some(_) => Err(RdbErrorKind::DuplicateKey),
         }
-        [..] => Err(DumpError::Value),
+    }
+}
+
+impl Sink for Only {
+    fn aux(&mut self, _name: &[u8], _value: &[u8]) {}
+
+    fn select_db(&mut self, db: u64) -> Result<(), RdbErrorKind> {
+        Err(RdbErrorKind::TooManyDatabases(db))
+    }
+
+    fn resize_db(&mut self, _keys: u64, _expires: u64) {}
+
+    fn string(
+        &mut self,
+        _key: &[u8],
+        value: &[u8],
+        _expires_at: Option<UnixMillis>,
+    ) -> Result<(), RdbErrorKind> {
+        self.take(Restored::String(value.to_vec()))
+    }
+
+    fn value(
+        &mut self,
+        _key: &[u8],
+        value: Value,
+        _expires_at: Option<UnixMillis>,
+    ) -> Result<(), RdbErrorKind> {
+        self.take(Restored::Value(value))
+    }
+
+    fn function(&mut self, _code: &[u8]) -> Result<(), RdbErrorKind> {
+        Err(RdbErrorKind::UnusableFunctions)
     }
 }
 
@@ -66,12 +133,19 @@ mod tests {
 
     const FOOTER_BYTES: usize = 2 + 8;
 
+    fn string(payload: &[u8], bytes_max: u64) -> Result<Vec<u8>, DumpError> {
+        match restore(payload, bytes_max, Shape::default())? {
+            Restored::String(string) => Ok(string),
+            Restored::Value(value) => panic!("{value:?} is no string"),
+        }
+    }
+
     /// What redis-server 7.0.15 gives for `SET k VALUE` and `DUMP k`.
     #[test]
     fn short_strings_are_dumped_as_redis_dumps_them() {
         let dumped = |value: &[u8]| {
             let mut out = Vec::new();
-            dump_string(&mut out, value);
+            dump(&mut out, View::String(value));
             out
         };
         assert_eq!(dumped(b"10"), b"\x00\xc0\n\n\x00n\x9fWE\x0e\xaec\xbb");
@@ -81,9 +155,9 @@ mod tests {
     #[test]
     fn what_was_dumped_is_restored() {
         for value in [&b""[..], b"x", b"-129", b"99999999999", &[b'z'; 5_000], &[0xff; 70]] {
-            let (mut out, mut room) = (vec![1, 2, 3], Vec::new());
-            dump_string(&mut out, value);
-            assert_eq!(restore_string(&out[3..], 5_000, &mut room), Ok(value));
+            let mut out = vec![1, 2, 3];
+            dump(&mut out, View::String(value));
+            assert_eq!(string(&out[3..], 5_000), Ok(value.to_vec()));
         }
     }
 
@@ -95,10 +169,7 @@ mod tests {
             out.extend_from_slice(&crc64::update(0, &out).to_le_bytes());
             out
         };
-        let restored = |body: &[u8], version, bytes_max| {
-            let mut room = Vec::new();
-            restore_string(&sealed(body, version), bytes_max, &mut room).map(<[u8]>::to_vec)
-        };
+        let restored = |body: &[u8], version, bytes_max| string(&sealed(body, version), bytes_max);
         for body in [&b""[..], b"\x00", b"\x00\x05hell", b"\x2a\x01x", b"\x00\xc3\x01\x05x"] {
             // The string must end within the payload, and the footer is no part of it.
             assert_eq!(restored(body, VERSION, 100), Err(DumpError::Value), "{body:?}");
@@ -106,7 +177,7 @@ mod tests {
         assert_eq!(restored(b"\x00\x01x", 7, 100), Ok(b"x".to_vec()));
         assert_eq!(restored(b"\x00\x01x", VERSION + 1, 100), Err(DumpError::Footer));
         assert_eq!(restored(b"\x00\x05hello", 7, 4), Err(DumpError::Value));
-        let short = restore_string(&[0; FOOTER_BYTES - 1], 4, &mut Vec::new()).map(<[u8]>::to_vec);
+        let short = string(&[0; FOOTER_BYTES - 1], 4);
         assert_eq!(short, Err(DumpError::Footer));
     }
 }

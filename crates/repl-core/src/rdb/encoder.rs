@@ -8,7 +8,10 @@ use super::{
     format::{MAGIC, length, opcode, string_encoding, value_type},
     lzf::Compressor,
 };
-use crate::base::time::UnixMillis;
+use crate::{
+    base::{number::DIGITS_MAX, time::UnixMillis},
+    value::View,
+};
 
 /// How a snapshot is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,14 +106,25 @@ impl Encoder {
         value: &[u8],
         expires_at: Option<UnixMillis>,
     ) {
+        self.value(out, key, View::String(value), expires_at);
+    }
+
+    /// A key with its value: of the forms of each type, the plain one, which every server loads.
+    pub fn value(
+        &mut self,
+        out: &mut Vec<u8>,
+        key: &[u8],
+        value: View<'_>,
+        expires_at: Option<UnixMillis>,
+    ) {
         self.item(out, |compressor, out| {
             if let Some(UnixMillis(millis)) = expires_at {
                 out.push(opcode::EXPIRE_TIME_MS);
                 out.extend_from_slice(&millis.to_le_bytes());
             }
-            out.push(value_type::STRING);
+            out.push(type_code(value));
             put_string(compressor, out, key);
-            put_string(compressor, out, value);
+            put_value(compressor, out, value);
         });
     }
 
@@ -151,7 +165,39 @@ fn put_length(out: &mut Vec<u8>, len: u64) {
     }
 }
 
-pub(super) fn put_string(compressor: &mut Option<Compressor>, out: &mut Vec<u8>, string: &[u8]) {
+/// The type of the plain form.
+pub(super) const fn type_code(value: View<'_>) -> u8 {
+    match value {
+        View::String(_) => value_type::STRING,
+        View::List(_) => value_type::LIST,
+        View::Set(_) => value_type::SET,
+        View::Hash(_) => value_type::HASH,
+    }
+}
+
+pub(super) fn put_value(compressor: &mut Option<Compressor>, out: &mut Vec<u8>, value: View<'_>) {
+    match value {
+        View::String(string) => put_string(compressor, out, string),
+        View::List(list) => {
+            put_length(out, list.len() as u64);
+            list.iter().for_each(|item| put_string(compressor, out, item));
+        }
+        View::Set(set) => {
+            let mut digits = [0; DIGITS_MAX];
+            put_length(out, set.len() as u64);
+            set.iter().for_each(|item| put_string(compressor, out, item.text(&mut digits)));
+        }
+        View::Hash(hash) => {
+            put_length(out, hash.len() as u64);
+            for (field, value) in hash.iter() {
+                put_string(compressor, out, field);
+                put_string(compressor, out, value);
+            }
+        }
+    }
+}
+
+fn put_string(compressor: &mut Option<Compressor>, out: &mut Vec<u8>, string: &[u8]) {
     if let Some(number) = canonical_integer(string) {
         put_integer(out, number);
         return;

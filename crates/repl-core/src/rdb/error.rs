@@ -29,6 +29,16 @@ pub enum RdbErrorKind {
     MalformedLzf,
     /// A type of value that cannot be loaded.
     UnsupportedType(u8),
+    /// A listpack whose lengths do not fit each other.
+    MalformedListpack,
+    /// A ziplist whose lengths do not fit each other.
+    MalformedZiplist,
+    /// A set of integers whose lengths do not fit each other.
+    MalformedIntset,
+    /// A node of a list that is neither an element nor a listpack.
+    UnknownListNode(u64),
+    /// A member of a set or a field of a hash that is there already.
+    DuplicateElement,
     /// Functions in the format of the release candidates of Redis 7.0.
     PreReleaseFunctions,
     /// Something other than the six parts that a module's value is made of.
@@ -72,6 +82,13 @@ impl fmt::Display for RdbErrorKind {
             }
             Self::MalformedLzf => f.write_str("Invalid LZF compressed string"),
             Self::UnsupportedType(code) => write!(f, "Unknown RDB encoding type {code}"),
+            Self::MalformedListpack => f.write_str("Listpack integrity check failed."),
+            Self::MalformedZiplist => f.write_str("Ziplist integrity check failed."),
+            Self::MalformedIntset => f.write_str("Intset integrity check failed."),
+            Self::UnknownListNode(code) => {
+                write!(f, "Quicklist integrity check failed: node of kind {code}")
+            }
+            Self::DuplicateElement => f.write_str("Duplicate set members or hash fields detected"),
             Self::PreReleaseFunctions => f.write_str("Pre-release function format not supported."),
             Self::UnknownModulePart(code) => write!(f, "Unknown part {code} of a module's value"),
             Self::WrongChecksum { stored, computed } => {

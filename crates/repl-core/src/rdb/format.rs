@@ -26,6 +26,23 @@ pub(super) mod opcode {
 /// The types of values.
 pub(super) mod value_type {
     pub(in crate::rdb) const STRING: u8 = 0;
+    pub(in crate::rdb) const LIST: u8 = 1;
+    pub(in crate::rdb) const SET: u8 = 2;
+    pub(in crate::rdb) const HASH: u8 = 4;
+    pub(in crate::rdb) const LIST_ZIPLIST: u8 = 10;
+    pub(in crate::rdb) const SET_INTSET: u8 = 11;
+    pub(in crate::rdb) const HASH_ZIPLIST: u8 = 13;
+    pub(in crate::rdb) const LIST_QUICKLIST: u8 = 14;
+    pub(in crate::rdb) const HASH_LISTPACK: u8 = 16;
+    pub(in crate::rdb) const LIST_QUICKLIST_2: u8 = 18;
+    pub(in crate::rdb) const SET_LISTPACK: u8 = 20;
+}
+
+/// What a node of a quicklist contains.
+pub(super) mod list_node {
+    /// One element.
+    pub(in crate::rdb) const PLAIN: u64 = 1;
+    pub(in crate::rdb) const LISTPACK: u64 = 2;
 }
 
 /// The low six bits of a length that says how a string is encoded.

@@ -6,7 +6,7 @@
 //! 250 name value            facts: who wrote it, at which replication offset   Encoder::aux
 //! 254 db                    the keys that follow belong to this database       Encoder::select_db
 //! 251 keys expires          how many there will be                             Encoder::resize_db
-//! (252 i64 ms)  0 key value a key, its string, perhaps its expiry              Encoder::string
+//! (252 i64 ms)  type key .. a key, its value, perhaps its expiry               Encoder::value
 //! 255 crc64                 the end                                            Encoder::end
 //! ```
 //!
@@ -14,6 +14,7 @@
 //! The [`Encoder`] writes what all of these servers load, the [`Decoder`] reads what any of them
 //! sends.
 
+mod compact;
 mod crc64;
 mod decoder;
 mod dump;
@@ -28,7 +29,7 @@ mod tests;
 
 pub use self::{
     decoder::{Decoder, Fed, Limits, Sink},
-    dump::{DumpError, dump_string, restore_string},
+    dump::{DumpError, Restored, dump, restore},
     encoder::{Checksum, Compression, Encoder, Options},
     error::{RdbError, RdbErrorKind},
 };

@@ -1,12 +1,18 @@
 //! Snapshots made from arbitrary bytes, and a [`Sink`] that writes down what it is told. Shared by
 //! the tests of this room and by fuzz targets; not part of the node.
 
-use alloc::vec::Vec;
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
 use super::{Checksum, Compression, Encoder, Options, RdbErrorKind, Sink};
-use crate::base::time::UnixMillis;
+use crate::{
+    base::{number::DIGITS_MAX, time::UnixMillis},
+    value::{Collection, End, Hash, List, Set, Shape, Value, View},
+};
 
 /// One thing that a snapshot says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +25,77 @@ pub enum Event {
     ResizeDb(u64, u64),
     /// [`Sink::string`]
     String(Vec<u8>, Vec<u8>, Option<UnixMillis>),
+    /// [`Sink::value`]
+    Value(Vec<u8>, Elements, Option<UnixMillis>),
     /// [`Sink::function`]
     Function(Vec<u8>),
+}
+
+impl Event {
+    /// Appends what says this to `out`.
+    pub fn write(&self, encoder: &mut Encoder, out: &mut Vec<u8>) {
+        match self {
+            Self::Aux(name, value) => encoder.aux(out, name, value),
+            Self::SelectDb(db) => encoder.select_db(out, *db),
+            Self::ResizeDb(keys, expires) => encoder.resize_db(out, *keys, *expires),
+            Self::String(key, value, expires_at) => encoder.string(out, key, value, *expires_at),
+            Self::Value(key, elements, expires_at) => {
+                let value = elements.build();
+                encoder.value(out, key, View::from(&value), *expires_at);
+            }
+            Self::Function(_) => {}
+        }
+    }
+}
+
+/// What a value consists of, without the form it is kept in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Elements {
+    /// Of a list.
+    List(Vec<Vec<u8>>),
+    /// Of a set.
+    Set(BTreeSet<Vec<u8>>),
+    /// Of a hash.
+    Hash(BTreeMap<Vec<u8>, Vec<u8>>),
+}
+
+impl From<View<'_>> for Elements {
+    fn from(value: View<'_>) -> Self {
+        match value {
+            View::String(string) => Self::List(Vec::from([string.to_vec()])),
+            View::List(list) => Self::List(list.iter().map(<[u8]>::to_vec).collect()),
+            View::Set(set) => {
+                let mut digits = [0; DIGITS_MAX];
+                Self::Set(set.iter().map(|item| item.text(&mut digits).to_vec()).collect())
+            }
+            View::Hash(hash) => {
+                Self::Hash(hash.iter().map(|(f, v)| (f.to_vec(), v.to_vec())).collect())
+            }
+        }
+    }
+}
+
+impl Elements {
+    fn build(&self) -> Value {
+        let shape = Shape::default();
+        match self {
+            Self::List(items) => {
+                let mut list = List::new();
+                items.iter().for_each(|item| list.push(End::Right, item));
+                list.into_value()
+            }
+            Self::Set(members) => {
+                let mut set = Set::new();
+                members.iter().for_each(|member| _ = set.insert(&shape, member));
+                set.into_value()
+            }
+            Self::Hash(pairs) => {
+                let mut hash = Hash::new();
+                pairs.iter().for_each(|(field, value)| _ = hash.set(&shape, field, value));
+                hash.into_value()
+            }
+        }
+    }
 }
 
 /// Writes down what it is told, and refuses nothing.
@@ -54,6 +129,17 @@ impl Sink for Recorder {
         Ok(())
     }
 
+    fn value(
+        &mut self,
+        key: &[u8],
+        value: Value,
+        expires_at: Option<UnixMillis>,
+    ) -> core::result::Result<(), RdbErrorKind> {
+        let elements = View::from(&value).into();
+        self.events.push(Event::Value(key.to_vec(), elements, expires_at));
+        Ok(())
+    }
+
     fn function(&mut self, code: &[u8]) -> core::result::Result<(), RdbErrorKind> {
         self.events.push(Event::Function(code.to_vec()));
         Ok(())
@@ -77,15 +163,7 @@ impl Sample {
         let mut out = Vec::new();
         encoder.header(&mut out);
         for event in &self.events {
-            match event {
-                Event::Aux(name, value) => encoder.aux(&mut out, name, value),
-                Event::SelectDb(db) => encoder.select_db(&mut out, *db),
-                Event::ResizeDb(keys, expires) => encoder.resize_db(&mut out, *keys, *expires),
-                Event::String(key, value, expires_at) => {
-                    encoder.string(&mut out, key, value, *expires_at);
-                }
-                Event::Function(_) => {}
-            }
+            event.write(&mut encoder, &mut out);
         }
         encoder.end(&mut out);
         out
@@ -109,7 +187,18 @@ fn event(u: &mut Unstructured<'_>) -> Result<Event> {
         0 => Event::Aux(text(u)?, text(u)?),
         1 => Event::SelectDb(number(u)?),
         2 => Event::ResizeDb(number(u)?, number(u)?),
+        3..=5 => Event::Value(text(u)?, elements(u)?, expiry(u)?),
         _ => Event::String(text(u)?, text(u)?, expiry(u)?),
+    })
+}
+
+/// At least one element.
+fn elements(u: &mut Unstructured<'_>) -> Result<Elements> {
+    let count = u.int_in_range(1..=8)?;
+    Ok(match u.int_in_range(0..=2)? {
+        0 => Elements::List((0..count).map(|_| text(u)).collect::<Result<_>>()?),
+        1 => Elements::Set((0..count).map(|_| text(u)).collect::<Result<_>>()?),
+        _ => Elements::Hash((0..count).map(|_| Ok((text(u)?, text(u)?))).collect::<Result<_>>()?),
     })
 }
 

@@ -14,6 +14,7 @@ use crate::base::{
     rng::{Rng, Seed},
     time::UnixMillis,
 };
+use crate::value::Value;
 
 /// Snapshots saved by redis-server 7.0.15.
 mod fixture {
@@ -226,7 +227,11 @@ fn functions_idle_times_and_frequencies_of_redis_are_read() {
     assert_eq!(end, Ok(Fed::Done { consumed: fixture::FUNCTIONS_LRU.len() }));
     let code = events.iter().find_map(|event| match event {
         Event::Function(code) => Some(code.as_slice()),
-        Event::Aux(..) | Event::SelectDb(_) | Event::ResizeDb(..) | Event::String(..) => None,
+        Event::Aux(..)
+        | Event::SelectDb(_)
+        | Event::ResizeDb(..)
+        | Event::String(..)
+        | Event::Value(..) => None,
     });
     let code = code.expect("the fixture holds a library");
     assert!(code.starts_with(b"#!lua name=lab\nredis.register_function('hello'"));
@@ -284,13 +289,7 @@ fn draining_between_items_changes_nothing() {
         encoder.header(&mut out);
         for event in &sample.events {
             all.append(&mut out);
-            match event {
-                Event::Aux(name, value) => encoder.aux(&mut out, name, value),
-                Event::SelectDb(db) => encoder.select_db(&mut out, *db),
-                Event::ResizeDb(keys, expires) => encoder.resize_db(&mut out, *keys, *expires),
-                Event::String(key, value, at) => encoder.string(&mut out, key, value, *at),
-                Event::Function(_) => {}
-            }
+            event.write(&mut encoder, &mut out);
         }
         all.append(&mut out);
         encoder.end(&mut out);
@@ -389,7 +388,7 @@ fn check_refused(body: &[u8], at: u64, kind: RdbErrorKind) {
 
 #[test]
 fn what_cannot_be_read_is_named_with_its_place() {
-    check_refused(b"\x01\x01k", 0, RdbErrorKind::UnsupportedType(1));
+    check_refused(b"\x03\x01k", 0, RdbErrorKind::UnsupportedType(3));
     check_refused(b"\xfe\x00\xf2", 2, RdbErrorKind::UnsupportedType(242));
     check_refused(b"\xf6", 0, RdbErrorKind::PreReleaseFunctions);
     check_refused(b"\xfe\x82", 1, RdbErrorKind::UnknownLength(0x82));
@@ -457,6 +456,15 @@ impl Sink for Strict {
     ) -> Result<(), RdbErrorKind> {
         self.keys += 1;
         if self.keys < 2 { Ok(()) } else { Err(RdbErrorKind::DuplicateKey) }
+    }
+
+    fn value(
+        &mut self,
+        key: &[u8],
+        _value: Value,
+        expires_at: Option<UnixMillis>,
+    ) -> Result<(), RdbErrorKind> {
+        self.string(key, b"", expires_at)
     }
 
     fn function(&mut self, _code: &[u8]) -> Result<(), RdbErrorKind> {

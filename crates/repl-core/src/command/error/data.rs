@@ -19,7 +19,7 @@ pub enum DataError {
     InvalidFirstDb,
     /// `SWAPDB` with a second number that is none.
     InvalidSecondDb,
-    /// `SCAN` with a cursor that is no number.
+    /// A scan with a cursor that is no number.
     InvalidCursor,
     /// `OBJECT FREQ`: how often a key is used is not counted.
     FrequencyNotTracked,
@@ -43,6 +43,20 @@ pub enum DataError {
     LcsTableTooLarge,
     /// `LCS` without memory for its table.
     LcsWithoutMemory,
+    /// An index beyond the ends of a list.
+    IndexOutOfRange,
+    /// A number beyond what the command can count to.
+    OutOfRange,
+    /// The one 64-bit integer without a counterpart of the other sign.
+    OutOfSymmetricRange,
+    /// A count that must not be negative.
+    NotPositive,
+    /// Fewer keys than their announced number.
+    TooFewKeys,
+    /// `LPOS` with rank zero.
+    RankZero,
+    /// `HINCRBY` of a value that is no integer.
+    HashNotInteger,
 }
 
 impl DataError {
@@ -81,6 +95,19 @@ impl DataError {
             Self::LcsWithoutMemory => {
                 "ERR Insufficient memory, failed allocating transient memory for LCS"
             }
+            Self::IndexOutOfRange => "ERR index out of range",
+            Self::OutOfRange => "ERR value is out of range",
+            Self::OutOfSymmetricRange => {
+                "ERR value is out of range, value must between -9223372036854775807 and \
+                 9223372036854775807"
+            }
+            Self::NotPositive => "ERR value is out of range, must be positive",
+            Self::TooFewKeys => "ERR Number of keys can't be greater than number of args",
+            Self::RankZero => {
+                "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second \
+                 ... or use negative to start from the end of the list"
+            }
+            Self::HashNotInteger => "ERR hash value is not an integer",
         }
     }
 }

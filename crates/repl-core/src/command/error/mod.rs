@@ -14,8 +14,12 @@ use crate::keyspace::WrongType;
 pub enum CommandError<'a> {
     /// The arguments make no sense.
     Syntax,
-    /// The key holds another type of value.
+    /// The key holds another type of value than the command is for.
     WrongType,
+    /// A number that must not be zero or less, called this.
+    NotAboveZero(&'static str),
+    /// A number that must not be negative, called this.
+    Negative(&'static str),
     /// Something is wrong with a key or a value.
     Data(DataError),
     /// Not a 64-bit integer.
@@ -100,6 +104,10 @@ impl fmt::Display for CommandError<'_> {
             Self::Syntax => "ERR syntax error",
             Self::Data(error) => error.text(),
             Self::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
+            Self::NotAboveZero(what) => {
+                return write!(f, "ERR {what} should be greater than 0");
+            }
+            Self::Negative(what) => return write!(f, "ERR {what} can't be negative"),
             Self::NotInteger => "ERR value is not an integer or out of range",
             Self::IncrementOverflow => "ERR increment or decrement would overflow",
             Self::DecrementOverflow => "ERR decrement would overflow",

@@ -10,7 +10,7 @@ use crate::{
         number::{DIGITS_MAX, format_i64, parse_i64},
         time::UnixMillis,
     },
-    rdb::{self, DumpError},
+    rdb::{self, DumpError, Restored},
     resp::Args,
 };
 
@@ -44,7 +44,7 @@ fn dump<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
     match (sight, data.keyspace.find(data.db, hash, key)) {
         (Sight::AsFound, Some(entry)) => {
             let mut payload = Vec::new();
-            rdb::dump_string(&mut payload, entry.string()?);
+            rdb::dump(&mut payload, entry.view());
             data.reply.bulk(&payload);
         }
         (Sight::AsFound, None) | (Sight::Hidden, _) => data.reply.null(),
@@ -104,8 +104,8 @@ fn restore<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandEr
     if ttl < 0 {
         return Err(DataError::InvalidTtl.into());
     }
-    let mut room = Vec::new();
-    let value = match rdb::restore_string(payload, data.value_bytes_max, &mut room) {
+    let shape = data.keyspace.shape();
+    let value = match rdb::restore(payload, data.value_bytes_max, shape) {
         Ok(value) => value,
         Err(DumpError::Footer) => return Err(DataError::WrongPayload.into()),
         Err(DumpError::Value) => return Err(DataError::BadDataFormat.into()),
@@ -124,7 +124,14 @@ fn restore<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandEr
         data.effects.push(data.db, [b"DEL".as_slice(), key]);
         return Ok(Outcome::Rewritten);
     }
-    data.keyspace.set(data.db, hash, key, value, expires_at);
+    match value {
+        Restored::String(string) => {
+            data.keyspace.set(data.db, hash, key, &string, expires_at);
+        }
+        Restored::Value(value) => {
+            data.keyspace.set_value(data.db, hash, key, value, expires_at);
+        }
+    }
     let (Some(at), Clock::Now) = (expires_at, clock) else { return Ok(Outcome::Propagate) };
     let mut digits = [0; DIGITS_MAX];
     let mut absolute: Vec<&[u8]> = args.iter().collect();
@@ -139,12 +146,12 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::super::super::testing::Bench;
-    use crate::rdb;
+    use crate::{keyspace::DbIndex, rdb, value::View};
 
     /// A payload that survives being a word of a line of text.
     fn payload(value: &[u8]) -> Vec<u8> {
         let mut payload = Vec::new();
-        rdb::dump_string(&mut payload, value);
+        rdb::dump(&mut payload, View::String(value));
         payload
     }
 
@@ -185,6 +192,26 @@ mod tests {
         let (reply, told) = restore(&mut bench, [b"k", b"5", &dumped], "ABSTTL");
         assert_eq!((&*reply, &*told), ("+OK", ""));
         bench.check("EXISTS k", ":0", "");
+    }
+
+    #[test]
+    fn every_type_is_dumped_and_restored() {
+        let mut bench = Bench::new();
+        bench.run("RPUSH list a b 3 b");
+        bench.run("SADD ints 1 2 70000");
+        bench.run("HSET hash f 1 g 2");
+        for (key, show, shown) in [
+            ("list", "LRANGE copy 0 -1", "*4 $1 a $1 b $1 3 $1 b"),
+            ("ints", "SMEMBERS copy", "*3 $1 1 $1 2 $5 70000"),
+            ("hash", "HGETALL copy", "*4 $1 f $1 1 $1 g $1 2"),
+        ] {
+            let hash = bench.keyspace.hash(key.as_bytes());
+            let entry = bench.keyspace.find(DbIndex(0), hash, key.as_bytes());
+            let mut dumped = Vec::new();
+            rdb::dump(&mut dumped, entry.expect("it was written above").view());
+            assert_eq!(restore(&mut bench, [b"copy", b"0", &dumped], "REPLACE").0, "+OK");
+            bench.check(show, shown, "");
+        }
     }
 
     #[test]

@@ -148,8 +148,8 @@ fn type_of<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandEr
 }
 
 /// The type of a value, as `TYPE` and `SCAN` name it.
-fn type_name(_entry: &Entry) -> &'static str {
-    "string"
+fn type_name(entry: &Entry) -> &'static str {
+    entry.view().type_name()
 }
 
 fn dbsize<'a>(data: &mut Data<'_>, _args: Args<'a>) -> Result<Outcome, CommandError<'a>> {

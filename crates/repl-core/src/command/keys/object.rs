@@ -7,6 +7,7 @@ use crate::{
     base::number::parse_i64,
     keyspace::{Entry, Form},
     resp::Args,
+    value::View,
 };
 
 pub(in crate::command) const SPECS: &[Spec] = &[Spec {
@@ -55,10 +56,17 @@ fn integer(entry: &Entry) -> Option<i64> {
 /// The name of the encoding that Redis would choose.
 // redis: object.c, tryObjectEncoding
 fn encoding(entry: &Entry) -> &'static str {
-    match entry.form() {
-        Form::Whole if integer(entry).is_some() => "int",
-        Form::Whole if entry.value().len() <= EMBEDDED_BYTES_MAX => "embstr",
-        Form::Whole | Form::Grown => "raw",
+    match entry.view() {
+        View::String(_) if integer(entry).is_some() => "int",
+        View::String(string)
+            if entry.form() == Form::Whole && string.len() <= EMBEDDED_BYTES_MAX =>
+        {
+            "embstr"
+        }
+        View::String(_) => "raw",
+        View::List(list) => list.encoding(),
+        View::Set(set) => set.encoding(),
+        View::Hash(hash) => hash.encoding(),
     }
 }
 

@@ -66,7 +66,7 @@ impl<'a> Options<'a> {
 /// The number that `text` begins with and ends with, as C's `strtoul` reads it: a sign is allowed,
 /// nothing is zero, and what follows a null byte is not seen.
 // redis: db.c, parseScanCursorOrReply
-fn parse_cursor(text: &[u8]) -> Result<ScanCursor, CommandError<'_>> {
+pub(in crate::command) fn parse_cursor(text: &[u8]) -> Result<ScanCursor, CommandError<'static>> {
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     let (is_negative, digits) = match text {
         [] => return Ok(ScanCursor::START),

@@ -331,7 +331,7 @@ fn append<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErr
             if total as u64 > data.value_bytes_max {
                 return Err(CommandError::StringTooLong);
             }
-            data.keyspace.update(data.db, hash, key, |entry| entry.append(tail));
+            data.keyspace.update(data.db, hash, key, |entry| entry.append(tail)).transpose()?;
             total
         }
     };

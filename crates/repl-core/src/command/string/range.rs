@@ -80,7 +80,7 @@ fn setrange<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandE
     if length.is_none() {
         data.keyspace.set(data.db, hash, key, b"", None);
     }
-    data.keyspace.update(data.db, hash, key, |entry| entry.write_at(at, bytes));
+    data.keyspace.update(data.db, hash, key, |entry| entry.write_at(at, bytes)).transpose()?;
     data.reply.int(length.unwrap_or(0).max(at + bytes.len()) as i64);
     Ok(Outcome::Propagate)
 }

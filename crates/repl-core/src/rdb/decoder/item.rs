@@ -1,10 +1,10 @@
 //! Reads one item: the signature, an opcode with its arguments, or the checksum. Knows what the
 //! opcodes mean, but not how the bytes came here.
 
-use core::{mem, ops::RangeInclusive};
+use core::ops::RangeInclusive;
 
 use super::{
-    BUFFER_KEPT_BYTES, Decoder, Dialect, Sink, State,
+    Decoder, Dialect, Sink, State,
     cursor::{Cursor, Halt},
     skip::Skip,
 };
@@ -35,6 +35,7 @@ impl Decoder {
         match self.state {
             State::Signature => self.signature(cursor),
             State::Item => self.opcode(cursor, sink),
+            State::Element => self.element(cursor, sink),
             State::Skip(skip) => Ok(inside(skip.part(cursor, self.limits.string_max_bytes)?)),
             State::Checksum => self.checksum(cursor),
             State::Done | State::Failed(_) => unreachable!("nothing is read after the end"),
@@ -93,13 +94,9 @@ impl Decoder {
             opcode::SLOT_IMPORT_OR_KEY_META => return self.slot_import_or_key_meta(cursor),
             opcode::EOF if self.version < CHECKSUM_SINCE => return Ok(State::Done),
             opcode::EOF => return Ok(State::Checksum),
-            code => return Err(RdbErrorKind::UnsupportedType(code).into()),
+            code => return self.value(code, cursor, sink),
         }
-        for buffer in &mut self.scratch {
-            if buffer.capacity() > BUFFER_KEPT_BYTES {
-                mem::take(buffer);
-            }
-        }
+        self.shrink_scratch();
         Ok(State::Item)
     }
 

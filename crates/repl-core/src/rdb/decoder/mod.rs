@@ -3,8 +3,10 @@
 //!
 //! ```text
 //! Signature -> Item <-> Skip          parts of what is passed over
-//!               |
-//!               +-> Checksum -> Done
+//!               ^ |                 Element: of a list, set or hash
+//!               | +-> Checksum -> Done
+//!               v
+//!            Element
 //! ```
 //!
 //! The stream is cut into *items*: the signature, an opcode with its arguments, a key with its
@@ -22,20 +24,24 @@ mod cursor;
 mod item;
 mod skip;
 mod string;
+mod value;
 
 use alloc::vec::Vec;
 use core::mem;
 
-pub(super) use self::string::read_string;
 use self::{
     cursor::{Cursor, Halt},
     skip::Skip,
+    value::Building,
 };
 use super::{
     crc64,
     error::{RdbError, RdbErrorKind},
 };
-use crate::base::time::UnixMillis;
+use crate::{
+    base::time::UnixMillis,
+    value::{Shape, Value},
+};
 
 /// Takes what a snapshot says, in its order. What is passed is valid for the call only.
 pub trait Sink {
@@ -60,6 +66,17 @@ pub trait Sink {
         &mut self,
         key: &[u8],
         value: &[u8],
+        expires_at: Option<UnixMillis>,
+    ) -> Result<(), RdbErrorKind>;
+
+    /// A key whose value is a list, a set or a hash, with at least one element.
+    ///
+    /// # Errors
+    /// [`RdbErrorKind::DuplicateKey`].
+    fn value(
+        &mut self,
+        key: &[u8],
+        value: Value,
         expires_at: Option<UnixMillis>,
     ) -> Result<(), RdbErrorKind>;
 
@@ -100,11 +117,14 @@ pub enum Fed {
 #[derive(Debug)]
 pub struct Decoder {
     limits: Limits,
+    shape: Shape,
     state: State,
     dialect: Dialect,
     version: u32,
     /// Of the next key.
     expires_at: Option<UnixMillis>,
+    /// In the state `Element`: the value that the elements belong to.
+    building: Option<Building>,
     /// Of all bytes taken so far, up to and with the end opcode.
     crc: u64,
     /// Where in the stream the next item begins.
@@ -122,6 +142,7 @@ pub struct Decoder {
 enum State {
     Signature,
     Item,
+    Element,
     Skip(Skip),
     Checksum,
     Done,
@@ -144,16 +165,25 @@ impl Decoder {
     pub const fn new(limits: Limits) -> Self {
         Self {
             limits,
+            shape: Shape::new(0),
             state: State::Signature,
             dialect: Dialect::Redis,
             version: 0,
             expires_at: None,
+            building: None,
             crc: 0,
             offset: 0,
             partial: Vec::new(),
             needed: 0,
             scratch: [Vec::new(), Vec::new()],
         }
+    }
+
+    /// Gives values the forms of the dataset they are read for.
+    #[must_use]
+    pub fn with_shape(mut self, shape: Shape) -> Self {
+        self.shape = shape;
+        self
     }
 
     /// Takes the next bytes of the stream. After the end, takes none.
@@ -166,7 +196,7 @@ impl Decoder {
         match self.state {
             State::Failed(error) => return Err(error),
             State::Done => return Ok(Fed::Done { consumed: 0 }),
-            State::Signature | State::Item | State::Skip(_) | State::Checksum => {}
+            State::Signature | State::Item | State::Element | State::Skip(_) | State::Checksum => {}
         }
         let fed = self.read(input, sink);
         if let Err(error) = fed {
@@ -175,6 +205,7 @@ impl Decoder {
         if fed != Ok(Fed::More) {
             self.partial = Vec::new();
             self.scratch = [Vec::new(), Vec::new()];
+            self.building = None;
         }
         fed
     }
@@ -188,7 +219,7 @@ impl Decoder {
         match self.state {
             State::Done => Ok(()),
             State::Failed(error) => Err(error),
-            State::Signature | State::Item | State::Skip(_) | State::Checksum => {
+            State::Signature | State::Item | State::Element | State::Skip(_) | State::Checksum => {
                 let at = self.offset + self.partial.len() as u64;
                 Err(RdbError { at, kind: RdbErrorKind::UnexpectedEnd })
             }

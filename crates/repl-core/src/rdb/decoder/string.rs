@@ -1,7 +1,5 @@
 //! Type 0, a string: the key and the value make one item.
 
-use alloc::vec::Vec;
-
 use super::{
     Decoder, Sink,
     cursor::{Cursor, Halt},
@@ -21,14 +19,4 @@ impl Decoder {
         sink.string(key, value, self.expires_at.take())?;
         Ok(())
     }
-}
-
-/// The string of at most `max` bytes that `bytes` begin with: where it lies if possible, otherwise
-/// in `room`. `None` when it is not whole, or wrong.
-pub(in crate::rdb) fn read_string<'a>(
-    bytes: &'a [u8],
-    max: u64,
-    room: &'a mut Vec<u8>,
-) -> Option<&'a [u8]> {
-    Cursor::new(bytes).text(max).ok()?.expand(room).ok()
 }

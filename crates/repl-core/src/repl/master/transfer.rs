@@ -171,7 +171,7 @@ impl Transfer {
                 let (keys, expires) = image.sizes;
                 encoder.resize_db(&mut chunk, keys as u64, expires as u64);
             }
-            encoder.string(&mut chunk, image.key, image.value, image.expires_at);
+            encoder.value(&mut chunk, image.key, image.value, image.expires_at);
             if chunk.len() >= CHUNK_BYTES { Walked::Enough } else { Walked::More }
         });
         self.push(chunk);

@@ -10,9 +10,10 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use super::error::LinkError;
 use crate::{
     base::{ids::ReplId, number::parse_u64, time::UnixMillis},
-    keyspace::{DbIndex, Keyspace},
+    keyspace::{DbIndex, KeyHash, Keyspace},
     rdb::{Decoder, Fed, Limits, RdbErrorKind, Sink},
     resp::LineReader,
+    value::Value,
 };
 
 /// Where the payload ends.
@@ -100,17 +101,36 @@ impl Sink for Target {
         value: &[u8],
         expires_at: Option<UnixMillis>,
     ) -> Result<(), RdbErrorKind> {
-        // An expired key is kept: it is the master that says when a key is gone.
-        let hash = self.keyspace.hash(key);
-        if self.keyspace.find(self.db, hash, key).is_some() {
-            return Err(RdbErrorKind::DuplicateKey);
-        }
+        let hash = self.new_key(key)?;
         self.keyspace.set(self.db, hash, key, value, expires_at);
+        Ok(())
+    }
+
+    fn value(
+        &mut self,
+        key: &[u8],
+        value: Value,
+        expires_at: Option<UnixMillis>,
+    ) -> Result<(), RdbErrorKind> {
+        let hash = self.new_key(key)?;
+        self.keyspace.set_value(self.db, hash, key, value, expires_at);
         Ok(())
     }
 
     fn function(&mut self, _code: &[u8]) -> Result<(), RdbErrorKind> {
         Err(RdbErrorKind::UnusableFunctions)
+    }
+}
+
+impl Target {
+    /// A key that must not be there yet. One whose time has passed is a key like others: it is the
+    /// master that says when a key is gone.
+    fn new_key(&self, key: &[u8]) -> Result<KeyHash, RdbErrorKind> {
+        let hash = self.keyspace.hash(key);
+        match self.keyspace.find(self.db, hash, key) {
+            Some(_) => Err(RdbErrorKind::DuplicateKey),
+            None => Ok(hash),
+        }
     }
 }
 
@@ -121,7 +141,8 @@ impl Payload {
             origin,
             state: State::ExpectHeader { tail: Vec::new(), reader: LineReader::new() },
             // The master's limits count, not ours.
-            decoder: Decoder::new(Limits { string_max_bytes: u64::from(u32::MAX) }),
+            decoder: Decoder::new(Limits { string_max_bytes: u64::from(u32::MAX) })
+                .with_shape(keyspace.shape()),
             target: Target { keyspace, db: DbIndex(0), stream_db: DbIndex(0) },
             received: 0,
             announced: None,
@@ -316,7 +337,7 @@ mod tests {
         assert_eq!(loaded.stream_db, DbIndex(1));
         let hash = loaded.keyspace.hash(b"key");
         let entry = loaded.keyspace.find(DbIndex(1), hash, b"key").expect("it was in the snapshot");
-        assert_eq!((entry.value(), entry.expires_at()), (b"value".as_slice(), Some(UnixMillis(5))));
+        assert_eq!((entry.string(), entry.expires_at()), (Ok(&b"value"[..]), Some(UnixMillis(5))));
     }
 
     #[test]

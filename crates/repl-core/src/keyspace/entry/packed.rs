@@ -1,4 +1,4 @@
-//! One key with its value and its expiry, packed into one allocation.
+//! One key with its string and its expiry, packed into one allocation. Knows no other type of value.
 //!
 //! ```text
 //!  flags  slack  key length   [expiry]   key        value        unused
@@ -12,7 +12,6 @@
 //! reads 255 the true count stands in the last eight bytes, little endian.
 
 use alloc::{boxed::Box, vec, vec::Vec};
-use core::mem;
 
 use crate::base::time::UnixMillis;
 
@@ -48,11 +47,7 @@ pub enum Form {
 
 /// A key, its string value and its expiry.
 #[derive(Clone, Debug)]
-pub struct Entry(Box<[u8]>);
-
-/// The key holds another type of value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WrongType;
+pub(super) struct Packed(Box<[u8]>);
 
 /// Where the parts of an entry lie.
 #[derive(Clone, Copy)]
@@ -62,9 +57,14 @@ struct Layout {
     value_end: usize,
 }
 
-impl Entry {
+impl Packed {
     /// An entry that fits its content, with less than eight bytes to spare.
-    pub fn new(key: &[u8], value: &[u8], expires_at: Option<UnixMillis>, form: Form) -> Self {
+    pub(super) fn new(
+        key: &[u8],
+        value: &[u8],
+        expires_at: Option<UnixMillis>,
+        form: Form,
+    ) -> Self {
         Self::with_slack(key, value, expires_at, form, 0)
     }
 
@@ -106,28 +106,19 @@ impl Entry {
     }
 
     /// The key.
-    pub fn key(&self) -> &[u8] {
+    pub(super) fn key(&self) -> &[u8] {
         let layout = self.layout();
         &self.0[layout.key_at..layout.value_at]
     }
 
     /// The value.
-    pub fn value(&self) -> &[u8] {
+    pub(super) fn value(&self) -> &[u8] {
         let layout = self.layout();
         &self.0[layout.value_at..layout.value_end]
     }
 
-    /// The string.
-    ///
-    /// # Errors
-    /// When it is something else.
-    #[inline]
-    pub fn string(&self) -> Result<&[u8], WrongType> {
-        Ok(self.value())
-    }
-
     /// When the key ceases to exist, if ever.
-    pub fn expires_at(&self) -> Option<UnixMillis> {
+    pub(super) fn expires_at(&self) -> Option<UnixMillis> {
         if self.0[0] & EXPIRES == 0 {
             return None;
         }
@@ -136,45 +127,39 @@ impl Entry {
         Some(UnixMillis(i64::from_le_bytes(bytes)))
     }
 
-    /// Whether the key has ceased to exist at `now`. As in Redis, it still exists in its last
-    /// millisecond.
-    pub fn is_expired(&self, now: UnixMillis) -> bool {
-        self.expires_at().is_some_and(|at| now > at)
-    }
-
     /// How the value came to be.
-    pub fn form(&self) -> Form {
+    pub(super) fn form(&self) -> Form {
         if self.0[0] & RAW == 0 { Form::Whole } else { Form::Grown }
     }
 
     /// Bytes of memory the entry owns.
-    pub fn memory_bytes(&self) -> usize {
+    pub(super) fn memory_bytes(&self) -> usize {
         self.0.len()
     }
 
     /// Whether the key is `key`.
     #[inline]
-    pub fn has_key(&self, key: &[u8]) -> bool {
+    pub(super) fn has_key(&self, key: &[u8]) -> bool {
         let (key_at, key_length) = self.key_span();
         key_length == key.len() && self.0.get(key_at..key_at + key_length) == Some(key)
     }
 
     /// Reads the first and the last byte, so that they are close when they are needed.
     #[inline]
-    pub fn warm(&self) -> usize {
+    pub(super) fn warm(&self) -> usize {
         let ends = [self.0.first(), self.0.last()];
         ends.into_iter().flatten().map(|byte| usize::from(*byte)).sum()
     }
 
     /// Whether the key ever ceases to exist.
     #[inline]
-    pub fn is_volatile(&self) -> bool {
+    pub(super) fn is_volatile(&self) -> bool {
         self.0[0] & EXPIRES != 0
     }
 
     /// Replaces value and expiry; without an allocation when the new content fits the old one's
     /// place.
-    pub fn replace(&mut self, value: &[u8], expires_at: Option<UnixMillis>, form: Form) {
+    pub(super) fn replace(&mut self, value: &[u8], expires_at: Option<UnixMillis>, form: Form) {
         if self.is_volatile() == expires_at.is_some() && self.overwrite(value) {
             if let Some(at) = expires_at {
                 self.write_expiry(at);
@@ -189,7 +174,7 @@ impl Entry {
     }
 
     /// Replaces the value and leaves the expiry as it is.
-    pub fn set_value(&mut self, value: &[u8]) {
+    pub(super) fn set_value(&mut self, value: &[u8]) {
         if self.overwrite(value) {
             self.set_form(Form::Whole);
         } else {
@@ -219,7 +204,7 @@ impl Entry {
     }
 
     /// Appends to the value. Growth is geometric up to a megabyte ahead, as in Redis' strings.
-    pub fn append(&mut self, tail: &[u8]) {
+    pub(super) fn append(&mut self, tail: &[u8]) {
         const AHEAD_BYTES_MAX: usize = 1024 * 1024;
         let layout = self.layout();
         let used = layout.value_end + tail.len();
@@ -245,7 +230,7 @@ impl Entry {
     }
 
     /// Puts `bytes` at `at` of the value, which grows with zeros in between when it must.
-    pub fn write_at(&mut self, at: usize, bytes: &[u8]) {
+    pub(super) fn write_at(&mut self, at: usize, bytes: &[u8]) {
         let length = self.value().len();
         if at > length {
             self.append(&vec![0; at - length]);
@@ -257,12 +242,12 @@ impl Entry {
     }
 
     /// The same value under another key, with the same expiry. No snapshot knows it yet.
-    pub fn under_key(&self, key: &[u8]) -> Self {
+    pub(super) fn under_key(&self, key: &[u8]) -> Self {
         Self::new(key, self.value(), self.expires_at(), self.form())
     }
 
     /// Sets or removes the expiry.
-    pub fn set_expiry(&mut self, expires_at: Option<UnixMillis>) {
+    pub(super) fn set_expiry(&mut self, expires_at: Option<UnixMillis>) {
         match (expires_at, self.expires_at()) {
             (Some(at), Some(_)) => self.write_expiry(at),
             (None, None) => {}
@@ -275,23 +260,18 @@ impl Entry {
         }
     }
 
-    /// Takes the entry out, leaving one that must not be used again.
-    pub fn take(&mut self) -> Self {
-        Self(mem::take(&mut self.0))
-    }
-
     /// Whether the image of this entry is out for the snapshot in `slot`.
-    pub fn is_emitted(&self, slot: u8) -> bool {
+    pub(super) fn is_emitted(&self, slot: u8) -> bool {
         self.0[0] & (1 << (EMITTED_SHIFT + slot)) != 0
     }
 
     /// Says so.
-    pub fn mark_emitted(&mut self, slot: u8) {
+    pub(super) fn mark_emitted(&mut self, slot: u8) {
         self.0[0] |= 1 << (EMITTED_SHIFT + slot);
     }
 
     /// Forgets it.
-    pub fn clear_emitted(&mut self, slot: u8) {
+    pub(super) fn clear_emitted(&mut self, slot: u8) {
         self.0[0] &= !(1 << (EMITTED_SHIFT + slot));
     }
 
@@ -343,7 +323,7 @@ impl Entry {
 mod tests {
     use super::*;
 
-    fn check(entry: &Entry, key: &[u8], value: &[u8], expires_at: Option<i64>) {
+    fn check(entry: &Packed, key: &[u8], value: &[u8], expires_at: Option<i64>) {
         assert_eq!(entry.key(), key);
         assert_eq!(entry.value(), value);
         assert_eq!(entry.expires_at(), expires_at.map(UnixMillis));
@@ -351,7 +331,7 @@ mod tests {
 
     #[test]
     fn sixteen_and_sixty_four_bytes_take_eighty_eight() {
-        let entry = Entry::new(&[b'k'; 16], &[b'v'; 64], None, Form::Whole);
+        let entry = Packed::new(&[b'k'; 16], &[b'v'; 64], None, Form::Whole);
         assert_eq!(entry.memory_bytes(), 88);
         check(&entry, &[b'k'; 16], &[b'v'; 64], None);
     }
@@ -360,13 +340,18 @@ mod tests {
     fn keys_longer_than_a_byte_counts_keep_their_length() {
         for length in [0, 1, 255, 256, 70_000] {
             let key = alloc::vec![b'k'; length];
-            check(&Entry::new(&key, b"v", Some(UnixMillis(-5)), Form::Whole), &key, b"v", Some(-5));
+            check(
+                &Packed::new(&key, b"v", Some(UnixMillis(-5)), Form::Whole),
+                &key,
+                b"v",
+                Some(-5),
+            );
         }
     }
 
     #[test]
     fn a_value_of_about_the_same_size_keeps_the_allocation() {
-        let mut entry = Entry::new(b"key", &[b'a'; 64], None, Form::Whole);
+        let mut entry = Packed::new(b"key", &[b'a'; 64], None, Form::Whole);
         let at = entry.0.as_ptr();
         entry.replace(&[b'b'; 60], None, Form::Whole);
         assert_eq!(entry.0.as_ptr(), at);
@@ -378,7 +363,7 @@ mod tests {
 
     #[test]
     fn an_expiry_comes_and_goes_without_touching_the_rest() {
-        let mut entry = Entry::new(b"key", b"value", None, Form::Grown);
+        let mut entry = Packed::new(b"key", b"value", None, Form::Grown);
         entry.mark_emitted(1);
         entry.set_expiry(Some(UnixMillis(99)));
         check(&entry, b"key", b"value", Some(99));
@@ -392,7 +377,7 @@ mod tests {
 
     #[test]
     fn appending_byte_by_byte_reallocates_rarely() {
-        let mut entry = Entry::new(b"key", b"", Some(UnixMillis(7)), Form::Whole);
+        let mut entry = Packed::new(b"key", b"", Some(UnixMillis(7)), Form::Whole);
         let mut model = Vec::new();
         let mut moves = 0;
         for i in 0..10_000_u32 {
@@ -407,7 +392,7 @@ mod tests {
 
     #[test]
     fn bytes_are_written_within_behind_and_across_the_end() {
-        let mut entry = Entry::new(b"key", b"hello", Some(UnixMillis(7)), Form::Whole);
+        let mut entry = Packed::new(b"key", b"hello", Some(UnixMillis(7)), Form::Whole);
         entry.write_at(1, b"a");
         check(&entry, b"key", b"hallo", Some(7));
         entry.write_at(4, b"!?");
@@ -418,12 +403,5 @@ mod tests {
         check(&entry, b"key", b"hall!?\0\0xy", Some(7));
         assert_eq!(entry.form(), Form::Grown);
         check(&entry.under_key(b"k"), b"k", b"hall!?\0\0xy", Some(7));
-    }
-
-    #[test]
-    fn a_key_exists_in_its_last_millisecond() {
-        let entry = Entry::new(b"k", b"v", Some(UnixMillis(10)), Form::Whole);
-        assert!(!entry.is_expired(UnixMillis(10)));
-        assert!(entry.is_expired(UnixMillis(11)));
     }
 }

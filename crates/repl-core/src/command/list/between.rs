@@ -1,0 +1,130 @@
+//! Lists that meet each other: `LMOVE RPOPLPUSH LMPOP`.
+
+use super::{
+    super::collection::{change, change_or_create, count, held, key_count, outcome},
+    CommandError, Data, GROW, Handler, Outcome, WRITE, is_word, spec,
+};
+use crate::{
+    base::number::{DIGITS_MAX, format_i64},
+    command::{Keys, Spec},
+    resp::Args,
+    value::{End, List},
+};
+
+const BOTH: Keys = Keys { first: 1, last: 2, step: 1, access: &["RW", "access", "delete"] };
+
+pub(in crate::command) const SPECS: &[Spec] = &[
+    Spec {
+        keys: BOTH,
+        ..spec(
+            "lmove",
+            5,
+            GROW,
+            &[],
+            "Pop an element from a list, push it to another list and return it",
+            Handler::Data(|data, args| {
+                let (from, to) = (parse_end(args.get(3))?, parse_end(args.get(4))?);
+                move_element(data, args, from, to)
+            }),
+        )
+    },
+    // Its keys are counted by its first argument: no fixed positions describe them.
+    Spec {
+        keys: Keys::NONE,
+        ..spec("lmpop", -4, WRITE, &[], "Pop elements from a list", Handler::Data(lmpop))
+    },
+    Spec {
+        keys: BOTH,
+        ..spec(
+            "rpoplpush",
+            3,
+            GROW,
+            &[],
+            "Remove the last element in a list, prepend it to another list and return it",
+            Handler::Data(|data, args| move_element(data, args, End::Right, End::Left)),
+        )
+    },
+];
+
+fn parse_end(word: &[u8]) -> Result<End, CommandError<'static>> {
+    if is_word(word, "LEFT") {
+        Ok(End::Left)
+    } else if is_word(word, "RIGHT") {
+        Ok(End::Right)
+    } else {
+        Err(CommandError::Syntax)
+    }
+}
+
+fn move_element<'a>(
+    data: &mut Data<'_>,
+    args: Args<'a>,
+    from_end: End,
+    to_end: End,
+) -> Result<Outcome, CommandError<'a>> {
+    let (from, to) = (args.get(1), args.get(2));
+    let (source, target) = (data.meet(from), data.meet(to));
+    let Some(list) = held::<List>(data.keyspace, data.db, source, from)? else {
+        data.reply.null();
+        return Ok(Outcome::Unchanged);
+    };
+    held::<List>(data.keyspace, data.db, target, to)?;
+    let item = list.peek(from_end).expect("a list has elements").to_vec();
+    data.reply.bulk(&item);
+    if from == to {
+        // In one step: a list of one element must not vanish in between, and its expiry with it.
+        change(data.keyspace, data.db, source.0, from, |list: &mut List| {
+            list.drop_from(from_end, 1);
+            list.push(to_end, &item);
+        })?;
+        return Ok(Outcome::Propagate);
+    }
+    change(data.keyspace, data.db, source.0, from, |list: &mut List| list.drop_from(from_end, 1))?;
+    change_or_create(data.keyspace, data.db, target.0, to, |list: &mut List| {
+        list.push(to_end, &item);
+    })?;
+    Ok(Outcome::Propagate)
+}
+
+/// Replicas are told which list it was and how many elements went.
+// redis: t_list.c, lmpopGenericCommand
+fn lmpop<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
+    let number = key_count(args.get(1))?;
+    let end_at = number.saturating_add(2);
+    let end = parse_end(args.try_get(end_at).ok_or(CommandError::Syntax)?)?;
+    let mut wanted = None;
+    let mut at = end_at + 1;
+    while let Some(option) = args.try_get(at) {
+        let value = args.try_get(at + 1).filter(|_| wanted.is_none() && is_word(option, "COUNT"));
+        let value = count(value.ok_or(CommandError::Syntax)?).ok().filter(|count| *count > 0);
+        wanted = Some(value.ok_or(CommandError::NotAboveZero("count"))?);
+        at += 2;
+    }
+    for key in args.iter().skip(2).take(number) {
+        let (hash, _) = data.meet(key);
+        let reply = &mut data.reply;
+        let popped = change(data.keyspace, data.db, hash, key, |list: &mut List| {
+            let popped = wanted.unwrap_or(1).min(list.len());
+            reply.array_len(2);
+            reply.bulk(key);
+            reply.array_len(popped);
+            match end {
+                End::Left => list.iter().take(popped).for_each(|item| reply.bulk(item)),
+                End::Right => list.iter().rev().take(popped).for_each(|item| reply.bulk(item)),
+            }
+            list.drop_from(end, popped);
+            popped
+        })?;
+        let Some(popped) = popped else { continue };
+        let name: &[u8] = match end {
+            End::Left => b"LPOP",
+            End::Right => b"RPOP",
+        };
+        let mut digits = [0; DIGITS_MAX];
+        let popped = format_i64(&mut digits, popped.result as i64);
+        data.effects.push(data.db, [name, key, popped]);
+        return Ok(Outcome::Rewritten);
+    }
+    data.reply.null_array();
+    Ok(outcome(0))
+}

@@ -1,0 +1,307 @@
+//! Lists: `LPUSH RPUSH LPUSHX RPUSHX LPOP RPOP LLEN LRANGE LINDEX LSET LREM LTRIM LINSERT LPOS`.
+//! Between lists: the file `between`.
+
+mod between;
+mod position;
+#[cfg(test)]
+mod tests;
+
+use super::{
+    CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec,
+    collection::{change, change_or_create, count, held, integer, outcome},
+    is_word,
+};
+use crate::{
+    resp::Args,
+    value::{End, List},
+};
+
+pub(super) use between::SPECS as MOVE_SPECS;
+
+const READ: Flags = Flags::READONLY;
+const FAST: Flags = Flags::READONLY.and(Flags::FAST);
+const GROW: Flags = Flags::WRITE.and(Flags::DENYOOM);
+const WRITE: Flags = Flags::WRITE;
+const ACCESS: &[&str] = &["RO", "access"];
+const INSERT: &[&str] = &["RW", "insert"];
+const DELETE: &[&str] = &["RW", "delete"];
+const POP: &[&str] = &["RW", "access", "delete"];
+
+const fn spec(
+    name: &'static str,
+    arity: i8,
+    flags: Flags,
+    access: &'static [&'static str],
+    summary: &'static str,
+    handler: Handler,
+) -> Spec {
+    let keys = Keys::one(access);
+    Spec { name, arity, flags, keys, group: "list", categories: &["@list"], summary, handler }
+}
+
+pub(super) const SPECS: &[Spec] = &[
+    spec(
+        "lindex",
+        3,
+        READ,
+        ACCESS,
+        "Get an element from a list by its index",
+        Handler::Data(lindex),
+    ),
+    spec(
+        "linsert",
+        5,
+        GROW,
+        INSERT,
+        "Insert an element before or after another element in a list",
+        Handler::Data(linsert),
+    ),
+    spec("llen", 2, FAST, &["RO"], "Get the length of a list", Handler::Data(llen)),
+    spec(
+        "lpop",
+        -2,
+        WRITE.and(Flags::FAST),
+        POP,
+        "Remove and get the first elements in a list",
+        Handler::Data(|data, args| pop(data, args, End::Left, "lpop")),
+    ),
+    spec(
+        "lpos",
+        -3,
+        READ,
+        ACCESS,
+        "Return the index of matching elements on a list",
+        Handler::Data(position::lpos),
+    ),
+    spec(
+        "lpush",
+        -3,
+        GROW.and(Flags::FAST),
+        INSERT,
+        "Prepend one or multiple elements to a list",
+        Handler::Data(|data, args| push(data, args, End::Left)),
+    ),
+    spec(
+        "lpushx",
+        -3,
+        GROW.and(Flags::FAST),
+        INSERT,
+        "Prepend an element to a list, only if the list exists",
+        Handler::Data(|data, args| push_existing(data, args, End::Left)),
+    ),
+    spec("lrange", 4, READ, ACCESS, "Get a range of elements from a list", Handler::Data(lrange)),
+    spec("lrem", 4, WRITE, DELETE, "Remove elements from a list", Handler::Data(lrem)),
+    spec(
+        "lset",
+        4,
+        GROW,
+        &["RW", "update"],
+        "Set the value of an element in a list by its index",
+        Handler::Data(lset),
+    ),
+    spec("ltrim", 4, WRITE, DELETE, "Trim a list to the specified range", Handler::Data(ltrim)),
+    spec(
+        "rpop",
+        -2,
+        WRITE.and(Flags::FAST),
+        POP,
+        "Remove and get the last elements in a list",
+        Handler::Data(|data, args| pop(data, args, End::Right, "rpop")),
+    ),
+    spec(
+        "rpush",
+        -3,
+        GROW.and(Flags::FAST),
+        INSERT,
+        "Append one or multiple elements to a list",
+        Handler::Data(|data, args| push(data, args, End::Right)),
+    ),
+    spec(
+        "rpushx",
+        -3,
+        GROW.and(Flags::FAST),
+        INSERT,
+        "Append an element to a list, only if the list exists",
+        Handler::Data(|data, args| push_existing(data, args, End::Right)),
+    ),
+];
+
+fn push<'a>(data: &mut Data<'_>, args: Args<'a>, end: End) -> Result<Outcome, CommandError<'a>> {
+    let key = args.get(1);
+    let (hash, _) = data.meet(key);
+    let len = change_or_create(data.keyspace, data.db, hash, key, |list: &mut List| {
+        args.iter().skip(2).for_each(|item| list.push(end, item));
+        list.len()
+    })?;
+    data.reply.int(len as i64);
+    Ok(Outcome::Propagate)
+}
+
+fn push_existing<'a>(
+    data: &mut Data<'_>,
+    args: Args<'a>,
+    end: End,
+) -> Result<Outcome, CommandError<'a>> {
+    let key = args.get(1);
+    let (hash, _) = data.meet(key);
+    let changed = change(data.keyspace, data.db, hash, key, |list: &mut List| {
+        args.iter().skip(2).for_each(|item| list.push(end, item));
+        list.len()
+    })?;
+    let len = changed.map_or(0, |changed| changed.result);
+    data.reply.int(len as i64);
+    Ok(outcome(len))
+}
+
+// redis: t_list.c, popGenericCommand
+fn pop<'a>(
+    data: &mut Data<'_>,
+    args: Args<'a>,
+    end: End,
+    name: &'static str,
+) -> Result<Outcome, CommandError<'a>> {
+    let key = args.get(1);
+    let wanted = match args.try_get(2) {
+        None => None,
+        Some(_) if args.len() > 3 => return Err(CommandError::Arity(name)),
+        Some(text) => Some(count(text)?),
+    };
+    let (hash, _) = data.meet(key);
+    let reply = &mut data.reply;
+    let changed = change(data.keyspace, data.db, hash, key, |list: &mut List| {
+        let popped = wanted.unwrap_or(1).min(list.len());
+        if wanted.is_some() {
+            reply.array_len(popped);
+        }
+        match end {
+            End::Left => list.iter().take(popped).for_each(|item| reply.bulk(item)),
+            End::Right => list.iter().rev().take(popped).for_each(|item| reply.bulk(item)),
+        }
+        list.drop_from(end, popped);
+        popped
+    })?;
+    match (&changed, wanted) {
+        (Some(_), _) => {}
+        (None, None) => data.reply.null(),
+        (None, Some(_)) => data.reply.null_array(),
+    }
+    Ok(outcome(changed.map_or(0, |changed| changed.result)))
+}
+
+fn llen<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
+    let key = args.get(1);
+    let met = data.meet(key);
+    let list = held::<List>(data.keyspace, data.db, met, key)?;
+    data.reply.int(list.map_or(0, List::len) as i64);
+    Ok(Outcome::Unchanged)
+}
+
+/// The elements from `start` to `end`, both included and counted from the end when negative, as
+/// the first of them and how many they are.
+fn range(len: usize, start: i64, end: i64) -> (usize, usize) {
+    let absolute = |index: i64| if index < 0 { index.saturating_add(len as i64) } else { index };
+    let (start, end) = (absolute(start).max(0), absolute(end).min(len as i64 - 1));
+    if start > end {
+        return (0, 0);
+    }
+    // Both lie between zero and the length.
+    (start as usize, (end - start + 1) as usize)
+}
+
+/// The element numbered `index`, counted from the end when negative.
+fn absolute(len: usize, index: i64) -> Option<usize> {
+    let index = if index < 0 { index.checked_add(len as i64)? } else { index };
+    usize::try_from(index).ok().filter(|index| *index < len)
+}
+
+fn lrange<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
+    let key = args.get(1);
+    let (start, end) = (integer(args.get(2))?, integer(args.get(3))?);
+    let met = data.meet(key);
+    let list = held::<List>(data.keyspace, data.db, met, key)?;
+    let (first, count) = list.map_or((0, 0), |list| range(list.len(), start, end));
+    data.reply.array_len(count);
+    for item in list.into_iter().flat_map(|list| list.iter_from(first)).take(count) {
+        data.reply.bulk(item);
+    }
+    Ok(Outcome::Unchanged)
+}
+
+fn lindex<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
+    let key = args.get(1);
+    let met = data.meet(key);
+    let Some(list) = held::<List>(data.keyspace, data.db, met, key)? else {
+        data.reply.null();
+        return Ok(Outcome::Unchanged);
+    };
+    // Only a list that exists looks at the index.
+    match absolute(list.len(), integer(args.get(2))?).and_then(|index| list.get(index)) {
+        Some(item) => data.reply.bulk(item),
+        None => data.reply.null(),
+    }
+    Ok(Outcome::Unchanged)
+}
+
+fn lset<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
+    let key = args.get(1);
+    let met = data.meet(key);
+    let list = held::<List>(data.keyspace, data.db, met, key)?.ok_or(DataError::NoSuchKey)?;
+    let index = absolute(list.len(), integer(args.get(2))?).ok_or(DataError::IndexOutOfRange)?;
+    change(data.keyspace, data.db, met.0, key, |list: &mut List| list.set(index, args.get(3)))?;
+    data.reply.ok();
+    Ok(Outcome::Propagate)
+}
+
+fn lrem<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
+    let key = args.get(1);
+    let wanted = integer(args.get(2))?;
+    let (hash, _) = data.meet(key);
+    let end = if wanted < 0 { End::Right } else { End::Left };
+    let limit = match usize::try_from(wanted.unsigned_abs()) {
+        Ok(limit @ 1..) => limit,
+        Ok(0) | Err(_) => usize::MAX,
+    };
+    let changed = change(data.keyspace, data.db, hash, key, |list: &mut List| {
+        list.remove_equal(end, limit, args.get(3))
+    })?;
+    let removed = changed.map_or(0, |changed| changed.result);
+    data.reply.int(removed as i64);
+    Ok(outcome(removed))
+}
+
+fn ltrim<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
+    let key = args.get(1);
+    let (start, end) = (integer(args.get(2))?, integer(args.get(3))?);
+    let (hash, _) = data.meet(key);
+    let changed = change(data.keyspace, data.db, hash, key, |list: &mut List| {
+        let (first, count) = range(list.len(), start, end);
+        let before = list.len();
+        list.drop_from(End::Right, before - first - count);
+        list.drop_from(End::Left, first);
+        before - count
+    })?;
+    data.reply.ok();
+    Ok(outcome(changed.map_or(0, |changed| changed.result)))
+}
+
+fn linsert<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
+    let (key, pivot, item) = (args.get(1), args.get(3), args.get(4));
+    let behind = match args.get(2) {
+        word if is_word(word, "BEFORE") => 0,
+        word if is_word(word, "AFTER") => 1,
+        _ => return Err(CommandError::Syntax),
+    };
+    let (hash, _) = data.meet(key);
+    let changed = change(data.keyspace, data.db, hash, key, |list: &mut List| {
+        let index = list.iter().position(|other| other == pivot)?;
+        list.insert(index + behind, item);
+        Some(list.len())
+    })?;
+    let (reply, inserted) = match changed.map(|changed| changed.result) {
+        None => (0, 0),
+        Some(None) => (-1, 0),
+        Some(Some(len)) => (len as i64, 1),
+    };
+    data.reply.int(reply);
+    Ok(outcome(inserted))
+}

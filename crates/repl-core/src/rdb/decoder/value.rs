@@ -1,0 +1,210 @@
+//! Lists, sets and hashes. Either the key, the number of elements and every element are items of
+//! their own, or key and value make one item, of which the value is a blob of compact encodings.
+//!
+//! ```text
+//!  1 list          key, count, count x element
+//!  2 set           key, count, count x member
+//!  4 hash          key, count, count x (field, value)
+//! 14 quicklist     key, count, count x ziplist
+//! 18 quicklist     key, count, count x (1, element | 2, listpack)
+//! 10 13            key, ziplist          a list, a hash
+//! 11               key, intset           a set
+//! 16 20            key, listpack         a hash, a set
+//! ```
+//!
+//! As in Redis, a value without elements is no key.
+
+use alloc::vec::Vec;
+use core::mem;
+
+use super::{
+    BUFFER_KEPT_BYTES, Decoder, Sink, State,
+    cursor::{Cursor, Halt},
+};
+use crate::{
+    base::{number::DIGITS_MAX, time::UnixMillis},
+    rdb::{
+        compact::{Compact, intset, listpack, ziplist},
+        error::RdbErrorKind,
+        format::{list_node, value_type},
+    },
+    value::{Collection, End, Hash, Inserted, Item, List, Set, Shape, Value},
+};
+
+/// A value whose elements arrive one by one.
+#[derive(Debug)]
+pub(super) struct Building {
+    key: Vec<u8>,
+    value: Value,
+    expires_at: Option<UnixMillis>,
+    /// Elements or nodes that are to come, at least one.
+    left: u64,
+    part: Part,
+}
+
+/// What the items of a value are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Element,
+    Ziplist,
+    Node,
+}
+
+impl Decoder {
+    /// Reads the beginning of a value of type `code`, or all of it.
+    pub(super) fn value(
+        &mut self,
+        code: u8,
+        cursor: &mut Cursor<'_>,
+        sink: &mut impl Sink,
+    ) -> Result<State, Halt> {
+        let (value, part) = match code {
+            value_type::LIST => (List::new().into_value(), Part::Element),
+            value_type::SET => (Set::new().into_value(), Part::Element),
+            value_type::HASH => (Hash::new().into_value(), Part::Element),
+            value_type::LIST_QUICKLIST => (List::new().into_value(), Part::Ziplist),
+            value_type::LIST_QUICKLIST_2 => (List::new().into_value(), Part::Node),
+            _ => return self.compact_value(code, cursor, sink),
+        };
+        let key = cursor.text(self.limits.string_max_bytes)?;
+        let left = cursor.len()?;
+        let key = key.expand(&mut self.scratch[0])?.to_vec();
+        let expires_at = self.expires_at.take();
+        if left == 0 {
+            return Ok(State::Item);
+        }
+        self.building = Some(Building { key, value, expires_at, left, part });
+        Ok(State::Element)
+    }
+
+    /// Reads a value that is one blob.
+    fn compact_value(
+        &mut self,
+        code: u8,
+        cursor: &mut Cursor<'_>,
+        sink: &mut impl Sink,
+    ) -> Result<State, Halt> {
+        let (mut value, format) = match code {
+            value_type::LIST_ZIPLIST => (List::new().into_value(), ziplist::FORMAT),
+            value_type::HASH_ZIPLIST => (Hash::new().into_value(), ziplist::FORMAT),
+            value_type::SET_INTSET => (Set::new().into_value(), intset::FORMAT),
+            value_type::HASH_LISTPACK => (Hash::new().into_value(), listpack::FORMAT),
+            value_type::SET_LISTPACK => (Set::new().into_value(), listpack::FORMAT),
+            _ => return Err(RdbErrorKind::UnsupportedType(code).into()),
+        };
+        let key = cursor.text(self.limits.string_max_bytes)?;
+        let blob = cursor.text(self.limits.string_max_bytes)?;
+        let [first, second] = &mut self.scratch;
+        let (key, blob) = (key.expand(first)?, blob.expand(second)?);
+        add_all(&mut value, &self.shape, format, blob)?;
+        let expires_at = self.expires_at.take();
+        if !is_empty(&value) {
+            sink.value(key, value, expires_at)?;
+        }
+        self.shrink_scratch();
+        Ok(State::Item)
+    }
+
+    /// Reads one element or one node of elements, and hands over the value after the last.
+    pub(super) fn element(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        sink: &mut impl Sink,
+    ) -> Result<State, Halt> {
+        let max = self.limits.string_max_bytes;
+        let building = self.building.as_mut().expect("the state says that a value is arriving");
+        let [first, second] = &mut self.scratch;
+        match (building.part, &mut building.value) {
+            (Part::Element, Value::Hash(hash)) => {
+                let (field, value) = (cursor.text(max)?, cursor.text(max)?);
+                let (field, value) = (field.expand(first)?, value.expand(second)?);
+                is_new(hash.set(&self.shape, field, value))?;
+            }
+            (Part::Element, value @ (Value::List(_) | Value::Set(_))) => {
+                let text = cursor.text(max)?;
+                add(value, &self.shape, text.expand(first)?)?;
+            }
+            (Part::Ziplist, value) => {
+                let blob = cursor.text(max)?;
+                add_all(value, &self.shape, ziplist::FORMAT, blob.expand(first)?)?;
+            }
+            (Part::Node, value) => {
+                let at = cursor.position();
+                let container = cursor.len()?;
+                let text = cursor.text(max)?;
+                match container {
+                    list_node::PLAIN => add(value, &self.shape, text.expand(first)?)?,
+                    list_node::LISTPACK => {
+                        add_all(value, &self.shape, listpack::FORMAT, text.expand(first)?)?;
+                    }
+                    other => {
+                        return Err(Halt::Bad { at, kind: RdbErrorKind::UnknownListNode(other) });
+                    }
+                }
+            }
+        }
+        building.left -= 1;
+        if building.left > 0 {
+            self.shrink_scratch();
+            return Ok(State::Element);
+        }
+        let done = self.building.take().expect("it was there above");
+        if !is_empty(&done.value) {
+            sink.value(&done.key, done.value, done.expires_at)?;
+        }
+        self.shrink_scratch();
+        Ok(State::Item)
+    }
+
+    /// Gives large buffers back.
+    pub(super) fn shrink_scratch(&mut self) {
+        for buffer in &mut self.scratch {
+            if buffer.capacity() > BUFFER_KEPT_BYTES {
+                mem::take(buffer);
+            }
+        }
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::List(list) => list.is_empty(),
+        Value::Set(set) => set.is_empty(),
+        Value::Hash(hash) => hash.is_empty(),
+    }
+}
+
+fn is_new(inserted: Inserted) -> Result<(), Halt> {
+    match inserted {
+        Inserted::New => Ok(()),
+        Inserted::Known => Err(RdbErrorKind::DuplicateElement.into()),
+    }
+}
+
+/// Adds an element to a list or a set.
+fn add(value: &mut Value, shape: &Shape, item: &[u8]) -> Result<(), Halt> {
+    match value {
+        Value::List(list) => list.push(End::Right, item),
+        Value::Set(set) => is_new(set.insert(shape, item))?,
+        Value::Hash(_) => unreachable!("a hash is made of pairs"),
+    }
+    Ok(())
+}
+
+/// Adds the elements of a blob in `format`.
+fn add_all(value: &mut Value, shape: &Shape, format: Compact, blob: &[u8]) -> Result<(), Halt> {
+    let malformed = || Halt::from(format.malformed);
+    let (mut first, mut second) = ([0; DIGITS_MAX], [0; DIGITS_MAX]);
+    let mut items = (format.open)(blob).ok_or_else(malformed)?;
+    while let Some(item) = items.next() {
+        let item: Item<'_> = item.ok_or_else(malformed)?;
+        match value {
+            Value::List(_) | Value::Set(_) => add(value, shape, item.text(&mut first))?,
+            Value::Hash(hash) => {
+                let other = items.next().flatten().ok_or_else(malformed)?;
+                is_new(hash.set(shape, item.text(&mut first), other.text(&mut second)))?;
+            }
+        }
+    }
+    Ok(())
+}
