@@ -181,7 +181,8 @@ impl Hash {
         }
     }
 
-    /// One step of a scan that began with cursor zero: looks at about `count` fields and returns the
+    /// One step of a scan that began with cursor zero: looks at about `count` fields and returns
+    /// the
     /// next cursor, zero after the last step. A field that is there all the time is met.
     pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8], &[u8])) -> u64 {
         match &self.0 {
