@@ -10,7 +10,7 @@ use crate::{
         number::parse_i64,
         rng::Rng,
     },
-    keyspace::{DbIndex, KeyHash, Keyspace},
+    keyspace::{Change, DbIndex, KeyHash, Keyspace},
     resp::Args,
     value::Collection,
 };
@@ -31,20 +31,38 @@ pub(super) fn held<'k, C: Collection>(
     }
 }
 
+/// When a change counts as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counts {
+    /// When there are more or fewer elements than before: elements are only added or removed.
+    ByLength,
+    /// Always: elements are replaced or change their places.
+    Always,
+}
+
 /// Changes the collection under `key`, which was met, if there is one. A collection that loses its
 /// last element goes with its key.
 pub(super) fn change<C: Collection, R>(
     keyspace: &mut Keyspace,
     db: DbIndex,
-    hash: KeyHash,
-    key: &[u8],
+    (hash, key): (KeyHash, &[u8]),
+    counts: Counts,
     change: impl FnOnce(&mut C) -> R,
 ) -> Result<Option<Changed<R>>, CommandError<'static>> {
-    let changed = keyspace.update(db, hash, key, |entry| {
-        let collection = entry.collection_mut::<C>()?;
+    let changed = keyspace.update_if(db, hash, key, |entry| {
+        let collection = match entry.collection_mut::<C>() {
+            Ok(collection) => collection,
+            Err(wrong) => return (Err(wrong), Change::None),
+        };
+        let before = collection.len();
         let result = change(collection);
+        let len = collection.len();
+        let made = match counts {
+            Counts::ByLength if len == before => Change::None,
+            Counts::ByLength | Counts::Always => Change::Made,
+        };
         let fate = if collection.is_empty() { Fate::Gone } else { Fate::Stays };
-        Ok::<_, CommandError<'static>>(Changed { result, fate })
+        (Ok(Changed { result, fate }), made)
     });
     let changed = changed.transpose()?;
     if changed.as_ref().is_some_and(|changed| changed.fate == Fate::Gone) {
@@ -58,11 +76,11 @@ pub(super) fn change<C: Collection, R>(
 pub(super) fn change_or_create<C: Collection, R>(
     keyspace: &mut Keyspace,
     db: DbIndex,
-    hash: KeyHash,
-    key: &[u8],
+    (hash, key): (KeyHash, &[u8]),
+    counts: Counts,
     mut change: impl FnMut(&mut C) -> R,
 ) -> Result<R, CommandError<'static>> {
-    if let Some(changed) = self::change(keyspace, db, hash, key, &mut change)? {
+    if let Some(changed) = self::change(keyspace, db, (hash, key), counts, &mut change)? {
         return Ok(changed.result);
     }
     let mut fresh = C::empty();
@@ -205,5 +223,46 @@ impl Data<'_> {
         self.reply.array_len(2);
         self.reply.bulk(b"0");
         self.reply.array_len(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Bench;
+    use crate::keyspace::DbIndex;
+
+    /// Whether `WATCH` of a key sees what a command does to it.
+    fn is_seen(bench: &mut Bench, line: &str) -> bool {
+        let watch = bench.keyspace.watch(DbIndex(0), b"k", bench.now);
+        bench.run(line);
+        let changed = bench.keyspace.has_changed(&watch, bench.now);
+        bench.keyspace.unwatch(watch);
+        changed
+    }
+
+    #[test]
+    fn who_watches_hears_of_changes_and_of_nothing_else() {
+        let mut bench = Bench::new();
+        for (line, seen) in [
+            ("RPUSH k a b", true),
+            ("LREM k 1 x", false),
+            ("LTRIM k 0 -1", false),
+            ("LSET k 0 c", true),
+            ("LMOVE k k LEFT RIGHT", true),
+            ("LPOP k 0", false),
+            ("LPOP k 9", true),
+            ("SADD k 1", true),
+            ("SADD k 1", false),
+            ("SREM k 2", false),
+            ("SMOVE k other 1", true),
+            ("HSET k f v", true),
+            ("HSET k f v", true),
+            ("HDEL k g", false),
+            ("HINCRBY k n 0", true),
+            ("HINCRBY k f 1", false),
+            ("LPUSH k x", false),
+        ] {
+            assert_eq!(is_seen(&mut bench, line), seen, "{line}");
+        }
     }
 }

@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use super::{
     CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec,
     collection::{
-        Scan, change, change_or_create, draw, draw_one, drawn, held, integer, outcome, random_count,
+        Counts, Scan, change, change_or_create, draw, draw_one, drawn, held, integer, outcome,
+        random_count,
     },
     is_word,
 };
@@ -164,7 +165,7 @@ fn set<'a>(
     let key = args.get(1);
     let (hash, _) = data.meet(key);
     let shape = data.keyspace.shape();
-    change_or_create(data.keyspace, data.db, hash, key, |fields: &mut Hash| {
+    change_or_create(data.keyspace, data.db, (hash, key), Counts::Always, |fields: &mut Hash| {
         let mut created = 0;
         let mut pairs = args.iter().skip(2);
         while let (Some(field), Some(value)) = (pairs.next(), pairs.next()) {
@@ -181,9 +182,13 @@ fn hsetnx<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErr
         .is_some_and(|fields| fields.get(field).is_some());
     if !known {
         let shape = data.keyspace.shape();
-        change_or_create(data.keyspace, data.db, met.0, key, |fields: &mut Hash| {
-            fields.set(&shape, field, value)
-        })?;
+        change_or_create(
+            data.keyspace,
+            data.db,
+            (met.0, key),
+            Counts::ByLength,
+            |fields: &mut Hash| fields.set(&shape, field, value),
+        )?;
     }
     data.reply.int(i64::from(!known));
     Ok(outcome(usize::from(!known)))
@@ -197,7 +202,7 @@ fn hincrby<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandEr
     let old = old.map_or(Ok(0), |old| parse_i64(old).ok_or(DataError::HashNotInteger))?;
     let new = old.checked_add(amount).ok_or(CommandError::IncrementOverflow)?;
     let shape = data.keyspace.shape();
-    change_or_create(data.keyspace, data.db, met.0, key, |fields: &mut Hash| {
+    change_or_create(data.keyspace, data.db, (met.0, key), Counts::Always, |fields: &mut Hash| {
         fields.set(&shape, field, format_i64(&mut [0; DIGITS_MAX], new))
     })?;
     data.reply.int(new);
@@ -207,9 +212,10 @@ fn hincrby<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandEr
 fn hdel<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let key = args.get(1);
     let (hash, _) = data.meet(key);
-    let changed = change(data.keyspace, data.db, hash, key, |fields: &mut Hash| {
-        args.iter().skip(2).filter(|field| fields.remove(field)).count()
-    })?;
+    let changed =
+        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |fields: &mut Hash| {
+            args.iter().skip(2).filter(|field| fields.remove(field)).count()
+        })?;
     let count = changed.map_or(0, |changed| changed.result);
     data.reply.int(count as i64);
     Ok(outcome(count))

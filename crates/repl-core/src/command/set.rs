@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{
     CommandError, Data, Flags, Handler, Keys, Outcome, Spec,
     collection::{
-        Fate, Scan, change, change_or_create, count, draw, draw_one, drawn, held, outcome,
+        Counts, Fate, Scan, change, change_or_create, count, draw, draw_one, drawn, held, outcome,
         random_count,
     },
 };
@@ -101,10 +101,16 @@ fn sadd<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
     let key = args.get(1);
     let (hash, _) = data.meet(key);
     let shape = data.keyspace.shape();
-    let added = change_or_create(data.keyspace, data.db, hash, key, |set: &mut Set| {
-        let new = |member: &&[u8]| set.insert(&shape, member) == Inserted::New;
-        args.iter().skip(2).filter(new).count()
-    })?;
+    let added = change_or_create(
+        data.keyspace,
+        data.db,
+        (hash, key),
+        Counts::ByLength,
+        |set: &mut Set| {
+            let new = |member: &&[u8]| set.insert(&shape, member) == Inserted::New;
+            args.iter().skip(2).filter(new).count()
+        },
+    )?;
     data.reply.int(added as i64);
     Ok(outcome(added))
 }
@@ -112,9 +118,10 @@ fn sadd<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
 fn srem<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let key = args.get(1);
     let (hash, _) = data.meet(key);
-    let changed = change(data.keyspace, data.db, hash, key, |set: &mut Set| {
-        args.iter().skip(2).filter(|member| set.remove(member)).count()
-    })?;
+    let changed =
+        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |set: &mut Set| {
+            args.iter().skip(2).filter(|member| set.remove(member)).count()
+        })?;
     let removed = changed.map_or(0, |changed| changed.result);
     data.reply.int(removed as i64);
     Ok(outcome(removed))
@@ -173,9 +180,11 @@ fn smove<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErro
     if !moves || from == to {
         return Ok(Outcome::Unchanged);
     }
-    change(data.keyspace, data.db, source.0, from, |set: &mut Set| set.remove(member))?;
+    change(data.keyspace, data.db, (source.0, from), Counts::ByLength, |set: &mut Set| {
+        set.remove(member)
+    })?;
     let shape = data.keyspace.shape();
-    change_or_create(data.keyspace, data.db, target.0, to, |set: &mut Set| {
+    change_or_create(data.keyspace, data.db, (target.0, to), Counts::ByLength, |set: &mut Set| {
         set.insert(&shape, member)
     })?;
     Ok(Outcome::Propagate)
@@ -214,9 +223,10 @@ fn spop<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
     if popped.is_empty() {
         return Ok(Outcome::Unchanged);
     }
-    let changed = change(data.keyspace, data.db, met.0, key, |set: &mut Set| {
-        popped.iter().for_each(|member| _ = set.remove(member));
-    })?;
+    let changed =
+        change(data.keyspace, data.db, (met.0, key), Counts::ByLength, |set: &mut Set| {
+            popped.iter().for_each(|member| _ = set.remove(member));
+        })?;
     let fate = changed.expect("it was there above").fate;
     if fate == Fate::Gone && wanted.is_some() {
         data.effects.push(data.db, [b"DEL".as_slice(), key]);

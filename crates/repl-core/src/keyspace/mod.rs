@@ -43,6 +43,15 @@ const KEYS_DROPPED_AT_ONCE: usize = 4_096;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DbIndex(pub u32);
 
+/// Whether an entry that was there to be changed is now another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is.
+    Made,
+    /// It is as it was.
+    None,
+}
+
 /// A directory's place in the pool. Databases and snapshots name directories by it, so that a flush
 /// can take a directory from its database while a snapshot still walks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,15 +221,27 @@ impl Keyspace {
         key: &[u8],
         change: impl FnOnce(&mut Entry) -> R,
     ) -> Option<R> {
+        self.update_if(db, hash, key, |entry| (change(entry), Change::Made))
+    }
+
+    /// Changes the entry of `key` or not: who watches the key hears of it only when the change was
+    /// made. `None` when there is none.
+    pub fn update_if<R>(
+        &mut self,
+        db: DbIndex,
+        hash: KeyHash,
+        key: &[u8],
+        change: impl FnOnce(&mut Entry) -> (R, Change),
+    ) -> Option<R> {
         let id = self.id(db);
         if self.has_snapshots() {
             self.save_image(id, hash, key);
         }
-        let result = self.directory_mut(id).update(hash, key, change);
-        if result.is_some() {
+        let (result, made) = self.directory_mut(id).update(hash, key, change)?;
+        if made == Change::Made {
             self.touch(db, hash);
         }
-        result
+        Some(result)
     }
 
     /// Removes `key`; whether it was there.

@@ -127,8 +127,12 @@ impl<'a> From<&'a Value> for View<'a> {
 pub trait Collection: Sized {
     /// One without elements.
     fn empty() -> Self;
-    /// Whether it has no elements: then its key must go.
-    fn is_empty(&self) -> bool;
+    /// How many elements it has.
+    fn len(&self) -> usize;
+    /// Whether its key must go.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
     /// This type in `value`, if it is that.
     fn of(value: &Value) -> Option<&Self>;
     /// This type in `value`, if it is that, to be changed.
@@ -144,8 +148,8 @@ macro_rules! collection {
                 Self::new()
             }
 
-            fn is_empty(&self) -> bool {
-                self.len() == 0
+            fn len(&self) -> usize {
+                Self::len(self)
             }
 
             fn of(value: &Value) -> Option<&Self> {

@@ -1,7 +1,7 @@
 //! Lists that meet each other: `LMOVE RPOPLPUSH LMPOP`.
 
 use super::{
-    super::collection::{change, change_or_create, count, held, key_count, outcome},
+    super::collection::{Counts, change, change_or_create, count, held, key_count, outcome},
     CommandError, Data, GROW, Handler, Outcome, WRITE, is_word, spec,
 };
 use crate::{
@@ -73,16 +73,24 @@ fn move_element<'a>(
     data.reply.bulk(&item);
     if from == to {
         // In one step: a list of one element must not vanish in between, and its expiry with it.
-        change(data.keyspace, data.db, source.0, from, |list: &mut List| {
+        change(data.keyspace, data.db, (source.0, from), Counts::Always, |list: &mut List| {
             list.drop_from(from_end, 1);
             list.push(to_end, &item);
         })?;
         return Ok(Outcome::Propagate);
     }
-    change(data.keyspace, data.db, source.0, from, |list: &mut List| list.drop_from(from_end, 1))?;
-    change_or_create(data.keyspace, data.db, target.0, to, |list: &mut List| {
-        list.push(to_end, &item);
+    change(data.keyspace, data.db, (source.0, from), Counts::ByLength, |list: &mut List| {
+        list.drop_from(from_end, 1)
     })?;
+    change_or_create(
+        data.keyspace,
+        data.db,
+        (target.0, to),
+        Counts::ByLength,
+        |list: &mut List| {
+            list.push(to_end, &item);
+        },
+    )?;
     Ok(Outcome::Propagate)
 }
 
@@ -103,18 +111,19 @@ fn lmpop<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErro
     for key in args.iter().skip(2).take(number) {
         let (hash, _) = data.meet(key);
         let reply = &mut data.reply;
-        let popped = change(data.keyspace, data.db, hash, key, |list: &mut List| {
-            let popped = wanted.unwrap_or(1).min(list.len());
-            reply.array_len(2);
-            reply.bulk(key);
-            reply.array_len(popped);
-            match end {
-                End::Left => list.iter().take(popped).for_each(|item| reply.bulk(item)),
-                End::Right => list.iter().rev().take(popped).for_each(|item| reply.bulk(item)),
-            }
-            list.drop_from(end, popped);
-            popped
-        })?;
+        let popped =
+            change(data.keyspace, data.db, (hash, key), Counts::ByLength, |list: &mut List| {
+                let popped = wanted.unwrap_or(1).min(list.len());
+                reply.array_len(2);
+                reply.bulk(key);
+                reply.array_len(popped);
+                match end {
+                    End::Left => list.iter().take(popped).for_each(|item| reply.bulk(item)),
+                    End::Right => list.iter().rev().take(popped).for_each(|item| reply.bulk(item)),
+                }
+                list.drop_from(end, popped);
+                popped
+            })?;
         let Some(popped) = popped else { continue };
         let name: &[u8] = match end {
             End::Left => b"LPOP",

@@ -8,7 +8,7 @@ mod tests;
 
 use super::{
     CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec,
-    collection::{change, change_or_create, count, held, integer, outcome},
+    collection::{Counts, change, change_or_create, count, held, integer, outcome},
     is_word,
 };
 use crate::{
@@ -129,10 +129,16 @@ pub(super) const SPECS: &[Spec] = &[
 fn push<'a>(data: &mut Data<'_>, args: Args<'a>, end: End) -> Result<Outcome, CommandError<'a>> {
     let key = args.get(1);
     let (hash, _) = data.meet(key);
-    let len = change_or_create(data.keyspace, data.db, hash, key, |list: &mut List| {
-        args.iter().skip(2).for_each(|item| list.push(end, item));
-        list.len()
-    })?;
+    let len = change_or_create(
+        data.keyspace,
+        data.db,
+        (hash, key),
+        Counts::ByLength,
+        |list: &mut List| {
+            args.iter().skip(2).for_each(|item| list.push(end, item));
+            list.len()
+        },
+    )?;
     data.reply.int(len as i64);
     Ok(Outcome::Propagate)
 }
@@ -144,10 +150,11 @@ fn push_existing<'a>(
 ) -> Result<Outcome, CommandError<'a>> {
     let key = args.get(1);
     let (hash, _) = data.meet(key);
-    let changed = change(data.keyspace, data.db, hash, key, |list: &mut List| {
-        args.iter().skip(2).for_each(|item| list.push(end, item));
-        list.len()
-    })?;
+    let changed =
+        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |list: &mut List| {
+            args.iter().skip(2).for_each(|item| list.push(end, item));
+            list.len()
+        })?;
     let len = changed.map_or(0, |changed| changed.result);
     data.reply.int(len as i64);
     Ok(outcome(len))
@@ -168,18 +175,19 @@ fn pop<'a>(
     };
     let (hash, _) = data.meet(key);
     let reply = &mut data.reply;
-    let changed = change(data.keyspace, data.db, hash, key, |list: &mut List| {
-        let popped = wanted.unwrap_or(1).min(list.len());
-        if wanted.is_some() {
-            reply.array_len(popped);
-        }
-        match end {
-            End::Left => list.iter().take(popped).for_each(|item| reply.bulk(item)),
-            End::Right => list.iter().rev().take(popped).for_each(|item| reply.bulk(item)),
-        }
-        list.drop_from(end, popped);
-        popped
-    })?;
+    let changed =
+        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |list: &mut List| {
+            let popped = wanted.unwrap_or(1).min(list.len());
+            if wanted.is_some() {
+                reply.array_len(popped);
+            }
+            match end {
+                End::Left => list.iter().take(popped).for_each(|item| reply.bulk(item)),
+                End::Right => list.iter().rev().take(popped).for_each(|item| reply.bulk(item)),
+            }
+            list.drop_from(end, popped);
+            popped
+        })?;
     match (&changed, wanted) {
         (Some(_), _) => {}
         (None, None) => data.reply.null(),
@@ -247,7 +255,9 @@ fn lset<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
     let met = data.meet(key);
     let list = held::<List>(data.keyspace, data.db, met, key)?.ok_or(DataError::NoSuchKey)?;
     let index = absolute(list.len(), integer(args.get(2))?).ok_or(DataError::IndexOutOfRange)?;
-    change(data.keyspace, data.db, met.0, key, |list: &mut List| list.set(index, args.get(3)))?;
+    change(data.keyspace, data.db, (met.0, key), Counts::Always, |list: &mut List| {
+        list.set(index, args.get(3))
+    })?;
     data.reply.ok();
     Ok(Outcome::Propagate)
 }
@@ -261,9 +271,10 @@ fn lrem<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
         Ok(limit @ 1..) => limit,
         Ok(0) | Err(_) => usize::MAX,
     };
-    let changed = change(data.keyspace, data.db, hash, key, |list: &mut List| {
-        list.remove_equal(end, limit, args.get(3))
-    })?;
+    let changed =
+        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |list: &mut List| {
+            list.remove_equal(end, limit, args.get(3))
+        })?;
     let removed = changed.map_or(0, |changed| changed.result);
     data.reply.int(removed as i64);
     Ok(outcome(removed))
@@ -273,13 +284,14 @@ fn ltrim<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErro
     let key = args.get(1);
     let (start, end) = (integer(args.get(2))?, integer(args.get(3))?);
     let (hash, _) = data.meet(key);
-    let changed = change(data.keyspace, data.db, hash, key, |list: &mut List| {
-        let (first, count) = range(list.len(), start, end);
-        let before = list.len();
-        list.drop_from(End::Right, before - first - count);
-        list.drop_from(End::Left, first);
-        before - count
-    })?;
+    let changed =
+        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |list: &mut List| {
+            let (first, count) = range(list.len(), start, end);
+            let before = list.len();
+            list.drop_from(End::Right, before - first - count);
+            list.drop_from(End::Left, first);
+            before - count
+        })?;
     data.reply.ok();
     Ok(outcome(changed.map_or(0, |changed| changed.result)))
 }
@@ -292,11 +304,12 @@ fn linsert<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandEr
         _ => return Err(CommandError::Syntax),
     };
     let (hash, _) = data.meet(key);
-    let changed = change(data.keyspace, data.db, hash, key, |list: &mut List| {
-        let index = list.iter().position(|other| other == pivot)?;
-        list.insert(index + behind, item);
-        Some(list.len())
-    })?;
+    let changed =
+        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |list: &mut List| {
+            let index = list.iter().position(|other| other == pivot)?;
+            list.insert(index + behind, item);
+            Some(list.len())
+        })?;
     let (reply, inserted) = match changed.map(|changed| changed.result) {
         None => (0, 0),
         Some(None) => (-1, 0),
