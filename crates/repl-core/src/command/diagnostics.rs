@@ -60,7 +60,10 @@ fn slowlog<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandEr
         }
         2 if is_word(asked, "LEN") => data.reply.int(0),
         2 if is_word(asked, "RESET") => data.reply.ok(),
-        _ if is_word(asked, "GET") => return Err(CommandError::Arity("slowlog|get")),
+        _ if is_word(asked, "GET") => {
+            let error = SessionError::Subcommand { command: "SLOWLOG", asked };
+            return Err(CommandError::Session(error));
+        }
         _ if is_word(asked, "LEN") => return Err(CommandError::Arity("slowlog|len")),
         _ if is_word(asked, "RESET") => return Err(CommandError::Arity("slowlog|reset")),
         _ => return Err(CommandError::UnknownSubcommand { command: "SLOWLOG", asked }),
@@ -110,6 +113,9 @@ mod tests {
         bench.check("SLOWLOG LEN", ":0", "");
         bench.check("SLOWLOG RESET", "+OK", "");
         bench.check("SLOWLOG GET x", "-ERR count should be greater than or equal to -1", "");
+        let too_many =
+            "-ERR unknown subcommand or wrong number of arguments for 'get'. Try SLOWLOG HELP.";
+        bench.check("SLOWLOG get 1 2", too_many, "");
         bench.check("SLOWLOG FOO", "-ERR unknown subcommand 'FOO'. Try SLOWLOG HELP.", "");
         bench.check("LATENCY LATEST", "*0", "");
         bench.check("LATENCY RESET", ":0", "");

@@ -36,6 +36,13 @@ pub enum SessionError<'a> {
     PauseMode,
     /// `CLIENT UNBLOCK` with a reason that does not exist.
     UnblockReason,
+    /// Too many arguments for a subcommand with options.
+    Subcommand {
+        /// The container, in upper case.
+        command: &'static str,
+        /// What was asked.
+        asked: &'a [u8],
+    },
     /// A timeout that is no number.
     TimeoutNotInteger,
     /// A timeout below zero.
@@ -68,8 +75,8 @@ impl fmt::Display for SessionError<'_> {
             }
             Self::HelloUnauthenticated => {
                 "NOAUTH HELLO must be called with the client already authenticated, otherwise \
-                 the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the \
-                 client and select the RESP protocol version at the same time"
+                 the HELLO AUTH <user> <pass> option can be used to authenticate the client and \
+                 select the RESP protocol version at the same time"
             }
             Self::ClientName => {
                 "ERR Client names cannot contain spaces, newlines or special characters."
@@ -92,6 +99,14 @@ impl fmt::Display for SessionError<'_> {
             Self::NoSuchUser(user) => return write!(f, "ERR No such user '{}'", Text(user)),
             Self::PauseMode => "ERR CLIENT PAUSE mode must be WRITE or ALL",
             Self::UnblockReason => "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
+            Self::Subcommand { command, asked } => {
+                return write!(
+                    f,
+                    "ERR unknown subcommand or wrong number of arguments for '{}'. Try {command} \
+                     HELP.",
+                    Text(asked)
+                );
+            }
             Self::TimeoutNotInteger => "ERR timeout is not an integer or out of range",
             Self::TimeoutNegative => "ERR timeout is negative",
             Self::WaitOnReplica => {

@@ -64,6 +64,8 @@ enum Kind {
     Queueing,
     /// A RESP2 client that listens to channels: it takes whatever it is sent for a message.
     Listening,
+    /// A client that monitors: to Redis it is a kind of replica.
+    Monitoring,
     /// A client that waits for something. Nothing it sends is looked at.
     Waiting,
     Replica,
@@ -250,6 +252,8 @@ impl Node {
                     Kind::Queueing
                 } else if client.subscriptions.is_some() && client.proto == Proto::Resp2 {
                     Kind::Listening
+                } else if client.monitors {
+                    Kind::Monitoring
                 } else {
                     Kind::Client
                 };
@@ -356,7 +360,7 @@ impl Node {
                     return Err(CommandError::Session(SessionError::NotWhileSubscribed(spec.name)));
                 }
             }
-            Kind::Replica => {
+            Kind::Replica | Kind::Monitoring => {
                 if writes || spec.flags.has(Flags::READONLY) {
                     return Err(CommandError::ReplicaTouchesKeyspace);
                 }

@@ -1,5 +1,4 @@
-//! A sorted set of integers, as narrow as the widest of them. Knows nothing of sets of anything
-//! else.
+//! A sorted set of integers, as narrow as the widest of them. Knows nothing of other sets.
 
 use alloc::vec::Vec;
 

@@ -39,7 +39,7 @@ struct Slot {
 }
 
 impl Slot {
-    /// For the index, which takes its tags from the high bits and its buckets from the low ones.
+    /// For the index: the table takes its tags from the high bits, its buckets from the low ones.
     const fn spread(hash: u32) -> u64 {
         (hash as u64) << 32 | hash as u64
     }

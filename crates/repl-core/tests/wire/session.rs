@@ -112,6 +112,13 @@ fn a_transaction_is_dropped_when_a_watched_key_changed() {
         ("EXPIRE k 100", "*-1"),
         ("FLUSHDB", "*-1"),
         ("GET k", "*1 +PONG"),
+        ("SWAPDB 0 1", "*1 +PONG"),
+        ("SET k 1", "*-1"),
+        ("SWAPDB 0 1", "*-1"),
+        ("SWAPDB 0 1", "*-1"),
+        ("RENAME k l", "*-1"),
+        ("COPY l k", "*-1"),
+        ("COPY k m", "*1 +PONG"),
     ] {
         check(
             &mut net,
@@ -256,8 +263,11 @@ fn clients_are_killed_by_what_they_are() {
     let (replica, ..) = attach(&mut net, "a");
     check(&mut net, &clients, &[(0, "CLIENT KILL TYPE replica", ":1")]);
     assert!(!net.is_open(replica));
-    check(&mut net, &clients, &[(0, "CLIENT KILL ID 1 SKIPME no", ":1")]);
-    assert!(!net.is_open(clients[0]), "after its reply");
+    for words in ["MULTI", "CLIENT KILL ID 1 SKIPME no", "PING"] {
+        net.command(clients[0], words);
+    }
+    check(&mut net, &clients, &[(0, "EXEC", "*2 :1")]);
+    assert!(!net.is_open(clients[0]), "after the reply to that");
 }
 
 #[test]
@@ -374,12 +384,16 @@ fn monitors_see_commands_but_no_secrets() {
     check(&mut net, &clients, &[(0, "MONITOR", "+OK")]);
     net.command(clients[1], "SET a\"'b 1");
     net.command(clients[1], "AUTH default secret");
+    net.command(clients[1], "HELLO 2 AUTH default secret SETNAME q");
     net.command(clients[1], "CONFIG GET port");
     let seen = net.read_text(clients[0]);
     let expect = "+1700000000.000000 [0 127.0.0.1:9] \"SET\" \"a\\\"'b\" \"1\"\r\n\
-                  +1700000000.000000 [0 127.0.0.1:9] \"AUTH\" \"(redacted)\" \"(redacted)\"\r\n";
+                  +1700000000.000000 [0 127.0.0.1:9] \"AUTH\" \"(redacted)\" \"(redacted)\"\r\n\
+                  +1700000000.000000 [0 127.0.0.1:9] \"HELLO\" \"2\" \"AUTH\" \"(redacted)\" \
+                  \"(redacted)\" \"SETNAME\" \"q\"\r\n";
     assert_eq!(seen, expect);
-    check(&mut net, &clients, &[(0, "RESET", "+RESET")]);
+    let refusal = "-ERR Replica can't interact with the keyspace";
+    check(&mut net, &clients, &[(0, "GET k", refusal), (0, "RESET", "+RESET")]);
     net.command(clients[1], "GET k");
     assert_eq!(net.read_text(clients[0]), "");
 }

@@ -128,14 +128,7 @@ impl fmt::Display for CommandError<'_> {
                 let asked = c_text(asked, 128);
                 return write!(f, "ERR unknown subcommand '{asked}'. Try {command} HELP.");
             }
-            Self::UnknownDebug(asked) => {
-                let asked = Text(&asked[..asked.len().min(128)]);
-                return write!(
-                    f,
-                    "ERR unknown subcommand or wrong number of arguments for '{asked}'. Try DEBUG \
-                     HELP."
-                );
-            }
+            Self::UnknownDebug(asked) => return unknown_debug(f, asked),
             Self::NoAuth => "NOAUTH Authentication required.",
             Self::WrongPass => "WRONGPASS invalid username-password pair or user is disabled.",
             Self::AuthNotConfigured => {
@@ -178,6 +171,11 @@ impl fmt::Display for CommandError<'_> {
             }
         })
     }
+}
+
+fn unknown_debug(f: &mut fmt::Formatter<'_>, asked: &[u8]) -> fmt::Result {
+    let asked = c_text(asked, 128);
+    write!(f, "ERR unknown subcommand or wrong number of arguments for '{asked}'. Try DEBUG HELP.")
 }
 
 impl From<DataError> for CommandError<'_> {

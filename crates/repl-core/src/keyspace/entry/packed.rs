@@ -1,5 +1,4 @@
-//! One key with its string and its expiry, packed into one allocation. Knows no other type of
-//! value.
+//! One key with its string and its expiry, packed into one allocation. Knows no other type.
 //!
 //! ```text
 //!  flags  slack  key length   [expiry]   key        value        unused

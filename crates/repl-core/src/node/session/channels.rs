@@ -12,7 +12,7 @@ use crate::{
         ids::ConnId,
         time::Now,
     },
-    command::{CommandError, Handler, NodeCommand, Spec},
+    command::{CommandError, Handler, NodeCommand, SessionError, Spec},
     conn::{Client, Conn, Role, Subscriptions, Topic},
     resp::{Args, Reply},
 };
@@ -189,10 +189,12 @@ impl Node {
         } else if is("NUMPAT") && args.len() == 2 {
             let count = self.channels.names(Topic::Pattern).len() as i64;
             self.with_reply(caller, |reply| reply.int(count));
+        } else if is("CHANNELS") || is("SHARDCHANNELS") {
+            let error = SessionError::Subcommand { command: "PUBSUB", asked: what };
+            return Err(CommandError::Session(error));
         } else if is("NUMPAT") {
             return Err(CommandError::Arity("pubsub|numpat"));
         } else {
-            // Too many arguments for CHANNELS are an unknown subcommand in Redis, too.
             return Err(CommandError::UnknownSubcommand { command: "PUBSUB", asked: what });
         }
         Ok(())

@@ -64,6 +64,10 @@ impl Node {
         if args.len() < wanted || (arity > 0 && args.len() > wanted) {
             return Err(CommandError::Arity(name));
         }
+        if args.len() > 4 && matches!(word, "PAUSE" | "UNBLOCK") {
+            let error = SessionError::Subcommand { command: "CLIENT", asked };
+            return Err(CommandError::Session(error));
+        }
         if let Some(client) = self.client(caller) {
             client.last_command = name;
         }
@@ -207,7 +211,10 @@ impl Node {
         }
         for id in found {
             if Some(id) == own {
-                // It still gets this reply, and that of the transaction around it.
+                // It still gets this reply, and no other of a transaction around it.
+                if let Some(client) = self.client(caller) {
+                    client.hears = Hears::Nothing;
+                }
                 self.close_after_replies(now, id);
             } else if self.conns.get(id).is_some_and(|conn| matches!(conn.role, Role::Master)) {
                 self.link_failed(now, LinkError::Closed(CloseCause::Reset));
@@ -225,9 +232,6 @@ impl Node {
             Some(word) if word.eq_ignore_ascii_case(b"WRITE") => Paused::Writes,
             Some(_) => return Err(CommandError::Session(SessionError::PauseMode)),
         };
-        if args.len() > 4 {
-            return Err(CommandError::Syntax);
-        }
         let millis = timeout(args.get(2))?;
         self.begin_pause(now, of, millis);
         self.with_reply(caller, |reply| reply.ok());
@@ -235,12 +239,11 @@ impl Node {
     }
 
     fn client_unblock<'a>(&mut self, caller: Caller, args: Args<'a>) -> Outcome<'a> {
-        let with_error = match (args.len(), args.try_get(3)) {
-            (3, _) => false,
-            (4, Some(word)) if word.eq_ignore_ascii_case(b"TIMEOUT") => false,
-            (4, Some(word)) if word.eq_ignore_ascii_case(b"ERROR") => true,
-            (4, _) => return Err(CommandError::Session(SessionError::UnblockReason)),
-            (_, _) => return Err(CommandError::Arity("client|unblock")),
+        let with_error = match args.try_get(3) {
+            None => false,
+            Some(word) if word.eq_ignore_ascii_case(b"TIMEOUT") => false,
+            Some(word) if word.eq_ignore_ascii_case(b"ERROR") => true,
+            Some(_) => return Err(CommandError::Session(SessionError::UnblockReason)),
         };
         let number = parse_i64(args.get(2)).ok_or(CommandError::NotInteger)?;
         let has_number = |(_, conn): &(_, &Conn)| i64::try_from(conn.number) == Ok(number);

@@ -35,7 +35,12 @@ impl Node {
         spec: &Spec,
         args: Args<'_>,
     ) {
-        if spec.flags.has(Flags::ADMIN) {
+        let (is_auth, is_hello) = match spec.handler {
+            Handler::Node(command) => (command == NodeCommand::Auth, command == NodeCommand::Hello),
+            Handler::Data(_) => (false, false),
+        };
+        let is_quit = matches!(spec.handler, Handler::Node(NodeCommand::Quit));
+        if spec.flags.has(Flags::ADMIN) || is_quit {
             return;
         }
         let (db, peer) = match caller {
@@ -56,11 +61,19 @@ impl Node {
             None => write!(line, "?:0]"),
         }
         .expect("a string takes any text");
-        let secret = matches!(spec.handler, Handler::Node(NodeCommand::Auth | NodeCommand::Hello));
+        // How many of the next arguments are a user and a password.
+        let mut secrets = 0;
         for (at, arg) in args.iter().enumerate() {
-            if secret && at > 0 {
+            if is_auth && at == 1 {
+                secrets = args.len();
+            }
+            if secrets > 0 {
+                secrets -= 1;
                 line.push_str(" \"(redacted)\"");
                 continue;
+            }
+            if is_hello && arg.eq_ignore_ascii_case(b"AUTH") {
+                secrets = 2;
             }
             line.push_str(" \"");
             for byte in arg {
