@@ -29,8 +29,7 @@ pub struct Stats {
     pub error_replies: u64,
     /// Errors that commands of our master's stream gave: each is a divergence.
     pub unexpected_error_replies: u64,
-    /// Lookups of `GET` and its kin are not counted yet; connections closed for exceeding their
-    /// output limit are.
+    /// Connections closed because they held more output than their limit allows.
     pub output_limit_disconnections: u64,
     /// Changes since the boot, as `rdb_changes_since_last_save` shows them.
     pub changes: u64,
