@@ -59,6 +59,8 @@ pub enum SessionError<'a> {
     NoConfigFile,
     /// `CONFIG REWRITE` with a file: this version does not write it.
     CannotRewriteConfig,
+    /// `SHUTDOWN ABORT` while there is nothing to abort.
+    NoShutdown,
     /// `SLOWLOG GET` with a count that is none.
     SlowlogCount,
     /// `LATENCY GRAPH` of an event that was never seen.
@@ -127,6 +129,7 @@ impl fmt::Display for SessionError<'_> {
             Self::CannotRewriteConfig => {
                 "ERR Rewriting config file: this version does not write it"
             }
+            Self::NoShutdown => "ERR No shutdown in progress.",
             Self::SlowlogCount => "ERR count should be greater than or equal to -1",
             Self::NoLatencySamples(event) => {
                 return write!(f, "ERR No samples available for event '{}'", Text(event));

@@ -82,6 +82,8 @@ pub struct Exempt {
 pub enum Wait {
     /// The end of `CLIENT PAUSE`. The command is still in the inbox.
     Pause,
+    /// The end of the process, which it asked for.
+    Shutdown,
     /// `WAIT`: so many replicas that have everything before `offset`, or the deadline.
     Replicas {
         /// How many.

@@ -72,7 +72,7 @@ impl Node {
     fn info_server(&self, now: Now) -> Fields {
         let up = now.mono.since(self.started.mono).as_secs();
         let micros = i128::from(now.wall.0) * 1000;
-        Vec::from([
+        let mut fields = Vec::from([
             ("redis_version", REDIS_VERSION.into()),
             ("redis_mode", "standalone".into()),
             ("server_name", "repl".into()),
@@ -89,7 +89,12 @@ impl Node {
             ("configured_hz", format!("{}", self.config.hz)),
             ("executable", self.facts.executable.clone()),
             ("config_file", self.facts.config_file.clone()),
-        ])
+        ]);
+        if let Some(until) = self.shutdown_deadline() {
+            let left = until.since(now.mono).as_millis();
+            fields.push(("shutdown_in_milliseconds", format!("{left}")));
+        }
+        fields
     }
 
     fn info_clients(&self) -> Fields {

@@ -29,7 +29,11 @@ mod view;
 use alloc::{boxed::Box, collections::VecDeque, format, string::String, vec::Vec};
 use core::{mem, time::Duration};
 
-use self::{link::Following, session::Pause, sync::replica_name};
+use self::{
+    link::Following,
+    session::{Haste, Pause, Shutdown},
+    sync::replica_name,
+};
 pub use self::{
     stats::Stats,
     view::{ReplicationView, Role},
@@ -97,6 +101,8 @@ pub struct Node {
     within_transaction: bool,
     /// `CLIENT PAUSE`.
     pause: Option<Pause>,
+    /// `SHUTDOWN`, once it is under way.
+    shutdown: Option<Shutdown>,
     effects: VecDeque<Effect>,
     /// Whether the history has grown during the input at hand.
     grown: bool,
@@ -163,6 +169,7 @@ impl Node {
             wants_acks: false,
             within_transaction: false,
             pause: None,
+            shutdown: None,
             effects: VecDeque::new(),
             grown: false,
             stats: Stats::default(),
@@ -216,10 +223,7 @@ impl Node {
             Input::Sent { conn, count } => self.on_sent(now, conn, count),
             Input::Closed { conn, cause } => self.on_closed(now, conn, cause),
             Input::Host(facts) => self.facts = facts,
-            Input::Terminate => {
-                self.log(Level::Warning, "User requested shutdown...".into());
-                self.exit();
-            }
+            Input::Terminate => self.begin_shutdown(now, Haste::Patient),
             Input::TimerFired => self.on_timer(now),
         }
         self.after_input(now);
@@ -234,7 +238,8 @@ impl Node {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let link = self.following.as_ref().and_then(Following::retry_at);
         let sync = self.sync_deadline();
-        [link, sync, self.wait_deadline()].into_iter().flatten().chain([self.next_cron]).min()
+        let ends = self.shutdown_deadline();
+        [link, sync, ends, self.wait_deadline()].into_iter().flatten().chain([self.next_cron]).min()
     }
 
     /// What the node wants of a connection now.
@@ -265,11 +270,6 @@ impl Node {
 
     fn wake(&mut self, conn: ConnId) {
         self.effects.push_back(Effect::Wake(conn));
-    }
-
-    fn exit(&mut self) {
-        self.log(Level::Warning, "Redis is now ready to exit, bye bye...".into());
-        self.effects.push_back(Effect::Exit(0));
     }
 
     /// The connection has nothing more to say and is closed once what it was promised has left.
@@ -335,6 +335,7 @@ impl Node {
 
     /// What every input ends with: replicas hear of new bytes, and what nobody needs is freed.
     fn after_input(&mut self, now: Now) {
+        self.advance_shutdown(now);
         self.settle_waits(now);
         if !self.grown {
             return;

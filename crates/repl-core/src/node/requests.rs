@@ -287,7 +287,7 @@ impl Node {
                 } else {
                     self.refuse(now, id, &format!("{error}"));
                 }
-            } else if self.pause.is_some() && self.is_held_back(now, id, spec) {
+            } else if self.may_hold_back() && self.is_held_back(now, id, spec) {
                 self.begin_wait(id, Wait::Pause);
                 return Handled::HeldBack;
             } else if standing.kind == Kind::Queueing && waits_in_queue(spec) {
@@ -474,7 +474,7 @@ impl Node {
         let expiry = match (caller, &self.following) {
             (Caller::Master, _) => Expiry::Ignore,
             // While clients are paused, nothing new must reach replicas.
-            (Caller::Conn(_), None) if self.pause.is_some() && self.is_paused(now) => Expiry::Hide,
+            (Caller::Conn(_), None) if self.may_hold_back() && self.is_paused(now) => Expiry::Hide,
             (Caller::Conn(_), None) => Expiry::Delete,
             // A writable replica: its own writes deal with expired keys, and nobody hears of it.
             (Caller::Conn(_), Some(_)) if spec.flags.has(Flags::WRITE) => Expiry::Delete,

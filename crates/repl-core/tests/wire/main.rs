@@ -11,6 +11,7 @@ mod rogue;
 mod roles;
 mod script;
 mod session;
+mod shutdown;
 mod silence;
 mod stream;
 mod waiting;

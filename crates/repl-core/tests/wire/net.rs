@@ -80,6 +80,8 @@ struct Host {
     name: String,
     node: Node,
     log: Vec<String>,
+    /// The status it asked to end with.
+    exit: Option<i32>,
     decisions: Vec<Decision>,
     skew_millis: i64,
     client: Option<Peer>,
@@ -152,6 +154,7 @@ impl Net {
             name: name.into(),
             node,
             log: Vec::new(),
+            exit: None,
             decisions: Vec::new(),
             skew_millis: 0,
             client: None,
@@ -189,6 +192,17 @@ impl Net {
     /// The log so far, a line each.
     pub(crate) fn log(&self, name: &str) -> String {
         self.host(name).log.join("\n")
+    }
+
+    /// The status with which the node asked its process to end.
+    pub(crate) fn exit(&self, name: &str) -> Option<i32> {
+        self.host(name).exit
+    }
+
+    /// The operator asks the node to end.
+    pub(crate) fn terminate(&mut self, name: &str) {
+        self.handle(self.host_at(name), Input::Terminate);
+        self.settle();
     }
 
     /// What the node's replicas asked for and got, in order.
@@ -436,7 +450,8 @@ impl Net {
         let host = &mut self.hosts[at];
         while let Some(effect) = host.node.poll_effect() {
             match effect {
-                Effect::Wake(_) | Effect::Exit(_) => {}
+                Effect::Wake(_) => {}
+                Effect::Exit(status) => host.exit = Some(status),
                 Effect::Dial { conn, to } => self.dials.push_back((at, conn, to)),
                 Effect::Log(_, text) => host.log.push(text),
                 Effect::Decided(decision) => host.decisions.push(decision),

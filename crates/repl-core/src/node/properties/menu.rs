@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Commands with their arguments; `K` stands for a key, `N` for a number.
-const COMMANDS: [&str; 52] = [
+const COMMANDS: [&str; 53] = [
     "GET K",
     "SET K N",
     "SET K v PX N",
@@ -64,6 +64,7 @@ const COMMANDS: [&str; 52] = [
     "REPLICAOF K 1",
     "REPLICAOF there 2",
     "SHUTDOWN NOSAVE",
+    "SHUTDOWN ABORT",
     "AUTH K",
 ];
 

@@ -58,12 +58,21 @@ pub struct Seen {
 
 #[derive(Debug)]
 struct World {
+    config: Config,
     node: Node,
+    ended: Ended,
     now: Now,
     links: Vec<(ConnId, Link)>,
     /// Names of connections that are no more.
     gone: Vec<ConnId>,
     seen: Seen,
+}
+
+/// Whether the node has asked for the end of its process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    No,
+    Yes,
 }
 
 /// A node with small limits.
@@ -98,8 +107,11 @@ fn config(choices: &mut Unstructured<'_>) -> Result<Config> {
 /// When the choices run out; what was checked until then counts.
 pub fn any_inputs(choices: &mut Unstructured<'_>) -> Result<Seen> {
     let now = Now { mono: Instant::from_nanos(1 << 50), wall: UnixMillis(1_700_000_000_000) };
-    let node = Node::new(config(choices)?, Seed::from_u64(1), now);
-    let mut world = World { node, now, links: vec![], gone: vec![], seen: Seen::default() };
+    let config = config(choices)?;
+    let node = Node::new(config.clone(), Seed::from_u64(1), now);
+    let seen = Seen::default();
+    let mut world =
+        World { config, node, ended: Ended::No, now, links: vec![], gone: vec![], seen };
     world.drain();
     while !choices.is_empty() {
         if world.step(choices).is_err() {
@@ -134,6 +146,10 @@ impl World {
         let before = self.node.replication();
         self.node.handle(self.now, input);
         self.drain();
+        if self.ended == Ended::Yes {
+            self.restart();
+            return;
+        }
         let after = self.node.replication();
         check_history(before, after);
         let seen = &mut self.seen;
@@ -149,7 +165,8 @@ impl World {
             match effect {
                 Effect::Dial { conn, .. } => self.links.push((conn, Link::Dialling)),
                 Effect::Log(_, text) => self.note(text.as_bytes()),
-                Effect::Wake(_) | Effect::Decided(_) | Effect::Exit(_) => self.note(b"."),
+                Effect::Exit(_) => self.ended = Ended::Yes,
+                Effect::Wake(_) | Effect::Decided(_) => self.note(b"."),
             }
         }
         let node = &self.node;
@@ -158,6 +175,16 @@ impl World {
         self.links = here;
         let gone: Vec<(ConnId, Link)> = gone;
         self.gone.extend(gone.iter().map(|(id, _)| *id));
+    }
+
+    /// The process has ended, and with it every connection; another one begins.
+    fn restart(&mut self) {
+        self.note(b"restart");
+        self.links.clear();
+        self.gone.clear();
+        self.ended = Ended::No;
+        self.node = Node::new(self.config.clone(), Seed::from_u64(1), self.now);
+        self.drain();
     }
 
     fn note(&mut self, bytes: &[u8]) {

@@ -248,8 +248,9 @@ impl Node {
         let number = parse_i64(args.get(2)).ok_or(CommandError::NotInteger)?;
         let has_number = |(_, conn): &(_, &Conn)| i64::try_from(conn.number) == Ok(number);
         let found = self.conns.iter().find(has_number).and_then(|(id, conn)| {
-            // A pause ends for all at once.
-            conn.client()?.waits.filter(|wait| *wait != Wait::Pause).map(|_| id)
+            // A pause ends for all at once, and so does a shutdown.
+            let ends_alone = |wait: &Wait| !matches!(wait, Wait::Pause | Wait::Shutdown);
+            conn.client()?.waits.filter(ends_alone).map(|_| id)
         });
         match found {
             Some(id) if with_error => {

@@ -7,6 +7,7 @@
 //! | `client`, `list` | `CLIENT` |
 //! | `config`, `debug` | `CONFIG DEBUG` |
 //! | `monitor` | `MONITOR` |
+//! | `shutdown` | `SHUTDOWN`, and the signals that mean it |
 //! | `transactions` | `MULTI EXEC DISCARD WATCH UNWATCH` |
 //! | `waiting` | `WAIT`, and whatever else makes a client wait |
 
@@ -17,12 +18,18 @@ mod config;
 mod debug;
 mod list;
 mod monitor;
+mod shutdown;
 mod transactions;
 mod waiting;
 
 use alloc::string::String;
 
-pub(super) use self::{channels::is_for_listeners, transactions::waits_in_queue, waiting::Pause};
+pub(super) use self::{
+    channels::is_for_listeners,
+    shutdown::{Haste, Shutdown},
+    transactions::waits_in_queue,
+    waiting::Pause,
+};
 use super::{Node, requests::Caller};
 use crate::{
     base::{ids::Endpoint, number::parse_i64, time::Now},
@@ -89,7 +96,7 @@ impl Node {
                 Ok(())
             }
             NodeCommand::Select => self.select(caller, args),
-            NodeCommand::Shutdown => self.shutdown(args),
+            NodeCommand::Shutdown => self.shutdown(now, caller, args),
             NodeCommand::Unwatch => self.unwatch_command(caller),
             NodeCommand::Wait => self.wait(now, caller, args),
             NodeCommand::Watch => self.watch(now, caller, args),
@@ -137,30 +144,6 @@ impl Node {
             }
         }
         self.with_reply(caller, |reply| reply.ok());
-        Ok(())
-    }
-
-    fn shutdown<'a>(&mut self, args: Args<'a>) -> Outcome<'a> {
-        let mut save = !self.config.save.is_empty();
-        for option in args.iter().skip(1) {
-            let is = |word: &str| option.eq_ignore_ascii_case(word.as_bytes());
-            if is("SAVE") {
-                save = true;
-            } else if is("NOSAVE") {
-                save = false;
-            } else if !is("NOW") && !is("FORCE") {
-                return Err(CommandError::Syntax);
-            }
-        }
-        if save {
-            self.log(
-                Level::Warning,
-                "This version writes no snapshot files: use SHUTDOWN NOSAVE".into(),
-            );
-            return Err(CommandError::ShutdownCannotSave);
-        }
-        self.log(Level::Warning, "User requested shutdown...".into());
-        self.exit();
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! Clients that wait: `WAIT` for replicas, `CLIENT PAUSE` for time to pass.
+//! Clients that wait: `WAIT` for replicas, `CLIENT PAUSE` for time to pass, `SHUTDOWN` for the end.
 //!
 //! What would block becomes a state of the client. While it waits, nothing it sends is looked at;
 //! it stays in the inbox, within the limits of the inbox. When the wait is over, the client gets
@@ -96,7 +96,7 @@ impl Node {
         }
     }
 
-    fn wait_of(&self, id: ConnId) -> Option<Wait> {
+    pub(super) fn wait_of(&self, id: ConnId) -> Option<Wait> {
         self.conns.get(id)?.client()?.waits
     }
 
@@ -105,6 +105,7 @@ impl Node {
         let deadline = |id: &ConnId| match self.wait_of(*id)? {
             Wait::Pause => self.pause.map(|pause| pause.until),
             Wait::Replicas { deadline, .. } => deadline,
+            Wait::Shutdown => None,
         };
         self.waiting.iter().filter_map(deadline).min()
     }
@@ -113,9 +114,10 @@ impl Node {
     pub(in crate::node) fn end_waits(&mut self, now: Now) {
         if self.pause.is_some_and(|pause| pause.until <= now.mono) {
             self.pause = None;
+            self.release_paused();
         }
         let over = |wait: Wait| match wait {
-            Wait::Pause => self.pause.is_none(),
+            Wait::Pause | Wait::Shutdown => false,
             Wait::Replicas { deadline, .. } => deadline.is_some_and(|at| at <= now.mono),
         };
         let found: Vec<ConnId> =
@@ -128,7 +130,7 @@ impl Node {
     /// A replica has acknowledged: those that waited for it go on.
     pub(in crate::node) fn end_satisfied_waits(&mut self) {
         let satisfied = |wait: Wait| match wait {
-            Wait::Pause => false,
+            Wait::Pause | Wait::Shutdown => false,
             Wait::Replicas { count, offset, .. } => self.replicas_that_have(offset) >= count,
         };
         let waiting = self.waiting.iter().copied();
@@ -144,7 +146,7 @@ impl Node {
     pub(super) fn end_wait(&mut self, id: ConnId) {
         let Some(wait) = self.take_wait(id) else { return };
         match wait {
-            Wait::Pause => {}
+            Wait::Pause | Wait::Shutdown => {}
             Wait::Replicas { offset, .. } => {
                 let have = self.replicas_that_have(offset) as i64;
                 self.with_reply(Caller::Conn(id), |reply| reply.int(have));
@@ -176,7 +178,7 @@ impl Node {
         for id in self.waiting.clone() {
             match self.wait_of(id) {
                 None | Some(Wait::Pause) => continue,
-                Some(Wait::Replicas { .. }) => {}
+                Some(Wait::Replicas { .. } | Wait::Shutdown) => {}
             }
             self.break_wait(
                 id,
@@ -198,7 +200,7 @@ impl Node {
         if mem::take(&mut self.wants_acks)
             && self.following.is_none()
             && self.history.is_recording()
-            && !self.waiting.is_empty()
+            && !(self.waiting.is_empty() && self.shutdown.is_none())
         {
             self.history.feed_getack();
             self.grown = true;
@@ -208,9 +210,9 @@ impl Node {
     /// Whether a pause holds this command back.
     // redis: server.c, processCommand
     pub(in crate::node) fn is_held_back(&mut self, now: Now, id: ConnId, spec: &Spec) -> bool {
-        let Some(pause) = self.pause.filter(|pause| pause.until > now.mono) else { return false };
+        let Some(held) = self.holds_back(now) else { return false };
         let told = spec.flags.has(Flags::WRITE) || spec.flags.has(Flags::MAY_REPLICATE);
-        match pause.of {
+        match held {
             Paused::All => true,
             Paused::Writes if told => true,
             Paused::Writes => {
@@ -223,7 +225,28 @@ impl Node {
 
     /// Whether nothing may change by itself now, expired keys included.
     pub(in crate::node) fn is_paused(&self, now: Now) -> bool {
-        self.pause.is_some_and(|pause| pause.until > now.mono)
+        self.holds_back(now).is_some()
+    }
+
+    /// Whether anything may be held back: a look that costs next to nothing.
+    #[inline]
+    pub(in crate::node) fn may_hold_back(&self) -> bool {
+        self.pause.is_some() || self.shutdown.is_some()
+    }
+
+    /// What is held back now, by `CLIENT PAUSE` or by a shutdown.
+    fn holds_back(&self, now: Now) -> Option<Paused> {
+        let pause = self.pause.filter(|pause| pause.until > now.mono).map(|pause| pause.of);
+        pause.max(self.held_by_shutdown())
+    }
+
+    /// A pause is over. What another one still holds back is held back again.
+    pub(super) fn release_paused(&mut self) {
+        for id in self.waiting.clone() {
+            if self.wait_of(id) == Some(Wait::Pause) {
+                self.end_wait(id);
+            }
+        }
     }
 
     /// `CLIENT PAUSE`: a pause may be prolonged and widened, not shortened.
@@ -240,6 +263,7 @@ impl Node {
     /// `CLIENT UNPAUSE`.
     pub(super) fn end_pause(&mut self, now: Now) {
         self.pause = None;
+        self.release_paused();
         self.end_waits(now);
     }
 }

@@ -188,9 +188,9 @@ pub(super) static NODE: &[Directive] = &[
     row("rdbchecksum", Node, yes_no!(rdbchecksum), "End a snapshot with its checksum.").at_boot(),
     row(
         "shutdown-timeout",
-        Inert,
+        Node,
         seconds!(shutdown_timeout, 0, INT_MAX),
-        "Seconds a shutdown waits for replicas that lag: it does not wait yet.",
+        "Seconds a shutdown waits for replicas that lag; 0: it does not wait.",
     ),
     row("enable-debug-command", Node, choice!(enable_debug_command, Access), "Who may use DEBUG.")
         .at_boot(),
@@ -315,16 +315,16 @@ pub(super) static REPLICATION: &[Directive] = &[
     ),
     row(
         "min-replicas-to-write",
-        Inert,
+        Node,
         number!(min_replicas_to_write, 0, INT_MAX),
-        "Refuse writes with fewer good replicas: none is refused yet.",
+        "Refuse writes with fewer good replicas; 0: none is refused.",
     )
     .alias("min-slaves-to-write"),
     row(
         "min-replicas-max-lag",
-        Inert,
+        Node,
         seconds!(min_replicas_max_lag, 0, INT_MAX),
-        "Seconds of silence after which a replica is no good one: see min-replicas-to-write.",
+        "Seconds of silence after which a replica is no good one; 0: no write is refused.",
     )
     .alias("min-slaves-max-lag"),
 ];

@@ -1,0 +1,216 @@
+//! `SHUTDOWN` and the operator's signals: the end of the process, and the wait for replicas before
+//! it.
+//!
+//! ```text
+//!              replicas lag                 they have it all, or shutdown-timeout
+//!  (serving) ---------------> Waiting ------------------------------------------> Ending
+//!      ^                         |
+//!      +------ SHUTDOWN ABORT ---+
+//! ```
+//!
+//! While it waits, nothing is written, so that replicas can come to the end. Once it ends, nothing
+//! at all is executed: what would still be answered might reach no replica.
+
+use alloc::{format, vec::Vec};
+use core::time::Duration;
+
+use super::{
+    super::{Node, requests::Caller, sync::replica_name},
+    Outcome,
+    waiting::Paused,
+};
+use crate::{
+    base::time::{Instant, Now},
+    command::{CommandError, SessionError},
+    conn::{Conn, Wait},
+    io::{Effect, Level},
+    repl::master::Session,
+    resp::Args,
+};
+
+/// How far the end of the process has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::node) enum Shutdown {
+    /// Replicas have until then to take what was written.
+    Waiting {
+        /// When it ends without them.
+        until: Instant,
+    },
+    /// The process has been told to end.
+    Ending,
+}
+
+/// Whether a shutdown gives replicas time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::node) enum Haste {
+    /// As long as `shutdown-timeout` says.
+    Patient,
+    /// None: `NOW`.
+    Now,
+}
+
+/// What `SHUTDOWN` was told.
+#[derive(Default)]
+struct Options {
+    saves: bool,
+    saves_not: bool,
+    now: bool,
+    force: bool,
+    abort: bool,
+}
+
+impl Options {
+    // redis: db.c, shutdownCommand
+    fn parse<'a>(args: Args<'a>) -> Result<Self, CommandError<'a>> {
+        let mut options = Self::default();
+        for word in args.iter().skip(1) {
+            let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+            if is("SAVE") {
+                options.saves = true;
+            } else if is("NOSAVE") {
+                options.saves_not = true;
+            } else if is("NOW") {
+                options.now = true;
+            } else if is("FORCE") {
+                options.force = true;
+            } else if is("ABORT") {
+                options.abort = true;
+            } else {
+                return Err(CommandError::Syntax);
+            }
+        }
+        let others = options.saves || options.saves_not || options.now || options.force;
+        if (options.abort && others) || (options.saves && options.saves_not) {
+            return Err(CommandError::Syntax);
+        }
+        Ok(options)
+    }
+}
+
+impl Node {
+    /// `SHUTDOWN [SAVE|NOSAVE] [NOW] [FORCE]` and `SHUTDOWN ABORT`. There is no reply, unless it
+    /// fails.
+    pub(super) fn shutdown<'a>(&mut self, now: Now, caller: Caller, args: Args<'a>) -> Outcome<'a> {
+        let options = Options::parse(args)?;
+        if options.abort {
+            if !matches!(self.shutdown, Some(Shutdown::Waiting { .. })) {
+                return Err(CommandError::Session(SessionError::NoShutdown));
+            }
+            self.abort_shutdown();
+            self.with_reply(caller, |reply| reply.ok());
+            return Ok(());
+        }
+        let saves = options.saves || !(self.config.save.is_empty() || options.saves_not);
+        if saves && !options.force {
+            self.log(
+                Level::Warning,
+                "This version writes no snapshot files: use SHUTDOWN NOSAVE".into(),
+            );
+            return Err(CommandError::ShutdownCannotSave);
+        }
+        if let Caller::Conn(id) = caller {
+            self.begin_wait(id, Wait::Shutdown);
+        }
+        self.begin_shutdown(now, if options.now { Haste::Now } else { Haste::Patient });
+        Ok(())
+    }
+
+    /// The process is to end. While that is under way it changes nothing to ask again.
+    // redis: server.c, prepareForShutdown
+    pub(in crate::node) fn begin_shutdown(&mut self, now: Now, haste: Haste) {
+        if self.shutdown.is_some() {
+            return;
+        }
+        self.log(Level::Warning, "User requested shutdown...".into());
+        let patience = match haste {
+            Haste::Patient => self.config.shutdown_timeout,
+            Haste::Now => Duration::ZERO,
+        };
+        if patience.is_zero() || self.replicas_have_all() {
+            self.finish_shutdown(now);
+            return;
+        }
+        self.shutdown = Some(Shutdown::Waiting { until: now.mono + patience });
+        self.wants_acks = true;
+        self.log(Level::Notice, "Waiting for replicas before shutting down.".into());
+    }
+
+    /// At the end of every input: whether what a shutdown waits for has come.
+    pub(in crate::node) fn advance_shutdown(&mut self, now: Now) {
+        let Some(Shutdown::Waiting { until }) = self.shutdown else { return };
+        if until <= now.mono || self.replicas_have_all() {
+            self.finish_shutdown(now);
+        }
+    }
+
+    /// When a shutdown waits no longer.
+    pub(in crate::node) fn shutdown_deadline(&self) -> Option<Instant> {
+        match self.shutdown? {
+            Shutdown::Waiting { until } => Some(until),
+            Shutdown::Ending => None,
+        }
+    }
+
+    /// What a shutdown holds back.
+    pub(super) fn held_by_shutdown(&self) -> Option<Paused> {
+        self.shutdown.map(|shutdown| match shutdown {
+            Shutdown::Waiting { .. } => Paused::Writes,
+            Shutdown::Ending => Paused::All,
+        })
+    }
+
+    fn lagging(&self) -> impl Iterator<Item = (&Conn, &Session)> {
+        let sessions = self.replicas.iter().filter_map(|id| {
+            let conn = self.conns.get(*id)?;
+            Some((conn, conn.session()?))
+        });
+        // redis: server.c, isReadyToShutdown: also those that are still being synchronised
+        sessions.filter(|(_, session)| session.ack_offset != self.history.offset())
+    }
+
+    fn replicas_have_all(&self) -> bool {
+        self.lagging().next().is_none()
+    }
+
+    // redis: server.c, finishShutdown
+    fn finish_shutdown(&mut self, now: Now) {
+        let offset = self.history.offset();
+        let lines: Vec<_> = self
+            .lagging()
+            .map(|(conn, session)| {
+                let lag =
+                    if session.is_online() { now.mono.since(session.ack_at).as_secs() } else { 0 };
+                format!(
+                    "Lagging replica {} reported offset {} behind master, lag={lag}, state={}.",
+                    replica_name(conn),
+                    offset.saturating_sub(session.ack_offset),
+                    session.state_name(),
+                )
+            })
+            .collect();
+        let (all, lagging) = (self.replicas.len(), lines.len());
+        for line in lines {
+            self.log(Level::Warning, line);
+        }
+        if all > 0 {
+            let synced = all - lagging;
+            let text = format!("{synced} of {all} replicas are in sync when shutting down.");
+            self.log(Level::Notice, text);
+        }
+        self.shutdown = Some(Shutdown::Ending);
+        self.log(Level::Warning, "Redis is now ready to exit, bye bye...".into());
+        self.effects.push_back(Effect::Exit(0));
+    }
+
+    // redis: server.c, abortShutdown
+    fn abort_shutdown(&mut self) {
+        self.shutdown = None;
+        for id in self.waiting.clone() {
+            if self.wait_of(id) == Some(Wait::Shutdown) {
+                self.break_wait(id, &format!("{}", CommandError::ShutdownCannotSave));
+            }
+        }
+        self.release_paused();
+        self.log(Level::Notice, "Shutdown manually aborted.".into());
+    }
+}
