@@ -3,15 +3,31 @@
 //! A scenario reads like a lab protocol; the properties of `repl-sim` are checked after every step
 //! without being named. Add one to the file of its subject and it is listed, swept and tested.
 #[cfg(madsim)]
+mod clocks;
+#[cfg(madsim)]
+mod disconnects;
+#[cfg(madsim)]
+mod drill;
+#[cfg(madsim)]
 mod resync;
+#[cfg(madsim)]
+mod stale_reads;
 #[cfg(madsim)]
 mod storm;
 #[cfg(madsim)]
 mod switchover;
 
-/// All scenarios.
+/// All scenarios: the five families, and those that say themselves what happens.
 #[cfg(madsim)]
 #[must_use]
 pub fn all() -> Vec<repl_sim::Scenario> {
-    [resync::SCENARIOS, switchover::SCENARIOS, storm::SCENARIOS].concat()
+    [
+        disconnects::SCENARIOS,
+        switchover::SCENARIOS,
+        clocks::SCENARIOS,
+        stale_reads::SCENARIOS,
+        storm::SCENARIOS,
+        resync::SCENARIOS,
+    ]
+    .concat()
 }

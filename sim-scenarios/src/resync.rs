@@ -10,7 +10,7 @@ const fn secs(count: u64) -> Duration {
 
 scenarios! {
     /// A link down for less than the backlog costs no snapshot.
-    async fn cut_heals_within_backlog(lab: Lab) seeds = 50 {
+    async fn cut_heals_within_backlog(lab: Lab) as Directed seeds = 50 {
         lab.configure(|config| config.repl_backlog_size = 1024 * 1024);
         let [master, replica] = lab.peers().await;
         replica.follow(&master).await;
@@ -34,7 +34,7 @@ scenarios! {
     }
 
     /// A link that missed more than the backlog costs one snapshot.
-    async fn cut_beyond_backlog(lab: Lab) seeds = 50 {
+    async fn cut_beyond_backlog(lab: Lab) as Directed seeds = 50 {
         lab.configure(|config| config.repl_backlog_size = 16 * 1024);
         let [master, replica] = lab.peers().await;
         replica.follow(&master).await;

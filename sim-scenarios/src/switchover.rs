@@ -7,13 +7,40 @@ use repl_sim::{
     scenarios,
 };
 
+use crate::drill::{self, Load, Menu, Stage, Trouble, draw, pick};
+
+const SWITCHOVERS: [(u64, Trouble); 12] = [
+    (2, Trouble::Reset),
+    (2, Trouble::Cut),
+    (1, Trouble::Stall),
+    (1, Trouble::HalfOpen),
+    (2, Trouble::Ambush),
+    (1, Trouble::CrashReplica),
+    (4, Trouble::Promote),
+    (4, Trouble::Strand),
+    (2, Trouble::PromoteByMulti),
+    (4, Trouble::Planned),
+    (3, Trouble::Chain),
+    (2, Trouble::Repoint),
+];
+
 const fn secs(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
 scenarios! {
+    /// Any node becomes the master at any time: quietly, with a surplus left behind, in the middle
+    /// of a transaction, over chains, and after the backlog's time is over.
+    async fn switchover(lab: Lab) as Family seeds = 60 {
+        let backlog_ttl = secs(pick(&lab, &[2, 5, 3_600]));
+        lab.configure(|config| config.repl_backlog_ttl = backlog_ttl);
+        let menu = Menu::of(&SWITCHOVERS).swarm(&lab);
+        let stage = Stage::new(&lab, draw(&lab, 2, 4)).await;
+        drill::run(&lab, stage, menu, Load::MIXED).await;
+    }
+
     /// After a planned switchover the sibling and the old master go on with the stream.
-    async fn switchover_keeps_sibling_partial(lab: Lab) seeds = 50 {
+    async fn switchover_keeps_sibling_partial(lab: Lab) as Directed seeds = 50 {
         lab.configure(|config| {
             config.repl_backlog_size = 1024 * 1024;
             // The old master must say nothing more of its own once the lab has settled: no pings
@@ -45,7 +72,7 @@ scenarios! {
     }
 
     /// A new master's stream names its database: its replicas may each remember another one.
-    async fn promotion_names_its_database(lab: Lab) seeds = 50 {
+    async fn promotion_names_its_database(lab: Lab) as Directed seeds = 50 {
         lab.configure(|config| {
             config.repl_backlog_size = 1024 * 1024;
             config.repl_ping_replica_period = secs(3_600);
@@ -76,7 +103,7 @@ scenarios! {
     }
 
     /// Two masters that took as many bytes from different clients do not hold the same history.
-    async fn split_writes_are_not_continued(lab: Lab) seeds = 50 {
+    async fn split_writes_are_not_continued(lab: Lab) as Directed seeds = 50 {
         lab.configure(|config| config.repl_backlog_size = 1024 * 1024);
         let [master, heir] = lab.peers().await;
         heir.follow(&master).await;

@@ -7,7 +7,7 @@ use std::{io::Write as _, process::ExitCode, thread};
 use crate::{
     card::card,
     run::{Keep, run},
-    scenario::Scenario,
+    scenario::{Kind, Scenario},
     sweep,
 };
 
@@ -21,6 +21,7 @@ Usage: repl-sim COMMAND
       --seeds N             seeds per scenario (100)
       --from S              the first seed (0)
       --scenario NAME       only this scenario
+      --families            only the scenarios that draw everything from the seed
       --jobs N              runs at a time (one per core)
       --json                a line of JSON per failing run and one for the totals
   hash NAME SEED...         the trace hash of each run: equal on every machine and in every build
@@ -54,7 +55,8 @@ fn command(scenarios: &[Scenario], words: &[&str]) -> Result<ExitCode, BadUsage>
     match words {
         ["list"] => {
             for scenario in scenarios {
-                say(&format!("{:<40} {}", scenario.name, scenario.doc.trim()));
+                let kind = scenario.kind.name();
+                say(&format!("{:<34} {kind:<9} {}", scenario.name, scenario.doc.trim()));
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -93,10 +95,12 @@ fn run_one(scenario: &Scenario, seed: u64, keep: Keep) -> ExitCode {
         return ExitCode::from(BROKEN);
     }
     say(&format!(
-        "passed: {} seed {seed}: {:.1} virtual seconds, {} client commands, trace {:016x}",
+        "passed: {} seed {seed}: {:.1} virtual seconds, {} client commands, {} faults, trace \
+         {:016x}",
         scenario.name,
         report.virtual_span.as_secs_f64(),
         report.command_count,
+        report.fault_count,
         report.trace_hash
     ));
     ExitCode::SUCCESS
@@ -135,6 +139,9 @@ impl Sweep {
                 "--seeds" => sweep.seed_count = number(value()?)?,
                 "--from" => sweep.from = number(value()?)?,
                 "--scenario" => sweep.scenarios = vec![*find(scenarios, value()?)?],
+                "--families" => {
+                    sweep.scenarios.retain(|scenario| scenario.kind == Kind::Family);
+                }
                 "--jobs" => {
                     let jobs = usize::try_from(number(value()?)?).unwrap_or(usize::MAX);
                     sweep.jobs = jobs.clamp(1, 1_024);

@@ -35,6 +35,8 @@ pub(crate) struct Evidence {
     pub(crate) judge: RefCell<Judge>,
     /// Client commands that were answered.
     pub(crate) answered_count: Cell<u64>,
+    /// Things that went wrong because the scenario wanted it.
+    pub(crate) fault_count: Cell<u64>,
     /// Times the lab waited for quiescence and compared all datasets.
     pub(crate) settled_count: Cell<u64>,
     /// Inputs the nodes have handled.
@@ -52,6 +54,7 @@ impl Evidence {
             trace: RefCell::new(Trace::new(keep)),
             judge: RefCell::default(),
             answered_count: Cell::new(0),
+            fault_count: Cell::new(0),
             settled_count: Cell::new(0),
             step_count: Cell::new(0),
             now: Cell::new(Instant::ORIGIN),

@@ -44,6 +44,8 @@ pub struct Report {
     pub virtual_span: Duration,
     /// Client commands that were answered.
     pub command_count: u64,
+    /// Faults of network, processes and clocks that the run met.
+    pub fault_count: u64,
     /// How often each property's premise held.
     pub premises: Premises,
 }
@@ -93,6 +95,7 @@ fn run_here(scenario: &Scenario, seed: u64, keep: Keep) -> Report {
         trace_line_count: trace.line_count(),
         virtual_span,
         command_count: evidence.answered_count.get(),
+        fault_count: evidence.fault_count.get(),
         premises,
     }
 }
@@ -132,6 +135,8 @@ async fn simulate(scenario: &Scenario, seed: u64, evidence: Rc<Evidence>) -> Dur
         }
     }
     let span = lab.elapsed();
+    let broken_links = lab.world().net.with(|network, _| network.broken_count());
+    evidence.fault_count.set(evidence.fault_count.get() + broken_links);
     lab.world().end();
     // Two turns of the executor: one to drop the tasks, one for what their drops have woken.
     for _ in 0..2 {

@@ -22,6 +22,7 @@ pub(crate) struct Totals {
     pub(crate) failed_count: usize,
     premises: Premises,
     commands: Vec<u64>,
+    faults: Vec<u64>,
     virtual_spans: Vec<Duration>,
     /// A sum, so that it does not depend on the order in which the runs end.
     trace_hash: u64,
@@ -66,6 +67,7 @@ impl Totals {
     fn add(&mut self, report: &Report) {
         self.failed_count += usize::from(report.failure.is_some());
         self.commands.push(report.command_count);
+        self.faults.push(report.fault_count);
         self.virtual_spans.push(report.virtual_span);
         self.trace_hash = self.trace_hash.wrapping_add(report.trace_hash);
         for (&name, count) in &report.premises {
@@ -95,6 +97,8 @@ impl Totals {
             ("virtual_seconds_min", virtual_min.round()),
             ("commands_min", commands.first().copied().unwrap_or(0) as f64),
             ("commands_median", median as f64),
+            ("faults", self.faults.iter().sum::<u64>() as f64),
+            ("faults_min", self.faults.iter().min().copied().unwrap_or(0) as f64),
         ]
     }
 

@@ -133,13 +133,15 @@ impl Ledger {
         false
     }
 
-    /// Where, on the way from `id` down to `owner`, the bytes of `owner` end.
+    /// Where, on the way from `id` down to `owner`, the bytes of `owner` end: at the earliest
+    /// switch, which is not always the last one. Who is promoted may lag behind an earlier
+    /// promotion.
     fn came_from_below(&self, id: ReplId, owner: ReplId) -> Option<u64> {
         let mut at = id;
         let mut end = None;
         while at != owner {
             let (from, switch) = self.came_from(at)?;
-            end = Some(switch);
+            end = Some(end.map_or(switch, |end: u64| end.min(switch)));
             at = from;
         }
         end
@@ -230,6 +232,17 @@ mod tests {
         assert!(ledger.record(new, 4, b"x").is_err());
         assert!(ledger.same_up_to(old, new, 4) && !ledger.same_up_to(old, new, 5));
         assert_eq!(ledger.runs(new).collect::<Vec<_>>(), [(5, b"XY".as_slice())]);
+    }
+
+    #[test]
+    fn a_node_may_be_promoted_before_the_switch_that_it_knows() {
+        let [old, new, newer] = ids();
+        let mut ledger = Ledger::default();
+        ledger.record(old, 1, b"abcdef").expect("new");
+        ledger.inherit(new, old, 7).expect("a promotion after byte 6");
+        ledger.inherit(newer, new, 4).expect("a replica of it that stood at byte 3");
+        ledger.record(newer, 1, b"abcXYZ").expect("shared up to byte 3");
+        assert_eq!(ledger.runs(newer).collect::<Vec<_>>(), [(4, b"XYZ".as_slice())]);
     }
 
     #[test]

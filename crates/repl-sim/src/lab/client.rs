@@ -28,7 +28,7 @@ const REDIAL_AFTER: Duration = Duration::from_millis(200);
 const DIALS: u32 = 300;
 
 /// What a server may say to these clients when it refuses a command.
-const KNOWN_ERRORS: [&str; 8] = [
+const KNOWN_ERRORS: [&str; 9] = [
     "ERR value is not an integer or out of range",
     "ERR increment or decrement would overflow",
     "ERR invalid expire time",
@@ -36,6 +36,7 @@ const KNOWN_ERRORS: [&str; 8] = [
     "READONLY",
     "LOADING",
     "MASTERDOWN",
+    "NOREPLICAS",
     "WRONGTYPE",
 ];
 

@@ -1,10 +1,11 @@
 //! The lab: the words in which scenarios are written.
 //!
-//! `peers follow promote client | cut heal slow stall reset skew crash restart | settle pass |
-//! offset dataset syncs role`. Everything a scenario does goes through these; the properties are
-//! checked after every step without being named.
+//! `peers follow promote client | cut heal slow stall reset half_open break_after skew crash
+//! restart | settle pass | offset dataset syncs role`. Everything a scenario does goes through
+//! these; the properties are checked after every step without being named.
 
 mod client;
+mod faults;
 mod peer;
 mod reply;
 mod settle;
@@ -16,12 +17,13 @@ use repl_core::base::config::Config;
 
 pub use self::{
     client::{Client, Lost},
+    faults::Breakage,
     peer::Peer,
     reply::Reply,
 };
 use crate::{
     alarm::Alarm, clock::Clock, draw::Draw, evidence::Evidence, guard::guarded, machine::Machine,
-    net::Passage, world::World,
+    world::World,
 };
 pub use crate::{invariants::Syncs, machine::Crash, node_view::Role};
 
@@ -74,6 +76,13 @@ impl Lab {
     pub async fn peers<const N: usize>(&self) -> [Peer; N] {
         let peers = std::array::from_fn(|_| self.add_peer());
         // They have their first turn before anybody talks to them.
+        self.pass(Duration::from_millis(1)).await;
+        peers
+    }
+
+    /// As [`peers`](Self::peers), for a number that the seed draws.
+    pub async fn some_peers(&self, count: usize) -> Vec<Peer> {
+        let peers = (0..count).map(|_| self.add_peer()).collect();
         self.pass(Duration::from_millis(1)).await;
         peers
     }
@@ -136,56 +145,6 @@ impl Lab {
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.0.world.net.time().elapsed()
-    }
-
-    /// Cuts the link in both directions: what is sent is lost.
-    pub fn cut(&self, a: &Peer, b: &Peer) {
-        self.set_passage("cut", a, b, Passage::Cut);
-        self.set_passage("cut", b, a, Passage::Cut);
-    }
-
-    /// Cuts one direction.
-    pub fn cut_one_way(&self, from: &Peer, to: &Peer) {
-        self.set_passage("cut", from, to, Passage::Cut);
-    }
-
-    /// Holds everything up in both directions; nothing is lost.
-    pub fn stall(&self, a: &Peer, b: &Peer) {
-        self.set_passage("stall", a, b, Passage::Stalled);
-        self.set_passage("stall", b, a, Passage::Stalled);
-    }
-
-    /// Ends a cut or a stall in both directions.
-    pub fn heal(&self, a: &Peer, b: &Peer) {
-        self.set_passage("heal", a, b, Passage::Open);
-        self.set_passage("heal", b, a, Passage::Open);
-    }
-
-    /// Makes both directions slower: so much latency, so many bytes a second.
-    pub fn slow(&self, a: &Peer, b: &Peer, latency: Duration, bytes_per_second: u64) {
-        self.note(format_args!("slow {} - {}", a.name(), b.name()));
-        self.0.world.net.with(|network, _| {
-            for (from, to) in [(a.host(), b.host()), (b.host(), a.host())] {
-                let mut shape = network.shape(from, to);
-                shape.latency = latency;
-                shape.bytes_per_second = bytes_per_second;
-                network.set_shape(from, to, shape);
-            }
-        });
-    }
-
-    /// Resets every connection between the two.
-    pub fn reset(&self, a: &Peer, b: &Peer) {
-        self.note(format_args!("reset {} - {}", a.name(), b.name()));
-        self.0.world.net.with(|network, _| network.reset_between(a.host(), b.host()));
-    }
-
-    fn set_passage(&self, word: &str, from: &Peer, to: &Peer, passage: Passage) {
-        self.note(format_args!("{word} {} -> {}", from.name(), to.name()));
-        self.0
-            .world
-            .net
-            .with(|network, now| network.set_passage(now, from.host(), to.host(), passage));
     }
 
     /// A line of the trace about what the lab does.

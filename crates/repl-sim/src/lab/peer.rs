@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, time::Duration};
 
-use super::{Client, Lab, Reply};
+use super::{Client, Lab, Lost, Reply};
 use crate::{
     invariants::Syncs,
     machine::{Crash, Machine},
@@ -55,6 +55,35 @@ impl Peer {
         self.command(&["REPLICAOF", "NO", "ONE"]).await;
     }
 
+    /// `REPLICAOF` another node in the middle of a transaction, with a write before it where the
+    /// node takes writes.
+    pub async fn follow_in_transaction(&self, master: &Self) {
+        self.lab.note(format_args!("{} follows {} by MULTI", self.name(), master.name()));
+        self.lab.0.follows.borrow_mut()[self.machine.index] = Some(master.machine.index);
+        let port = master.machine.config.port.to_string();
+        let replicaof = ["REPLICAOF", master.name(), &port];
+        let write = ["APPEND", "key:0", "x"];
+        let commands: &[&[&str]] = match self.role() {
+            Role::Master => &[&["MULTI"], &write, &replicaof, &["EXEC"]],
+            Role::Replica => &[&["MULTI"], &replicaof, &["EXEC"]],
+        };
+        let mut client = self.client();
+        let mut last = Err(Lost);
+        for command in commands {
+            last = client.call(command).await;
+        }
+        if !matches!(last, Ok(Reply::Array(Some(_)))) {
+            // Refused or lost half way: what counts is whom it follows in the end.
+            self.follow(master).await;
+        }
+    }
+
+    /// `CLIENT PAUSE` for writes.
+    pub async fn pause_writes(&self, span: Duration) {
+        self.lab.note(format_args!("{} takes no writes for {span:?}", self.name()));
+        self.command(&["CLIENT", "PAUSE", &span.as_millis().to_string(), "WRITE"]).await;
+    }
+
     /// Repeats an idempotent command until it is answered.
     ///
     /// # Panics
@@ -73,7 +102,7 @@ impl Peer {
 
     /// Turns the node's wall clock by so many milliseconds.
     pub fn skew(&self, millis: i64) {
-        self.lab.note(format_args!("skew {} by {millis} ms", self.name()));
+        self.lab.fault(format_args!("skew {} by {millis} ms", self.name()));
         self.machine.clock.step(millis);
     }
 
@@ -83,7 +112,7 @@ impl Peer {
     /// When none is running.
     pub fn crash(&self, crash: Crash) {
         assert!(self.machine.is_up(), "{} has crashed already", self.name());
-        self.lab.note(format_args!("crash {} ({crash:?})", self.name()));
+        self.lab.fault(format_args!("crash {} ({crash:?})", self.name()));
         self.machine.crash(self.lab.world(), crash);
     }
 

@@ -52,19 +52,6 @@ impl Lab {
         self.note(format_args!("settled"));
     }
 
-    /// Ends all cuts and stalls.
-    pub fn heal_all(&self) {
-        self.note(format_args!("heal everything"));
-        let hosts: Vec<_> = self.machines().iter().map(|machine| machine.host).collect();
-        self.world().net.with(|network, now| {
-            for &from in &hosts {
-                for &to in &hosts {
-                    network.set_passage(now, from, to, Passage::Open);
-                }
-            }
-        });
-    }
-
     /// How long convergence may take: both sides notice a dead link, the replica dials in vain once
     /// more, retries after a second, waits for the snapshot's delay and loads it; chains do so one
     /// after another.
@@ -81,7 +68,7 @@ impl Lab {
         one_link * u32::try_from(self.machines().len().max(1)).expect("a run has few nodes")
     }
 
-    fn machines(&self) -> Vec<Rc<Machine>> {
+    pub(super) fn machines(&self) -> Vec<Rc<Machine>> {
         self.world().machines.borrow().clone()
     }
 

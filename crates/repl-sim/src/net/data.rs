@@ -105,19 +105,23 @@ impl Network {
             return; // It stays on the wire: `heal` sends it again.
         }
         let target_power = self.hosts[target.index()].power;
+        let limit = self.link(source, target).bytes_before_breakage();
         let connection = self.conns.get_mut(&conn).expect("looked up above");
         match connection.end(from.other()).state {
             EndState::Opening | EndState::Open => {
                 let pipe = connection.pipe_mut(from);
-                if pipe.deliver(now) {
+                if let Some(bytes) = pipe.deliver(now, limit) {
                     pipe.wake_reader();
+                    if let Some(breakage) = self.link(source, target).burn(bytes) {
+                        self.break_link(now, source, target, breakage);
+                    }
                 }
             }
             EndState::Vanished if target_power == Power::Off => {}
             EndState::Closed | EndState::Vanished => {
                 // Nobody is there to read it. Only data is answered; a FIN crossing a FIN is not.
                 let pipe = connection.pipe_mut(from);
-                if pipe.deliver(now) && pipe.has_unread() {
+                if pipe.deliver(now, usize::MAX).is_some() && pipe.has_unread() {
                     pipe.lose_wire();
                     let due = self.arrival(now, target, source, 0);
                     self.schedule(due, Event::Reset { conn, from: from.other() });

@@ -3,8 +3,9 @@
 use repl_core::base::time::Instant;
 
 use super::{
-    ConnKey, Event, HostId, Network, Passage, Power, Shape,
+    Breakage, ConnKey, Event, HostId, Network, Passage, Power, Shape,
     conn::{EndState, Side},
+    link::Fuse,
 };
 
 impl Network {
@@ -16,6 +17,55 @@ impl Network {
     /// The shape of one direction.
     pub(crate) fn shape(&mut self, from: HostId, to: HostId) -> Shape {
         self.link(from, to).shape
+    }
+
+    /// One direction is as it was at first; what is under way on it hurries, and what would have
+    /// broken it does not.
+    pub(crate) fn restore_shape(&mut self, now: Instant, from: HostId, to: HostId) {
+        if !self.link(from, to).restore(now) {
+            return;
+        }
+        let due = now + self.link(from, to).shape.latency;
+        for (conn, writer) in self.sides_between(from, to) {
+            let Some(connection) = self.conns.get_mut(&conn) else { continue };
+            let pipe = connection.pipe_mut(writer);
+            if pipe.on_wire() {
+                pipe.hurry(due);
+                self.schedule(due, Event::Segment { conn, from: writer });
+            }
+        }
+    }
+
+    /// The link breaks when so many more bytes have arrived in this direction.
+    pub(crate) fn break_after(&mut self, from: HostId, to: HostId, bytes: u64, breakage: Breakage) {
+        self.link(from, to).fuse = Some(Fuse { bytes_left: bytes.max(1), breakage });
+    }
+
+    /// How many links broke in the middle of what they carried.
+    pub(crate) const fn broken_count(&self) -> u64 {
+        self.broken_count
+    }
+
+    pub(super) fn break_link(
+        &mut self,
+        now: Instant,
+        from: HostId,
+        to: HostId,
+        breakage: Breakage,
+    ) {
+        self.broken_count += 1;
+        match breakage {
+            Breakage::CutOneWay => self.set_passage(now, from, to, Passage::Cut),
+            Breakage::Cut => {
+                self.set_passage(now, from, to, Passage::Cut);
+                self.set_passage(now, to, from, Passage::Cut);
+            }
+            Breakage::Stall => {
+                self.set_passage(now, from, to, Passage::Stalled);
+                self.set_passage(now, to, from, Passage::Stalled);
+            }
+            Breakage::Reset => self.reset_between(from, to),
+        }
     }
 
     /// Whether anything passes in one direction.
@@ -47,6 +97,16 @@ impl Network {
             if let Some(connection) = self.conns.get_mut(&conn) {
                 connection.fail(Side::Dialer, std::io::ErrorKind::ConnectionReset);
                 connection.fail(Side::Acceptor, std::io::ErrorKind::ConnectionReset);
+            }
+        }
+    }
+
+    /// A box on the way forges resets towards one host: its connections with `peer` are gone there,
+    /// and `peer` hears of it when it sends something.
+    pub(crate) fn reset_at(&mut self, host: HostId, peer: HostId) {
+        for (conn, side) in self.sides_between(host, peer) {
+            if let Some(connection) = self.conns.get_mut(&conn) {
+                connection.fail(side, std::io::ErrorKind::ConnectionReset);
             }
         }
     }

@@ -43,18 +43,68 @@ pub(crate) enum Passage {
     Cut,
 }
 
+/// How a link breaks in the middle of what it carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breakage {
+    /// It is cut in both directions.
+    Cut,
+    /// It is cut in the direction of the bytes.
+    CutOneWay,
+    /// It is held up in both directions.
+    Stall,
+    /// Its connections are reset.
+    Reset,
+}
+
+/// A breakage that waits for its byte.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fuse {
+    pub(super) bytes_left: u64,
+    pub(super) breakage: Breakage,
+}
+
 /// One direction between two hosts.
 #[derive(Clone, Debug)]
 pub(super) struct Link {
     pub(super) shape: Shape,
+    /// The shape it was given at first.
+    usual: Shape,
     pub(super) passage: Passage,
+    pub(super) fuse: Option<Fuse>,
     /// When the last byte given to the line has left the sender.
     free_at: Instant,
 }
 
 impl Link {
     pub(super) const fn new(shape: Shape) -> Self {
-        Self { shape, passage: Passage::Open, free_at: Instant::ORIGIN }
+        Self { shape, usual: shape, passage: Passage::Open, fuse: None, free_at: Instant::ORIGIN }
+    }
+
+    /// Its first shape again, an idle line, and nothing that waits to break it. Says whether the
+    /// shape was another one.
+    pub(super) fn restore(&mut self, now: Instant) -> bool {
+        let was_other = self.shape != self.usual;
+        self.shape = self.usual;
+        self.fuse = None;
+        if was_other {
+            self.free_at = now;
+        }
+        was_other
+    }
+
+    /// How many bytes may still arrive before the link breaks.
+    pub(super) fn bytes_before_breakage(&self) -> usize {
+        self.fuse.map_or(usize::MAX, |fuse| usize::try_from(fuse.bytes_left).unwrap_or(usize::MAX))
+    }
+
+    /// Bytes have arrived: the breakage whose time has come.
+    pub(super) fn burn(&mut self, bytes: usize) -> Option<Breakage> {
+        let fuse = self.fuse.as_mut()?;
+        fuse.bytes_left = fuse.bytes_left.saturating_sub(bytes as u64);
+        if fuse.bytes_left > 0 {
+            return None;
+        }
+        self.fuse.take().map(|fuse| fuse.breakage)
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -30,6 +30,7 @@ use std::{
 
 use repl_core::{base::time::Instant, io::PeerInfo};
 
+pub use self::link::Breakage;
 pub(crate) use self::link::{Passage, Shape};
 use self::{
     conn::{Connection, Side},
@@ -147,6 +148,7 @@ pub(crate) struct Network {
     parked: Vec<Event>,
     scheduled_count: u64,
     opened_count: u64,
+    broken_count: u64,
     shape_draw: Draw,
     timing_draw: Draw,
     chop_draw: Draw,
@@ -177,6 +179,7 @@ impl Network {
             parked: Vec::new(),
             scheduled_count: 0,
             opened_count: 0,
+            broken_count: 0,
             shape_draw: Draw::new(seed, "net shapes"),
             timing_draw: Draw::new(seed, "net timing"),
             chop_draw: Draw::new(seed, "net chop"),

@@ -109,14 +109,22 @@ impl Pipe {
         self.segments.back().map_or(Instant::ORIGIN, |last| last.arrives_at)
     }
 
-    /// Makes readable what is due. Says whether anything was.
-    pub(super) fn deliver(&mut self, now: Instant) -> bool {
+    /// Makes readable what is due, `limit` bytes at most. Says how many bytes; `None` when neither
+    /// bytes nor the end were due.
+    pub(super) fn deliver(&mut self, now: Instant, limit: usize) -> Option<usize> {
         let mut moved = false;
-        while let Some(first) = self.segments.front()
+        let mut left = limit;
+        while left > 0
+            && let Some(first) = self.segments.front_mut()
             && first.arrives_at <= now
         {
-            self.arrived += first.len;
-            self.segments.pop_front();
+            let count = first.len.min(left);
+            first.len -= count;
+            left -= count;
+            self.arrived += count;
+            if first.len == 0 {
+                self.segments.pop_front();
+            }
             moved = true;
         }
         if let Fin::Sent { arrives_at } = self.fin
@@ -127,7 +135,17 @@ impl Pipe {
             moved = true;
         }
         assert!(self.arrived <= self.bytes.len(), "only what was written arrives");
-        moved
+        moved.then_some(limit - left)
+    }
+
+    /// The line is fast again: what is on the wire arrives by `due`.
+    pub(super) fn hurry(&mut self, due: Instant) {
+        for segment in &mut self.segments {
+            segment.arrives_at = segment.arrives_at.min(due);
+        }
+        if let Fin::Sent { arrives_at } = &mut self.fin {
+            *arrives_at = (*arrives_at).min(due);
+        }
     }
 
     /// Sends everything on the wire once more, to arrive together.

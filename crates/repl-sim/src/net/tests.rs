@@ -8,7 +8,7 @@ use std::{
 
 use repl_core::base::time::Instant;
 
-use super::{ConnKey, HostId, Network, Passage, Shape, Weather, conn::Side};
+use super::{Breakage, ConnKey, HostId, Network, Passage, Shape, Weather, conn::Side};
 
 const PORT: u16 = 6379;
 const LATENCY: Duration = Duration::from_millis(10);
@@ -342,4 +342,59 @@ fn a_half_closed_reply_path_hangs_the_dial() {
     bench.pass(Duration::from_secs(2));
     assert!(bench.dialed(conn).is_pending());
     assert!(bench.accepted().is_ready());
+}
+
+#[test]
+fn a_link_breaks_at_its_byte() {
+    for breakage in [Breakage::Cut, Breakage::CutOneWay, Breakage::Stall] {
+        let (mut bench, conn) = Bench::connected();
+        bench.network.break_after(bench.a, bench.b, 123, breakage);
+        assert!(matches!(bench.write(conn, Side::Dialer, &[7; 500]), Poll::Ready(Ok(500))));
+        bench.pass(LATENCY * 3);
+        assert_eq!(bench.read(conn, Side::Acceptor).len(), 123, "{breakage:?}");
+        assert_eq!(bench.network.broken_count(), 1);
+        let (a, b, now) = (bench.a, bench.b, bench.now);
+        bench.network.set_passage(now, a, b, Passage::Open);
+        bench.network.set_passage(now, b, a, Passage::Open);
+        bench.pass(Duration::from_secs(1));
+        let rest = bench.read(conn, Side::Acceptor).len();
+        assert_eq!(123 + rest, 500, "{breakage:?}");
+    }
+}
+
+#[test]
+fn a_reset_at_a_byte_lets_the_bytes_before_it_be_read() {
+    let (mut bench, conn) = Bench::connected();
+    bench.network.break_after(bench.a, bench.b, 123, Breakage::Reset);
+    assert!(matches!(bench.write(conn, Side::Dialer, &[7; 500]), Poll::Ready(Ok(500))));
+    bench.pass(LATENCY * 3);
+    assert_eq!(bench.read(conn, Side::Acceptor).len(), 123);
+    fails_with(bench.read_once(conn, Side::Acceptor), io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn the_other_end_of_a_half_open_connection_finds_out_when_it_writes() {
+    let (mut bench, conn) = Bench::connected();
+    bench.network.reset_at(bench.a, bench.b);
+    fails_with(bench.read_once(conn, Side::Dialer), io::ErrorKind::ConnectionReset);
+    bench.network.close(bench.now, conn, Side::Dialer);
+    bench.pass(Duration::from_secs(60));
+    assert!(bench.read_once(conn, Side::Acceptor).is_pending(), "it hears nothing");
+    assert!(matches!(bench.write(conn, Side::Acceptor, b"ping"), Poll::Ready(Ok(4))));
+    bench.pass(LATENCY * 3);
+    fails_with(bench.read_once(conn, Side::Acceptor), io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn what_a_slow_line_holds_hurries_when_it_is_fast_again() {
+    let (mut bench, conn) = Bench::connected();
+    let usual = bench.network.shape(bench.a, bench.b);
+    let thin = Shape { bytes_per_second: 10, ..usual };
+    bench.network.set_shape(bench.a, bench.b, thin);
+    assert!(matches!(bench.write(conn, Side::Dialer, &[7; 500]), Poll::Ready(Ok(500))));
+    bench.pass(Duration::from_secs(1));
+    assert!(bench.read(conn, Side::Acceptor).len() < 500);
+    bench.network.restore_shape(bench.now, bench.a, bench.b);
+    bench.pass(Duration::from_secs(1));
+    assert!(!bench.read(conn, Side::Acceptor).is_empty());
 }

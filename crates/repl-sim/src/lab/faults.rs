@@ -1,0 +1,118 @@
+//! The faults of the network, as a scenario says them: what is cut, held up, thinned or reset.
+//!
+//! Every word here but the healing ones counts as a fault of the run.
+
+use std::{fmt, time::Duration};
+
+use super::{Lab, Peer};
+pub use crate::net::Breakage;
+use crate::net::{Network, Passage};
+
+impl Lab {
+    /// Cuts the link in both directions: what is sent is lost.
+    pub fn cut(&self, a: &Peer, b: &Peer) {
+        self.fault(format_args!("cut {} - {}", a.name(), b.name()));
+        self.set_passages(a, b, Passage::Cut);
+    }
+
+    /// Cuts one direction.
+    pub fn cut_one_way(&self, from: &Peer, to: &Peer) {
+        self.fault(format_args!("cut {} -> {}", from.name(), to.name()));
+        self.0.world.net.with(|network, now| {
+            network.set_passage(now, from.host(), to.host(), Passage::Cut);
+        });
+    }
+
+    /// Holds everything up in both directions; nothing is lost.
+    pub fn stall(&self, a: &Peer, b: &Peer) {
+        self.fault(format_args!("stall {} - {}", a.name(), b.name()));
+        self.set_passages(a, b, Passage::Stalled);
+    }
+
+    /// Makes both directions slower: so much latency, so many bytes a second (zero: no limit).
+    pub fn slow(&self, a: &Peer, b: &Peer, latency: Duration, bytes_per_second: u64) {
+        self.fault(format_args!(
+            "slow {} - {}: {latency:?}, {bytes_per_second} bytes a second",
+            a.name(),
+            b.name()
+        ));
+        self.each_way(a, b, |network, from, to| {
+            let mut shape = network.shape(from.host(), to.host());
+            shape.latency = latency;
+            shape.bytes_per_second = bytes_per_second;
+            network.set_shape(from.host(), to.host(), shape);
+        });
+    }
+
+    /// Resets every connection between the two.
+    pub fn reset(&self, a: &Peer, b: &Peer) {
+        self.fault(format_args!("reset {} - {}", a.name(), b.name()));
+        self.0.world.net.with(|network, _| network.reset_between(a.host(), b.host()));
+    }
+
+    /// Resets every connection between the two at the end of `a` alone: `b` finds out when it
+    /// writes.
+    pub fn half_open(&self, a: &Peer, b: &Peer) {
+        self.fault(format_args!("half-open {} - {}", a.name(), b.name()));
+        self.0.world.net.with(|network, _| network.reset_at(a.host(), b.host()));
+    }
+
+    /// Breaks the link between the two as soon as so many more bytes have arrived in this
+    /// direction. Counts as a fault when it happens.
+    pub fn break_after(&self, from: &Peer, to: &Peer, bytes: u64, breakage: Breakage) {
+        self.note(format_args!(
+            "{breakage:?} {} - {} after {bytes} bytes of {}",
+            from.name(),
+            to.name(),
+            from.name()
+        ));
+        self.0.world.net.with(|network, _| {
+            network.break_after(from.host(), to.host(), bytes, breakage);
+        });
+    }
+
+    /// Ends a cut, a stall or a slowness in both directions.
+    pub fn heal(&self, a: &Peer, b: &Peer) {
+        self.note(format_args!("heal {} - {}", a.name(), b.name()));
+        self.set_passages(a, b, Passage::Open);
+        let now = self.0.world.net.now();
+        self.each_way(a, b, |network, from, to| {
+            network.restore_shape(now, from.host(), to.host());
+        });
+    }
+
+    /// Ends all cuts, stalls and slownesses, and those that wait for their byte.
+    pub fn heal_all(&self) {
+        self.note(format_args!("heal everything"));
+        let hosts: Vec<_> = self.machines().iter().map(|machine| machine.host).collect();
+        self.world().net.with(|network, now| {
+            for &from in &hosts {
+                for &to in &hosts {
+                    network.set_passage(now, from, to, Passage::Open);
+                    network.restore_shape(now, from, to);
+                }
+            }
+        });
+    }
+
+    /// A line of the trace about something that goes wrong now.
+    pub(super) fn fault(&self, event: fmt::Arguments<'_>) {
+        self.note(event);
+        let count = &self.0.world.evidence.fault_count;
+        count.set(count.get() + 1);
+    }
+
+    fn set_passages(&self, a: &Peer, b: &Peer, passage: Passage) {
+        let now = self.0.world.net.now();
+        self.each_way(a, b, |network, from, to| {
+            network.set_passage(now, from.host(), to.host(), passage);
+        });
+    }
+
+    fn each_way(&self, a: &Peer, b: &Peer, change: impl Fn(&mut Network, &Peer, &Peer)) {
+        let net = &self.0.world.net;
+        for (from, to) in [(a, b), (b, a)] {
+            net.with(|network, _| change(network, from, to));
+        }
+    }
+}
