@@ -101,6 +101,23 @@ impl Extended {
         Some(Self { sign: high.sign, size })
     }
 
+    /// Whether it is no finite number.
+    #[must_use]
+    pub const fn is_infinite(self) -> bool {
+        matches!(self.size, Size::Infinite)
+    }
+
+    /// The nearest number of 53 significant bits.
+    #[must_use]
+    pub fn to_f64(self) -> f64 {
+        let size = match self.size {
+            Size::Zero => 0.0,
+            Size::Infinite => f64::INFINITY,
+            Size::Finite { mantissa, exponent } => scaled(mantissa as f64, exponent),
+        };
+        if self.sign == Sign::Minus { -size } else { size }
+    }
+
     fn order_by_size(self, other: Self) -> Ordering {
         let key = |number: Self| match number.size {
             Size::Zero => (0, 0, 0),
@@ -132,6 +149,21 @@ impl Extended {
         }
         text
     }
+}
+
+/// `number` times two to the power of `exponent`.
+fn scaled(mut number: f64, exponent: i64) -> f64 {
+    /// The largest power of two in one step.
+    const STEP: i64 = 1_000;
+    let mut left = exponent;
+    // Far beyond the range of 64-bit numbers nothing changes any more.
+    while left != 0 && number != 0.0 && number.is_finite() {
+        let step = left.clamp(-STEP, STEP);
+        // The bits of a power of two: its exponent, counted from -1023.
+        number *= f64::from_bits(((step + 1_023) as u64) << 52);
+        left -= step;
+    }
+    number
 }
 
 /// The text of `mantissa` divided by two to the power of `shift`, rounded to 17 decimals.

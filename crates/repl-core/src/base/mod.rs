@@ -7,6 +7,7 @@ pub const REDIS_VERSION: &str = "7.0.15";
 
 pub mod config;
 pub mod extended;
+pub mod float;
 pub mod glob;
 pub mod ids;
 pub mod number;

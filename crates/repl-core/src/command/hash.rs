@@ -1,5 +1,5 @@
 //! Hashes: `HSET HMSET HSETNX HGET HMGET HGETALL HKEYS HVALS HDEL HEXISTS HLEN HSTRLEN HINCRBY
-//! HRANDFIELD HSCAN`.
+//! HINCRBYFLOAT HRANDFIELD HSCAN`.
 
 use alloc::vec::Vec;
 
@@ -12,7 +12,10 @@ use super::{
     is_word,
 };
 use crate::{
-    base::number::{DIGITS_MAX, format_i64, parse_i64},
+    base::{
+        extended::Extended,
+        number::{DIGITS_MAX, format_i64, parse_i64},
+    },
     resp::{Args, Proto},
     value::{Hash, Inserted},
 };
@@ -61,6 +64,14 @@ pub(super) const SPECS: &[Spec] = &[
         &["RW", "access", "update"],
         "Increment the integer value of a hash field by the given number",
         Handler::Data(hincrby),
+    ),
+    spec(
+        "hincrbyfloat",
+        4,
+        WRITE,
+        &["RW", "access", "update"],
+        "Increment the float value of a hash field by the given amount",
+        Handler::Data(hincrbyfloat),
     ),
     spec(
         "hkeys",
@@ -207,6 +218,26 @@ fn hincrby<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandEr
     })?;
     data.reply.int(new);
     Ok(Outcome::Propagate)
+}
+
+/// Goes out as the value that came of it: another machine may count in other numbers.
+fn hincrbyfloat<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
+    let (key, field) = (args.get(1), args.get(2));
+    let amount = Extended::parse(args.get(3)).ok_or(DataError::NotFloat)?;
+    if amount.is_infinite() {
+        return Err(DataError::IncrementNotFinite.into());
+    }
+    let met = data.meet(key);
+    let old = held::<Hash>(data.keyspace, data.db, met, key)?.and_then(|hash| hash.get(field));
+    let old = Extended::parse(old.unwrap_or(b"0")).ok_or(DataError::HashNotFloat)?;
+    let text = old.checked_add(amount).ok_or(DataError::NotFinite)?.to_text();
+    let shape = data.keyspace.shape();
+    change_or_create(data.keyspace, data.db, (met.0, key), Counts::Always, |fields: &mut Hash| {
+        fields.set(&shape, field, &text)
+    })?;
+    data.reply.bulk(&text);
+    data.effects.push(data.db, [b"HSET".as_slice(), key, field, &text]);
+    Ok(Outcome::Rewritten)
 }
 
 fn hdel<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
@@ -392,6 +423,17 @@ mod tests {
             "-ERR increment or decrement would overflow",
             "",
         );
+    }
+
+    #[test]
+    fn fractions_go_out_as_their_sum() {
+        let mut bench = Bench::new();
+        bench.check("HINCRBYFLOAT h f 0.1", "$3 0.1", "HSET h f 0.1");
+        bench.check("HINCRBYFLOAT h f 0.2", "$3 0.3", "HSET h f 0.3");
+        bench.check("HINCRBYFLOAT h f inf", "-ERR value is NaN or Infinity", "");
+        bench.check("HINCRBYFLOAT h f nan", "-ERR value is not a valid float", "");
+        bench.run("HSET h g text");
+        bench.check("HINCRBYFLOAT h g 1", "-ERR hash value is not a float", "");
     }
 
     #[test]

@@ -168,6 +168,7 @@ const GROUPS: &[&[Spec]] = &[
     keys::object::SPECS,
     keys::relocate::SPECS,
     keys::scan::SPECS,
+    keys::sort::SPECS,
     list::SPECS,
     list::MOVE_SPECS,
     pubsub::SPECS,

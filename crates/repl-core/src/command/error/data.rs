@@ -57,6 +57,12 @@ pub enum DataError {
     RankZero,
     /// `HINCRBY` of a value that is no integer.
     HashNotInteger,
+    /// `HINCRBYFLOAT` of a value that is no number.
+    HashNotFloat,
+    /// `HINCRBYFLOAT` by infinity.
+    IncrementNotFinite,
+    /// `SORT` of something that is no number.
+    ScoreNotDouble,
 }
 
 impl DataError {
@@ -108,6 +114,9 @@ impl DataError {
                  ... or use negative to start from the end of the list"
             }
             Self::HashNotInteger => "ERR hash value is not an integer",
+            Self::HashNotFloat => "ERR hash value is not a float",
+            Self::IncrementNotFinite => "ERR value is NaN or Infinity",
+            Self::ScoreNotDouble => "ERR One or more scores can't be converted into double",
         }
     }
 }

@@ -5,6 +5,7 @@ pub(super) mod dump;
 pub(super) mod object;
 pub(super) mod relocate;
 pub(super) mod scan;
+pub(super) mod sort;
 
 use super::{CommandError, Data, Expiry, Flags, Handler, Keys, Outcome, Spec, is_word};
 use crate::{
