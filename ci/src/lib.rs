@@ -2,6 +2,7 @@
 //!
 //! It knows the commands of the other packages and none of their code.
 
+pub mod clients;
 pub mod json;
 pub mod mutants;
 pub mod peers;

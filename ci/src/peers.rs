@@ -1,4 +1,4 @@
-//! The real Redis processes that tests talk to, from Debian's packages.
+//! The programs that tests need beside our own, from Debian's packages: above all the real Redis.
 
 use std::{
     fs, io,
@@ -9,8 +9,11 @@ use std::{
 
 use crate::shell::{self, Failure, Outcome};
 
-/// Each program the tests start, and the package it comes from.
-const PEERS: [(&str, &str); 3] = [
+/// A program, and the package it comes from.
+pub type Program = (&'static str, &'static str);
+
+/// What the tests start.
+const PEERS: [Program; 3] = [
     ("redis-server", "redis-server"),
     ("redis-cli", "redis-tools"),
     ("redis-sentinel", "redis-sentinel"),
@@ -19,13 +22,21 @@ const PEERS: [(&str, &str); 3] = [
 /// Asked by Debian's packages before they start a service; 101 means "not allowed".
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
+/// Installs the real Redis where it is missing.
+///
+/// # Errors
+/// As [`install`].
+pub fn run() -> Outcome {
+    install(&PEERS)
+}
+
 /// Installs what is missing, if we are root on a machine with apt; tests start their own processes
 /// on free ports, so the packages' services are kept from starting.
 ///
 /// # Errors
 /// Something is missing and cannot be installed.
-pub fn run() -> Outcome {
-    let packages = absent();
+pub fn install(programs: &[Program]) -> Outcome {
+    let packages = absent(programs);
     if packages.is_empty() {
         return Ok(());
     }
@@ -42,15 +53,15 @@ pub fn run() -> Outcome {
         fs::remove_file(POLICY).map_err(|error| Failure::io(POLICY, &error))?;
     }
     installed?;
-    match absent()[..] {
+    match absent(programs)[..] {
         [] => Ok(()),
         [first, ..] => Err(Failure::new(format!("apt-get installed {first}, and it is not there"))),
     }
 }
 
 /// The packages of the programs that are not on `PATH`.
-fn absent() -> Vec<&'static str> {
-    let absent = PEERS.iter().filter(|(program, _)| !shell::is_installed(program));
+fn absent(programs: &[Program]) -> Vec<&'static str> {
+    let absent = programs.iter().filter(|(program, _)| !shell::is_installed(program));
     absent.map(|(_, package)| *package).collect()
 }
 

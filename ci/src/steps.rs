@@ -3,7 +3,7 @@
 use std::{env, fs, path::Path, time::Instant};
 
 use crate::{
-    mutants, peers, purity,
+    clients, mutants, peers, purity,
     shell::{self, Failure, Outcome},
     simulation, tidy, wrap,
 };
@@ -46,6 +46,11 @@ const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "clients",
+        does: "unmodified clients of other languages talk to our server, and to redis-server",
+        run: |root, _| clients::run(root),
+    },
+    Step {
         name: "sim",
         does: "sweep seeds: cargo ci sim -- [--seeds N] [--scenario NAME] ...",
         run: simulation::sweep,
@@ -69,6 +74,7 @@ const ALL: &[(&str, &[&str])] = &[
     ("check", &[]),
     ("purity", &[]),
     ("test", &[]),
+    ("clients", &[]),
     ("sim", &["--seeds", "200"]),
     ("determinism", &[]),
 ];

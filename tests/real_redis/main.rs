@@ -1,10 +1,11 @@
-//! Black-box tests against real Redis processes: replication in every arrangement, and replies byte
-//! by byte.
+//! Black-box tests against real Redis processes: replication in every arrangement, replies byte by
+//! byte, and unmodified clients.
 //!
 //! "Ours" is the `repl-server` binary of this build, or the server that `REPL_TEST_SERVER` names.
 //! With a redis-server there, every test must pass: that is how the tests themselves are tested.
 //! Where a server is missing, its tests are skipped and say so; with `CI=true` they fail instead.
 
+mod clients;
 mod differential;
 mod fixture;
 mod replication;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(TRIALS_AT_ONCE);
     let mut trials = replication::trials();
+    trials.extend(clients::trials());
     trials.extend(differential::trials());
     trials.extend(transcripts::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
