@@ -3,6 +3,7 @@
 mod bad_master;
 mod failover;
 mod full_sync;
+mod mixed;
 mod stream;
 mod wire;
 
@@ -57,10 +58,12 @@ const SIBLINGS: [Arrangement; 4] = [
     Arrangement { name: "redis; redis promoted, ours beside it", kinds: &[Redis, Redis, Ours] },
 ];
 
-const SIBLING_CASES: [(&str, Case); 3] = [
+const SIBLING_CASES: [(&str, Case); 5] = [
     ("promotion keeps the sibling partial", failover::keeps_the_sibling_partial),
     ("the old master re-joins by partial resync", failover::old_master_rejoins),
     ("an old master with surplus re-joins by full sync", failover::old_master_with_surplus_rejoins),
+    ("a master stopped in order loses nothing", mixed::graceful_stop),
+    ("a master killed with a surplus loses just that", mixed::killed_with_a_surplus),
 ];
 
 /// Every test of this folder.
@@ -79,6 +82,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     let middle =
         [("promotion of the middle keeps its replica partial", failover::of_the_middle as Case)];
     add(&CHAINS[2..], &middle);
+    let everybody = [("a load survives cuts and switchovers", mixed::every_position as Case)];
+    add(&CHAINS[2..], &everybody);
     for kind in [Ours, Redis] {
         for (case, body) in wire::CASES {
             let name = format!("{} on the wire: {case}", kind.name());
