@@ -32,7 +32,7 @@ pub(super) const SPECS: &[Spec] = &[
     // Redis gives the flags to the subcommands of CLIENT; all of them have these.
     Spec {
         summary: "A container for client connection commands",
-        ..node("client", -2, TRANSACTION, NodeCommand::Client)
+        ..node("client", -2, TRANSACTION.and(Flags::CONTAINER), NodeCommand::Client)
     },
     Spec {
         group: "transactions",

@@ -28,13 +28,13 @@ pub(super) const SPECS: &[Spec] = &[
         ..spec(
             "latency",
             -2,
-            ADMIN.and(Flags::NOSCRIPT),
+            ADMIN.and(Flags::NOSCRIPT).and(Flags::CONTAINER),
             "A container for latency diagnostics commands",
         )
     },
     Spec {
         handler: Handler::Data(slowlog),
-        ..spec("slowlog", -2, ADMIN, "A container for slow log commands")
+        ..spec("slowlog", -2, ADMIN.and(Flags::CONTAINER), "A container for slow log commands")
     },
     spec("time", 1, ANYTIME.and(Flags::FAST), "Return the current server time"),
 ];

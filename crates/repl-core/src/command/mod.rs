@@ -20,6 +20,7 @@ mod set;
 mod set_algebra;
 mod spec;
 mod string;
+mod subcommands;
 
 use crate::{
     base::{
@@ -36,6 +37,7 @@ pub use self::{
     error::{CommandError, DataError, Text},
     session_error::SessionError,
     spec::{Flags, Handler, Keys, NodeCommand, Spec},
+    subcommands::{check as check_subcommand, find as find_subcommand, words as subcommand_words},
 };
 
 /// What a handler did to the dataset, as replicas must hear it.

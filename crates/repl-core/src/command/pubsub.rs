@@ -37,7 +37,7 @@ pub(super) const SPECS: &[Spec] = &[
         NodeCommand::Psubscribe,
     ),
     spec("publish", 3, SAY, "Post a message to a channel", NodeCommand::Publish),
-    spec("pubsub", -2, Flags::NONE, "A container for Pub/Sub commands", NodeCommand::Pubsub),
+    spec("pubsub", -2, Flags::CONTAINER, "A container for Pub/Sub commands", NodeCommand::Pubsub),
     spec(
         "punsubscribe",
         -1,

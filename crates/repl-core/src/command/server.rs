@@ -32,13 +32,19 @@ const FOLLOW: Flags = ADMIN.and(Flags::STALE).and(Flags::NO_ASYNC_LOADING);
 pub(super) const SPECS: &[Spec] = &[
     Spec {
         categories: &["@connection"],
-        ..spec("command", -1, ANYTIME, "Get array of Redis command details", NodeCommand::Command)
+        ..spec(
+            "command",
+            -1,
+            ANYTIME.and(Flags::CONTAINER),
+            "Get array of Redis command details",
+            NodeCommand::Command,
+        )
     },
     // Redis gives the access flags to the subcommands of CONFIG; all of them are these.
     spec(
         "config",
         -2,
-        ADMIN.and(ANYTIME),
+        ADMIN.and(ANYTIME).and(Flags::CONTAINER),
         "A container for server configuration commands",
         NodeCommand::Config,
     ),

@@ -45,6 +45,9 @@ impl Flags {
     /// May tell replicas something without being a write. `COMMAND INFO` does not show it.
     pub const MAY_REPLICATE: Self = Self(1 << 14);
 
+    /// Its first argument names a subcommand. `COMMAND INFO` does not show it.
+    pub const CONTAINER: Self = Self(1 << 15);
+
     /// The names, in the order `COMMAND INFO` lists them.
     const NAMES: [(Self, &'static str); 14] = [
         (Self::WRITE, "write"),
@@ -185,8 +188,13 @@ impl Spec {
     /// Whether `count` arguments, the name included, fit.
     #[must_use]
     pub fn takes(&self, count: usize) -> bool {
-        let wanted = usize::from(self.arity.unsigned_abs());
-        if self.arity < 0 { count >= wanted } else { count == wanted }
+        Self::arity_takes(self.arity, count)
+    }
+
+    /// Whether `count` arguments fit this arity.
+    pub(super) fn arity_takes(arity: i8, count: usize) -> bool {
+        let wanted = usize::from(arity.unsigned_abs());
+        if arity < 0 { count >= wanted } else { count == wanted }
     }
 
     /// All ACL categories, as `COMMAND INFO` lists them.

@@ -11,6 +11,7 @@ use crate::{
     base::{ids::ConnId, time::Now},
     command::{
         CommandError, Data, Expiry, Flags, Handler, NodeCommand, Outcome, SessionError, Spec, Text,
+        check_subcommand,
     },
     conn::{Client, Conn, Fate, Hears, Inbox, Login, Role, Wait},
     io::Level,
@@ -343,6 +344,9 @@ impl Node {
     ) -> Result<(), CommandError<'a>> {
         if !spec.takes(args.len()) {
             return Err(CommandError::Arity(spec.name));
+        }
+        if spec.flags.has(Flags::CONTAINER) {
+            check_subcommand(spec, args)?;
         }
         if standing.login == Login::Stranger && !spec.flags.has(Flags::NO_AUTH) {
             return Err(CommandError::NoAuth);

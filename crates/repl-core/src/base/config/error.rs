@@ -92,6 +92,8 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, reason } = self;
         if *reason == Reason::UnknownName {
+            // As C prints it: to the first null byte.
+            let name = name.split('\0').next().unwrap_or_default();
             write!(f, "Unknown option or number of arguments for CONFIG SET - '{name}'")
         } else {
             write!(f, "CONFIG SET failed (possibly related to argument '{name}') - {reason}")

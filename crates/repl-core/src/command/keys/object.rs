@@ -13,7 +13,7 @@ use crate::{
 pub(in crate::command) const SPECS: &[Spec] = &[Spec {
     name: "object",
     arity: -2,
-    flags: Flags::READONLY,
+    flags: Flags::READONLY.and(Flags::CONTAINER),
     keys: Keys { first: 2, last: 2, step: 1, access: &["RO"] },
     group: "generic",
     categories: &["@keyspace"],

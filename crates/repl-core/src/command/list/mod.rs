@@ -285,7 +285,7 @@ fn ltrim<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErro
     let (start, end) = (integer(args.get(2))?, integer(args.get(3))?);
     let (hash, _) = data.meet(key);
     let changed =
-        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |list: &mut List| {
+        change(data.keyspace, data.db, (hash, key), Counts::Always, |list: &mut List| {
             let (first, count) = range(list.len(), start, end);
             let before = list.len();
             list.drop_from(End::Right, before - first - count);

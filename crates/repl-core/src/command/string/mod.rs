@@ -12,7 +12,7 @@ use crate::{
         number::{DIGITS_MAX, format_i64, parse_i64},
         time::UnixMillis,
     },
-    keyspace::WrongType,
+    keyspace::{Change, Entry, WrongType},
     resp::Args,
 };
 
@@ -299,13 +299,20 @@ fn add<'a>(data: &mut Data<'_>, args: Args<'a>, amount: i64) -> Result<Outcome, 
     let key = args.get(1);
     let (hash, _) = data.meet(key);
     let mut digits = [0; DIGITS_MAX];
-    let counted = data.keyspace.update(data.db, hash, key, |entry| {
+    let reply = &mut data.reply;
+    let mut count = |entry: &mut Entry| {
         let old = parse_i64(entry.string()?).ok_or(CommandError::NotInteger)?;
         let new = old.checked_add(amount).ok_or(CommandError::IncrementOverflow)?;
         let text = format_i64(&mut digits, new);
         entry.set_value(text);
-        data.reply.int_text(text);
+        reply.int_text(text);
         Ok::<(), CommandError<'a>>(())
+    };
+    // A refusal is no change: who watches the key must not hear of it.
+    let counted = data.keyspace.update_if(data.db, hash, key, |entry| {
+        let counted = count(entry);
+        let made = if counted.is_ok() { Change::Made } else { Change::None };
+        (counted, made)
     });
     match counted {
         Some(counted) => counted?,

@@ -11,32 +11,12 @@ use super::{
 };
 use crate::{
     base::{ids::ConnId, number::parse_i64, time::Now},
-    command::{CommandError, SessionError},
+    command::{CommandError, SessionError, find_subcommand, subcommand_words},
     conn::{Conn, Hears, Role, Wait},
     io::CloseCause,
     repl::replica::LinkError,
     resp::Args,
 };
-
-/// The subcommands, with the full name and the arity of each.
-const SUBCOMMANDS: [(&str, &str, i8); 16] = [
-    ("GETNAME", "client|getname", 2),
-    ("GETREDIR", "client|getredir", 2),
-    ("ID", "client|id", 2),
-    ("INFO", "client|info", 2),
-    ("KILL", "client|kill", -3),
-    ("LIST", "client|list", -2),
-    ("NO-EVICT", "client|no-evict", 3),
-    ("NO-TOUCH", "client|no-touch", 3),
-    ("PAUSE", "client|pause", -3),
-    ("REPLY", "client|reply", 3),
-    ("SETINFO", "client|setinfo", 4),
-    ("SETNAME", "client|setname", 3),
-    ("TRACKINGINFO", "client|trackinginfo", 2),
-    ("UNBLOCK", "client|unblock", -3),
-    ("UNPAUSE", "client|unpause", 2),
-    ("HELP", "client|help", 2),
-];
 
 /// Whom `CLIENT KILL` means.
 #[derive(Default)]
@@ -56,15 +36,11 @@ impl Node {
         args: Args<'a>,
     ) -> Outcome<'a> {
         let asked = args.get(1);
-        let named = |(word, ..): &&(&str, _, _)| asked.eq_ignore_ascii_case(word.as_bytes());
-        let Some(&(word, name, arity)) = SUBCOMMANDS.iter().find(named) else {
+        let Some((name, _)) = find_subcommand("CLIENT", asked) else {
             return Err(CommandError::UnknownSubcommand { command: "CLIENT", asked });
         };
-        let wanted = usize::from(arity.unsigned_abs());
-        if args.len() < wanted || (arity > 0 && args.len() > wanted) {
-            return Err(CommandError::Arity(name));
-        }
-        if args.len() > 4 && matches!(word, "PAUSE" | "UNBLOCK") {
+        let word = name.trim_start_matches("client|");
+        if args.len() > 4 && matches!(word, "pause" | "unblock") {
             let error = SessionError::Subcommand { command: "CLIENT", asked };
             return Err(CommandError::Session(error));
         }
@@ -72,26 +48,26 @@ impl Node {
             client.last_command = name;
         }
         match word {
-            "ID" => {
+            "id" => {
                 let number = self.number(caller);
                 self.with_reply(caller, |reply| reply.int(number));
             }
-            "KILL" => return self.client_kill(now, caller, args),
-            "LIST" => {
+            "kill" => return self.client_kill(now, caller, args),
+            "list" => {
                 let text = self.client_list(now, args)?;
                 self.with_reply(caller, |reply| reply.verbatim(b"txt", text.as_bytes()));
             }
-            "INFO" => {
+            "info" => {
                 let text = self.client_line(now, caller);
                 self.with_reply(caller, |reply| reply.verbatim(b"txt", text.as_bytes()));
             }
-            "PAUSE" => self.client_pause(now, caller, args)?,
-            "UNPAUSE" => {
+            "pause" => self.client_pause(now, caller, args)?,
+            "unpause" => {
                 self.end_pause(now);
                 self.with_reply(caller, |reply| reply.ok());
             }
-            "UNBLOCK" => self.client_unblock(caller, args)?,
-            "HELP" => self.client_help(caller),
+            "unblock" => self.client_unblock(caller, args)?,
+            "help" => self.client_help(caller),
             _ => return self.client_setting(caller, word, args),
         }
         Ok(())
@@ -100,13 +76,13 @@ impl Node {
     /// What a client says and asks about itself.
     fn client_setting<'a>(&mut self, caller: Caller, word: &str, args: Args<'a>) -> Outcome<'a> {
         match word {
-            "SETNAME" => {
+            "setname" => {
                 let name = String::from(client_name(args.get(2))?);
                 if let Some(client) = self.client(caller) {
                     client.name = name;
                 }
             }
-            "GETNAME" => {
+            "getname" => {
                 let name = self.client(caller).map(|client| client.name.clone());
                 match name.filter(|name| !name.is_empty()) {
                     Some(name) => self.with_reply(caller, |reply| reply.bulk(name.as_bytes())),
@@ -114,8 +90,8 @@ impl Node {
                 }
                 return Ok(());
             }
-            "SETINFO" => self.set_library(caller, args.get(2), args.get(3))?,
-            "REPLY" => {
+            "setinfo" => self.set_library(caller, args.get(2), args.get(3))?,
+            "reply" => {
                 let hears = match args.get(2) {
                     word if word.eq_ignore_ascii_case(b"ON") => Hears::All,
                     word if word.eq_ignore_ascii_case(b"OFF") => Hears::Nothing,
@@ -132,7 +108,7 @@ impl Node {
                     return Ok(());
                 }
             }
-            "NO-EVICT" | "NO-TOUCH" => {
+            "no-evict" | "no-touch" => {
                 let on = match args.get(2) {
                     word if word.eq_ignore_ascii_case(b"ON") => true,
                     word if word.eq_ignore_ascii_case(b"OFF") => false,
@@ -140,12 +116,12 @@ impl Node {
                 };
                 if let Some(client) = self.client(caller) {
                     match word {
-                        "NO-EVICT" => client.exempt.eviction = on,
+                        "no-evict" => client.exempt.eviction = on,
                         _ => client.exempt.touching = on,
                     }
                 }
             }
-            "GETREDIR" => {
+            "getredir" => {
                 self.with_reply(caller, |reply| reply.int(-1));
                 return Ok(());
             }
@@ -265,11 +241,10 @@ impl Node {
 
     fn client_help(&mut self, caller: Caller) {
         self.with_reply(caller, |reply| {
-            reply.array_len(SUBCOMMANDS.len() + 1);
+            let words = subcommand_words("CLIENT");
+            reply.array_len(words.clone().count() + 1);
             reply.simple("CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-            for (word, ..) in SUBCOMMANDS {
-                reply.simple(word);
-            }
+            words.for_each(|word| reply.simple(&word.to_ascii_uppercase()));
         });
     }
 }

@@ -1,0 +1,193 @@
+//! What words are drawn from. The same number gives the same words for ever.
+
+/// Steele and Vigna's splitmix64.
+pub(super) struct Draw(u64);
+
+impl Draw {
+    pub(super) fn of(sequence: u64) -> Self {
+        Self(sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d)
+    }
+
+    fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.bits() % bound
+    }
+
+    pub(super) fn one_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+        &choices[self.below(choices.len() as u64) as usize]
+    }
+}
+
+const KEYS: &[&str] = &["a", "b", "c", "d", "key", "k\0y", ""];
+const VALUES: &[&str] = &[
+    "",
+    "0",
+    "1",
+    "-1",
+    "9999",
+    "10000",
+    "01",
+    "1.5",
+    "-0.1",
+    "3e2",
+    " 1",
+    "x",
+    "hello world",
+    "ohmytext",
+    "mynewtext",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "9223372036854775808",
+    "12345678901234567890123456789012345678901234",
+    "123456789012345678901234567890123456789012345",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+];
+/// Elements, members and fields.
+const ELEMENTS: &[&str] = &[
+    "a",
+    "b",
+    "c",
+    "d",
+    "1",
+    "2",
+    "3",
+    "-7",
+    "10",
+    "32768",
+    "-2147483649",
+    "9223372036854775807",
+    "007",
+    "1.5",
+    "2.5e1",
+    "",
+    "x\0y",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+];
+/// All beyond the time that a run takes, or long over.
+const TTLS: &[&str] = &[
+    "0",
+    "-1",
+    "100000",
+    "100000000",
+    "33177117420",
+    "33177117420000",
+    "9223372036854775",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "x",
+    "1.5",
+    "",
+];
+const FLOATS: &[&str] = &[
+    "0.1",
+    "-0.1",
+    "0.2",
+    "1",
+    "1e2",
+    "1.5e-5",
+    "3.0000000001",
+    "-1e300",
+    "1e4930",
+    "inf",
+    "-inf",
+    "nan",
+    "0x10",
+    "x",
+    "",
+    "1e-20",
+    "123456789.987654321",
+    "0.333333333333333333333",
+    "5.",
+    ".5",
+];
+const INTEGERS: &[&str] = &[
+    "0",
+    "1",
+    "2",
+    "-1",
+    "-2",
+    "5",
+    "-5",
+    "40",
+    "-100",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "9223372036854775808",
+    "x",
+    "",
+    "1048576000000",
+    "007",
+];
+/// Counts of elements, none of which asks for much.
+const COUNTS: &[&str] = &["0", "1", "2", "3", "10", "-1", "-3", "x", "", "1.0"];
+const DATABASES: &[&str] =
+    &["0", "1", "2", "0", "1", "2", "0", "1", "2", "99", "-1", "x", "2147483648"];
+/// What `DUMP` gives for 10, for hello, and a damaged one.
+const PAYLOADS: &[&[u8]] = &[
+    b"\x00\xc0\n\n\x00n\x9fWE\x0e\xaec\xbb",
+    b"\x00\x05hello\n\x00cr\xdfve4 \n",
+    b"\x00\x05hellO\n\x00cr\xdfve4 \n",
+    b"short",
+];
+
+/// The words of the kind that `kind` names.
+///
+/// # Panics
+/// When there is no such kind.
+pub(super) fn words(draw: &mut Draw, kind: &str) -> Vec<Vec<u8>> {
+    let texts = match kind {
+        "key" => KEYS,
+        "value" => VALUES,
+        "element" => ELEMENTS,
+        "ttl" => TTLS,
+        "float" => FLOATS,
+        "int" => INTEGERS,
+        "count" => COUNTS,
+        "db" => DATABASES,
+        "numkeys" => &["1", "2", "2", "2", "3", "0", "-1", "x"],
+        "end" => &["LEFT", "RIGHT", "left", "right", "LEFT", "RIGHT", "middle"],
+        "side" => &["BEFORE", "AFTER", "before", "beside"],
+        "setopt" => &["NX", "XX", "GET", "KEEPTTL", "nx", "xx", "get", "EX", "PERSIST", "foo"],
+        "ttlopt" => &["EX", "PX", "EXAT", "PXAT", "ex", "pxat"],
+        "expireopt" => &["NX", "XX", "GT", "LT", "gt", "foo"],
+        "lcsopt" => &["LEN", "IDX", "WITHMATCHLEN", "MINMATCHLEN", "foo"],
+        "restoreopt" => &["REPLACE", "ABSTTL", "IDLETIME", "FREQ", "foo"],
+        "lposopt" => &["RANK", "COUNT", "MAXLEN", "rank", "count", "foo"],
+        "sortopt" => &["ASC", "DESC", "ALPHA", "desc", "alpha", "foo"],
+        "sortpattern" => &["*", "w_*", "h_*->f", "h_*->", "nothing_*", "#", "nosort", "->*"],
+        "pattern" => &["*", "a*", "?", "[a-b]", "k?y", "", "**", "[^a]*"],
+        "type" => &["string", "STRING", "list", "set", "hash", "foo"],
+        "payload" => return vec![draw.one_of(PAYLOADS).to_vec()],
+        "elements" => return several(draw, 5),
+        "pairs" => {
+            let count = 1 + draw.below(4);
+            return (0..count * 2).map(|_| draw.one_of(ELEMENTS).as_bytes().to_vec()).collect();
+        }
+        "many" => return many(draw, 1),
+        "manypairs" => return many(draw, 2),
+        other => panic!("no words of the kind {other} are drawn"),
+    };
+    vec![draw.one_of(texts).as_bytes().to_vec()]
+}
+
+fn several(draw: &mut Draw, most: u64) -> Vec<Vec<u8>> {
+    let count = 1 + draw.below(most);
+    (0..count).map(|_| draw.one_of(ELEMENTS).as_bytes().to_vec()).collect()
+}
+
+/// Enough to leave the compact encodings, in each of the ways that there are.
+fn many(draw: &mut Draw, per_element: u64) -> Vec<Vec<u8>> {
+    let count = *draw.one_of(&[20, 127, 128, 129, 511, 512, 513, 600]);
+    let first = draw.below(1_000);
+    let texts = draw.below(2) == 0;
+    let word = |number: u64| {
+        if texts { format!("element:{number}") } else { number.to_string() }.into_bytes()
+    };
+    (0..count * per_element).map(|number| word(first + number)).collect()
+}
