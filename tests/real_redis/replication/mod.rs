@@ -1,9 +1,12 @@
 //! Replication between our server and redis-server: the same cases in every arrangement of the two.
 
+mod access;
 mod bad_master;
 mod failover;
 mod full_sync;
+mod limits;
 mod mixed;
+mod old_peers;
 mod stream;
 mod wire;
 
@@ -50,6 +53,24 @@ const CHAIN_CASES: [(&str, Case); 8] = [
     ("promotion of the last moves nobody else", failover::promotion_of_the_last),
 ];
 
+/// Cases for a master and a replica.
+const PAIR_CASES: [(&str, Case); 7] = [
+    ("passwords on both sides", access::passwords),
+    ("a master without enough replicas takes no writes", access::enough_replicas),
+    ("transactions over role changes", access::transactions_over_role_changes),
+    ("a silent link is given up and resumed", limits::silence),
+    ("signs of life keep a link", limits::keepalive),
+    ("the backlog of a lonely master has an end", limits::backlog_ttl),
+    ("a backlog that is resized loses nothing", limits::backlog_resized),
+];
+
+/// Cases for chains of three.
+const CHAIN_OF_THREE_CASES: [(&str, Case); 3] = [
+    ("promotion of the middle keeps its replica partial", failover::of_the_middle),
+    ("a load survives cuts and switchovers", mixed::every_position),
+    ("writes of a replica's own stay with it", access::writable_replica),
+];
+
 /// Two replicas of one master: (old master, the one that is promoted, its sibling).
 const SIBLINGS: [Arrangement; 4] = [
     Arrangement { name: "ours; redis promoted, ours beside it", kinds: &[Ours, Redis, Ours] },
@@ -79,15 +100,19 @@ pub(crate) fn trials() -> Vec<Trial> {
     };
     add(&CHAINS, &CHAIN_CASES);
     add(&SIBLINGS, &SIBLING_CASES);
-    let middle =
-        [("promotion of the middle keeps its replica partial", failover::of_the_middle as Case)];
-    add(&CHAINS[2..], &middle);
-    let everybody = [("a load survives cuts and switchovers", mixed::every_position as Case)];
-    add(&CHAINS[2..], &everybody);
+    add(&CHAINS[2..], &CHAIN_OF_THREE_CASES);
+    add(&CHAINS[..2], &PAIR_CASES);
+    let both = [Arrangement { name: "ours beside redis", kinds: &[Ours, Redis] }];
+    let alone = [("replicas without a master answer alike", access::without_a_master as Case)];
+    add(&both, &alone);
     for kind in [Ours, Redis] {
         for (case, body) in wire::CASES {
             let name = format!("{} on the wire: {case}", kind.name());
             trials.push(trial(name, vec![kind], move || body(kind)));
+        }
+        for (case, body) in old_peers::CASES {
+            let name = format!("{}: {case}", kind.name());
+            trials.push(trial(name, vec![kind, Redis], move || body(kind)));
         }
         for (case, body) in bad_master::cases() {
             let name = format!("{} as a replica: its master {case}", kind.name());

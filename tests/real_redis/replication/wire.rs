@@ -28,7 +28,7 @@ struct Payload {
 }
 
 /// Reads lines until one is not empty: a master keeps its replica waiting with newlines.
-fn line_after_newlines(client: &mut Client) -> String {
+pub(super) fn line_after_newlines(client: &mut Client) -> String {
     loop {
         let line = client.line().expect("the master goes on");
         if !line.is_empty() {
@@ -38,7 +38,7 @@ fn line_after_newlines(client: &mut Client) -> String {
 }
 
 /// Reads the payload that `header` announces.
-fn payload(client: &mut Client, header: &str) -> Vec<u8> {
+pub(super) fn payload(client: &mut Client, header: &str) -> Vec<u8> {
     if let Some(mark) = header.strip_prefix("$EOF:") {
         assert_eq!(mark.len(), 40, "the end mark");
         let mut rdb = Vec::new();

@@ -197,6 +197,17 @@ impl Spec {
         if arity < 0 { count >= wanted } else { count == wanted }
     }
 
+    /// Whether it may not be answered from a dataset that may be stale. The help of a container
+    /// that is about keys may.
+    pub fn needs_fresh_data(&self, args: Args<'_>) -> bool {
+        let is_help = || {
+            args.len() == 2
+                && ["object", "memory"].contains(&self.name)
+                && args.get(1).eq_ignore_ascii_case(b"HELP")
+        };
+        !self.flags.has(Flags::STALE) && !is_help()
+    }
+
     /// All ACL categories, as `COMMAND INFO` lists them.
     pub fn acl_categories(&self) -> impl Iterator<Item = &'static str> {
         let derived = [

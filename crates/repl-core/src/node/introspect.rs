@@ -100,12 +100,12 @@ impl Node {
     }
 }
 
-/// Where a replica says that others reach it.
+/// Where a replica says that others reach it. Port 0: it did not say.
 pub(super) fn announced(conn: &Conn) -> (&str, u16) {
     let Some(session) = conn.session() else { return (&conn.peer.ip, conn.peer.port) };
     let said = &session.capabilities;
     let ip = if said.ip_address.is_empty() { &conn.peer.ip } else { &said.ip_address };
-    (ip, if said.listening_port == 0 { conn.peer.port } else { said.listening_port })
+    (ip, said.listening_port)
 }
 
 fn statuses<'a>(reply: &mut Reply<'_>, words: impl Iterator<Item = &'a str>) {

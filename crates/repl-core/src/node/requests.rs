@@ -351,7 +351,7 @@ impl Node {
         if standing.login == Login::Stranger && !spec.flags.has(Flags::NO_AUTH) {
             return Err(CommandError::NoAuth);
         }
-        let (writes, fresh) = (spec.flags.has(Flags::WRITE), !spec.flags.has(Flags::STALE));
+        let (writes, fresh) = (spec.flags.has(Flags::WRITE), spec.needs_fresh_data(args));
         match standing.kind {
             Kind::Client | Kind::Waiting => {}
             Kind::Queueing if spec.flags.has(Flags::NO_MULTI) => {

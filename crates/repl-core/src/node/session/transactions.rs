@@ -104,7 +104,7 @@ impl Node {
             queue.writes |= spec.flags.has(Flags::WRITE);
             queue.may_replicate |=
                 spec.flags.has(Flags::WRITE) || spec.flags.has(Flags::MAY_REPLICATE);
-            queue.needs_fresh_data |= !spec.flags.has(Flags::STALE);
+            queue.needs_fresh_data |= spec.needs_fresh_data(args);
         }
         self.with_reply(caller, |reply| reply.simple("QUEUED"));
     }
@@ -129,7 +129,7 @@ impl Node {
                 break;
             }
             // A role change inside the transaction counts for what follows it.
-            let fresh = !spec.flags.has(Flags::STALE);
+            let fresh = spec.needs_fresh_data(request.args);
             match self.role_gate(now, spec.flags.has(Flags::WRITE), fresh) {
                 Ok(()) => self.execute(now, caller, spec, request),
                 Err(error) => {
