@@ -127,6 +127,30 @@ impl Extended {
         key(self).cmp(&key(other))
     }
 
+    /// So many seconds in milliseconds, rounded up; `None` for more than 64 bits hold. The product
+    /// is rounded before, as that of `long double` is.
+    // redis: timeout.c, getTimeoutFromObjectOrReply
+    #[must_use]
+    pub fn to_millis(self) -> Option<i64> {
+        let size = match self.size {
+            Size::Zero => return Some(0),
+            Size::Infinite => return None,
+            Size::Finite { mantissa, exponent } => {
+                let product = Natural::from_u128(u128::from(mantissa) * 1000);
+                rounded(&product, exponent, Rest::Nothing)?
+            }
+        };
+        let Size::Finite { mantissa, exponent } = size else { return None };
+        let shift = u32::try_from(-exponent).ok().filter(|shift| *shift > 0)?;
+        let whole = mantissa.checked_shr(shift).unwrap_or(0);
+        let has_fraction = whole.checked_shl(shift) != Some(mantissa);
+        let whole = i64::try_from(whole).ok()?;
+        match self.sign {
+            Sign::Plus => whole.checked_add(i64::from(has_fraction)),
+            Sign::Minus => Some(-whole),
+        }
+    }
+
     /// The decimal text: at most 17 digits behind the point, no zeros at its end, never an
     /// exponent.
     // redis: util.c, ld2string with LD_STR_HUMAN

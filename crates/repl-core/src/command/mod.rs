@@ -5,6 +5,7 @@
 //! [`Outcome`] that says what replicas must hear; the node feeds it to the history. The same
 //! handlers run for clients and for the stream of our master.
 
+mod blocking;
 mod collection;
 mod connection;
 mod diagnostics;
@@ -22,6 +23,8 @@ mod spec;
 mod string;
 mod subcommands;
 
+use alloc::boxed::Box;
+
 use crate::{
     base::{
         number::{DIGITS_MAX, format_i64},
@@ -34,6 +37,7 @@ use crate::{
 };
 
 pub use self::{
+    blocking::{Block, Claim, Served},
     error::{CommandError, DataError, Text},
     session_error::SessionError,
     spec::{Flags, Handler, Keys, NodeCommand, Spec},
@@ -41,7 +45,7 @@ pub use self::{
 };
 
 /// What a handler did to the dataset, as replicas must hear it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Nothing to tell.
     Unchanged,
@@ -49,6 +53,8 @@ pub enum Outcome {
     Propagate,
     /// Other commands, which the handler has put into the effects.
     Rewritten,
+    /// There is no reply yet: the client waits, if it may.
+    Block(Box<Block>),
 }
 
 /// What becomes of a key whose time has passed.
@@ -172,6 +178,7 @@ const GROUPS: &[&[Spec]] = &[
     keys::scan::SPECS,
     keys::sort::SPECS,
     list::SPECS,
+    list::BLOCKING_SPECS,
     list::MOVE_SPECS,
     pubsub::SPECS,
     server::SPECS,

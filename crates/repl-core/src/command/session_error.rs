@@ -45,6 +45,8 @@ pub enum SessionError<'a> {
     },
     /// A timeout that is no number.
     TimeoutNotInteger,
+    /// A timeout in seconds that is no number.
+    TimeoutNotFloat,
     /// A timeout below zero.
     TimeoutNegative,
     /// `WAIT` on a replica.
@@ -110,6 +112,7 @@ impl fmt::Display for SessionError<'_> {
                 );
             }
             Self::TimeoutNotInteger => "ERR timeout is not an integer or out of range",
+            Self::TimeoutNotFloat => "ERR timeout is not a float or out of range",
             Self::TimeoutNegative => "ERR timeout is negative",
             Self::WaitOnReplica => {
                 "ERR WAIT cannot be used with replica instances. Please also note that since Redis \

@@ -44,18 +44,21 @@ impl Flags {
     pub const PUBSUB: Self = Self(1 << 13);
     /// May tell replicas something without being a write. `COMMAND INFO` does not show it.
     pub const MAY_REPLICATE: Self = Self(1 << 14);
+    /// May make the client wait.
+    pub const BLOCKING: Self = Self(1 << 16);
 
     /// Its first argument names a subcommand. `COMMAND INFO` does not show it.
     pub const CONTAINER: Self = Self(1 << 15);
 
     /// The names, in the order `COMMAND INFO` lists them.
-    const NAMES: [(Self, &'static str); 14] = [
+    const NAMES: [(Self, &'static str); 15] = [
         (Self::WRITE, "write"),
         (Self::READONLY, "readonly"),
         (Self::DENYOOM, "denyoom"),
         (Self::ADMIN, "admin"),
         (Self::PUBSUB, "pubsub"),
         (Self::NOSCRIPT, "noscript"),
+        (Self::BLOCKING, "blocking"),
         (Self::LOADING, "loading"),
         (Self::STALE, "stale"),
         (Self::SKIP_SLOWLOG, "skip_slowlog"),
@@ -218,6 +221,7 @@ impl Spec {
             (self.flags.has(Flags::PUBSUB), "@pubsub"),
             (self.flags.has(Flags::FAST), "@fast"),
             (!self.flags.has(Flags::FAST), "@slow"),
+            (self.flags.has(Flags::BLOCKING), "@blocking"),
         ];
         let listed = self.categories.iter().copied();
         listed.chain(derived.into_iter().filter(|(holds, _)| *holds).map(|(_, name)| name))

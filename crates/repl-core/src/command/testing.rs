@@ -61,6 +61,11 @@ impl Bench {
         match handler(&mut data, argv.view(&[])) {
             Ok(Outcome::Propagate) => effects.push(DbIndex(0), args.iter().copied()),
             Ok(Outcome::Unchanged | Outcome::Rewritten) => {}
+            Ok(Outcome::Block(block)) => {
+                let keys: Vec<_> =
+                    block.keys.iter().map(|key| String::from_utf8_lossy(key)).collect();
+                data.reply.simple(&alloc::format!("waits for {}", keys.join(" ")));
+            }
             Err(error) => data.reply.error(&alloc::format!("{error}")),
         }
         let told: Vec<String> = effects

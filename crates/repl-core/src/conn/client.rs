@@ -5,7 +5,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use super::Subscriptions;
 use crate::{
     base::time::Instant,
-    keyspace::{DbIndex, Watch},
+    keyspace::{DbIndex, Ticket, Watch},
     repl::master::Capabilities,
     resp::{Proto, Reply},
 };
@@ -22,7 +22,7 @@ pub struct Client {
     /// Whether it wants to hear replies.
     pub hears: Hears,
     /// What it waits for: until then, what it sends is kept unread.
-    pub waits: Option<Wait>,
+    pub waits: Option<Waits>,
     /// The last command it ran, in lower case; empty for none.
     pub last_command: &'static str,
     /// The end of the history just after its last write: what `WAIT` waits for.
@@ -77,6 +77,15 @@ pub struct Exempt {
     pub touching: bool,
 }
 
+/// A wait and its place among all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waits {
+    /// Who began earlier has a lower one.
+    pub ticket: Ticket,
+    /// What for.
+    pub on: Wait,
+}
+
 /// What a client waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
@@ -90,6 +99,11 @@ pub enum Wait {
         count: u64,
         /// The last byte of the history they must have.
         offset: u64,
+        /// `None` for ever.
+        deadline: Option<Instant>,
+    },
+    /// `BLPOP` and its kin: a key that becomes ready, or the deadline.
+    Keys {
         /// `None` for ever.
         deadline: Option<Instant>,
     },

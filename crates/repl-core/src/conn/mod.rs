@@ -12,7 +12,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 pub use self::{
     channels::{Channels, Subscriptions, Topic},
-    client::{Client, Exempt, Hears, Login, Queue, Wait},
+    client::{Client, Exempt, Hears, Login, Queue, Wait, Waits},
     outbox::Outbox,
     slots::Slots,
 };

@@ -8,6 +8,7 @@
 //! Expiry is not decided here. A key whose time has passed is still an entry; whether it is
 //! deleted, hidden or simply there depends on who asks (`command::Data::lookup`).
 
+mod awaited;
 mod digest;
 mod directory;
 mod entry;
@@ -19,8 +20,9 @@ mod watch;
 use alloc::vec::Vec;
 use core::mem;
 
-use self::{directory::Directory, snapshot::Snapshot, watch::Watched};
+use self::{awaited::Awaited, directory::Directory, snapshot::Snapshot, watch::Watched};
 pub use self::{
+    awaited::{Spot, Ticket},
     directory::{KeyHash, KeyHasher},
     entry::{Entry, Form, WrongType},
     relocate::Place,
@@ -70,6 +72,8 @@ pub struct Keyspace {
     expiry_cursor: (usize, u64),
     /// The keys whose changes somebody wants to know of.
     watched: Watched,
+    /// The keys that somebody waits for.
+    awaited: Awaited,
 }
 
 impl Keyspace {
@@ -87,6 +91,7 @@ impl Keyspace {
             garbage: Vec::new(),
             expiry_cursor: (0, 0),
             watched: Watched::default(),
+            awaited: Awaited::default(),
         }
     }
 
@@ -193,12 +198,14 @@ impl Keyspace {
         value: Value,
         expires_at: Option<UnixMillis>,
     ) {
+        let kind = value.kind();
         let mut value = Some(value);
         self.update(db, hash, key, |entry| {
             entry.replace_rich(value.take().expect("an entry is updated once"), expires_at);
         });
-        if let Some(value) = value {
-            self.insert(db, hash, Entry::rich(key, value, expires_at));
+        match value {
+            Some(value) => self.insert(db, hash, Entry::rich(key, value, expires_at)),
+            None => self.mark_ready(db, kind, key),
         }
     }
 
@@ -209,6 +216,7 @@ impl Keyspace {
             // The key did not exist at the cut: the walk must not take it for one that did.
             entry.mark_emitted(slot);
         }
+        self.mark_ready(db, entry.view().kind(), entry.key());
         self.directory_mut(id).insert(hash, entry);
         self.touch(db, hash);
     }
@@ -279,13 +287,15 @@ impl Keyspace {
     }
 
     /// Takes over the databases of `other`, which has as many; the old ones go. Snapshots under way
-    /// end.
+    /// end. Watches and lines stay; what has come does not make a key ready.
     pub fn replace_with(&mut self, other: Self) {
         assert_eq!(self.databases.len(), other.databases.len(), "a twin has as many databases");
         let watched = self.touch_before_replacement(&other);
+        let awaited = mem::take(&mut self.awaited);
         let garbage = mem::take(&mut self.garbage);
         let old = mem::replace(self, other);
         self.watched = watched;
+        self.awaited = awaited;
         self.garbage.extend(garbage);
         self.garbage.extend(old.pool.into_iter().flatten());
     }

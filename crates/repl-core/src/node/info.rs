@@ -103,7 +103,8 @@ impl Node {
         Vec::from([
             ("connected_clients", format!("{count}")),
             ("maxclients", format!("{}", self.config.maxclients)),
-            ("blocked_clients", format!("{}", self.waiting.len())),
+            ("blocked_clients", format!("{}", self.waiting.count())),
+            ("clients_in_timeout_table", format!("{}", self.waiting.deadline_count())),
         ])
     }
 

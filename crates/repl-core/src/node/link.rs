@@ -112,6 +112,8 @@ impl Node {
         self.drop_replicas(now);
         self.no_replicas_since = now.mono;
         self.last_ping_at = now.mono;
+        // What our master wrote served nobody. Now it is ours.
+        self.keyspace.mark_all_ready();
         let text = format!(
             "Setting secondary replication ID to {}, valid up to offset: {}. New replication ID \
              is {}",
@@ -507,6 +509,10 @@ impl Node {
         }
         // What replicas of ours hear is what our master said, not what we make of it.
         self.unit.clear();
+        if self.keyspace.has_ready() {
+            // To serve a client would be a write of ours into our master's dataset.
+            self.keyspace.forget_ready();
+        }
         false
     }
 

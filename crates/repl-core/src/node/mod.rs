@@ -3,7 +3,8 @@
 //! | file | what happens there |
 //! |---|---|
 //! | `ahead` | the keys of a pipeline are brought close before their turn |
-//! | `requests` | bytes of clients become commands; the gate every command passes |
+//! | `requests` | bytes of clients become commands |
+//! | `gate` | what every command must pass before it runs |
 //! | `session` | commands about a connection or the server, a file per subject |
 //! | `sync` | what our replicas ask for and are granted: `PSYNC REPLCONF` |
 //! | `transfers` | snapshots on their way, what each replica is sent, and their limits |
@@ -14,6 +15,7 @@
 
 mod ahead;
 mod cron;
+mod gate;
 mod info;
 mod introspect;
 mod link;
@@ -31,7 +33,7 @@ use core::{mem, time::Duration};
 
 use self::{
     link::Following,
-    session::{Haste, Pause, Shutdown},
+    session::{Haste, Pause, Shutdown, Waiting},
     sync::replica_name,
 };
 pub use self::{
@@ -91,8 +93,8 @@ pub struct Node {
     channels: Channels,
     /// The clients that are shown every command.
     monitors: Vec<ConnId>,
-    /// The clients that wait for something, in the order they began.
-    waiting: Vec<ConnId>,
+    /// The clients that wait for something.
+    waiting: Waiting,
     /// Clients that wait no more, whose inboxes have yet to be looked at.
     resumed: Vec<ConnId>,
     /// Whether replicas are to be asked for acknowledgements at the end of the input at hand.
@@ -164,7 +166,7 @@ impl Node {
             unheard: Vec::new(),
             channels: Channels::default(),
             monitors: Vec::new(),
-            waiting: Vec::new(),
+            waiting: Waiting::default(),
             resumed: Vec::new(),
             wants_acks: false,
             within_transaction: false,
@@ -314,9 +316,7 @@ impl Node {
         if mem::take(&mut client.monitors) {
             self.monitors.retain(|one| *one != id);
         }
-        if client.waits.take().is_some() {
-            self.waiting.retain(|one| *one != id);
-        }
+        self.take_wait(id);
     }
 
     /// A connection ended by itself.

@@ -3,16 +3,10 @@
 use alloc::{format, string::String, vec::Vec};
 use core::mem;
 
-use super::{
-    Node,
-    session::{self, waits_in_queue},
-};
+use super::{Node, session::waits_in_queue};
 use crate::{
     base::{ids::ConnId, time::Now},
-    command::{
-        CommandError, Data, Expiry, Flags, Handler, NodeCommand, Outcome, SessionError, Spec, Text,
-        check_subcommand,
-    },
+    command::{CommandError, Data, Expiry, Flags, Handler, NodeCommand, Outcome, Spec, Text},
     conn::{Client, Conn, Fate, Hears, Inbox, Login, Role, Wait},
     io::Level,
     keyspace::DbIndex,
@@ -45,9 +39,9 @@ pub(super) enum Caller {
 
 /// What the gate must know of who asks: read once per request.
 #[derive(Clone, Copy)]
-struct Standing {
-    login: Login,
-    kind: Kind,
+pub(super) struct Standing {
+    pub(super) login: Login,
+    pub(super) kind: Kind,
     hears: Hears,
     /// Replies it has not read yet.
     unread_bytes: u64,
@@ -59,7 +53,7 @@ struct Standing {
 
 /// What kind of connection asks.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Client,
     /// A client that has begun a transaction.
     Queueing,
@@ -299,20 +293,31 @@ impl Node {
                     self.finish_unit();
                     self.note_write(id);
                 }
+                if self.keyspace.has_ready() {
+                    self.serve_ready(now);
+                }
             }
         } else {
             self.refuse(now, id, &unknown_command(args));
         }
-        if standing.hears == Hears::AllButNext
-            && let Some(client) = self.conns.get_mut(id).and_then(Conn::client_mut)
-        {
-            client.hears = Hears::All;
+        if standing.hears == Hears::AllButNext {
+            self.hear_again(id);
         }
         Handled::Done
     }
 
+    /// A client that did not want to hear one reply has not heard it, unless it is still to come.
+    pub(super) fn hear_again(&mut self, id: ConnId) {
+        if let Some(client) = self.conns.get_mut(id).and_then(Conn::client_mut)
+            && client.hears == Hears::AllButNext
+            && client.waits.is_none()
+        {
+            client.hears = Hears::All;
+        }
+    }
+
     /// The history holds a write of this client: what `WAIT` waits for.
-    fn note_write(&mut self, id: ConnId) {
+    pub(super) fn note_write(&mut self, id: ConnId) {
         let offset = self.history.offset();
         if let Some(client) = self.conns.get_mut(id).and_then(Conn::client_mut) {
             client.wrote_at = offset;
@@ -331,78 +336,6 @@ impl Node {
         let reason = reason.strip_prefix("ERR ").unwrap_or(&reason);
         let text = format!("EXECABORT Transaction discarded because of: {reason}");
         self.with_reply(caller, |reply| reply.error(&text));
-    }
-
-    /// Whether this caller may run this command now.
-    // redis: server.c, processCommand
-    fn gate<'a>(
-        &self,
-        now: Now,
-        standing: Standing,
-        spec: &'static Spec,
-        args: Args<'a>,
-    ) -> Result<(), CommandError<'a>> {
-        if !spec.takes(args.len()) {
-            return Err(CommandError::Arity(spec.name));
-        }
-        if spec.flags.has(Flags::CONTAINER) {
-            check_subcommand(spec, args)?;
-        }
-        if standing.login == Login::Stranger && !spec.flags.has(Flags::NO_AUTH) {
-            return Err(CommandError::NoAuth);
-        }
-        let (writes, fresh) = (spec.flags.has(Flags::WRITE), spec.needs_fresh_data(args));
-        match standing.kind {
-            Kind::Client | Kind::Waiting => {}
-            Kind::Queueing if spec.flags.has(Flags::NO_MULTI) => {
-                return Err(CommandError::NotInTransaction);
-            }
-            Kind::Queueing => {}
-            Kind::Listening => {
-                self.write_gate(now, writes)?;
-                if !session::is_for_listeners(spec) {
-                    return Err(CommandError::Session(SessionError::NotWhileSubscribed(spec.name)));
-                }
-            }
-            Kind::Replica | Kind::Monitoring => {
-                if writes || spec.flags.has(Flags::READONLY) {
-                    return Err(CommandError::ReplicaTouchesKeyspace);
-                }
-            }
-        }
-        self.role_gate(now, writes, fresh)
-    }
-
-    /// What our role forbids: writes that would be lost, stale answers where they are not wanted.
-    pub(super) fn role_gate(
-        &self,
-        now: Now,
-        writes: bool,
-        needs_fresh_data: bool,
-    ) -> Result<(), CommandError<'static>> {
-        self.write_gate(now, writes)?;
-        let Some(following) = &self.following else { return Ok(()) };
-        let stale = !following.link.is_up() && !self.config.replica_serve_stale_data;
-        if stale && needs_fresh_data { Err(CommandError::MasterDown) } else { Ok(()) }
-    }
-
-    /// No writes on a read-only replica, nor on a master that has lost too many replicas.
-    fn write_gate(&self, now: Now, writes: bool) -> Result<(), CommandError<'static>> {
-        if !writes {
-            return Ok(());
-        }
-        match &self.following {
-            Some(_) if self.config.replica_read_only => Err(CommandError::ReadOnly),
-            Some(_) => Ok(()),
-            None => {
-                let wanted = self.config.min_replicas_to_write;
-                let checks = wanted > 0 && !self.config.min_replicas_max_lag.is_zero();
-                if checks && self.good_replicas(now) < wanted {
-                    return Err(CommandError::Session(SessionError::NoReplicas));
-                }
-                Ok(())
-            }
-        }
     }
 
     /// Replies with an error to a command that was not run, and spoils the transaction it was meant
@@ -475,6 +408,29 @@ impl Node {
         request: Request<'_>,
         handler: for<'a> fn(&mut Data<'_>, Args<'a>) -> Result<Outcome, CommandError<'a>>,
     ) {
+        let mut data = self.data(now, caller, spec);
+        let db = data.db;
+        let result = handler(&mut data, request.args);
+        if let Err(error) = &result {
+            data.reply.error(&format!("{error}"));
+        }
+        match result {
+            Ok(Outcome::Unchanged | Outcome::Rewritten) => {}
+            // Nobody listens and nothing is recorded: the change only counts.
+            Ok(Outcome::Propagate) if !self.history.is_recording() && self.unit.is_empty() => {
+                self.stats.changes += 1;
+            }
+            Ok(Outcome::Propagate) => match request.canonical {
+                Some(bytes) => self.unit.push_encoded(db, bytes),
+                None => self.unit.push(db, request.args.iter()),
+            },
+            Ok(Outcome::Block(block)) => self.block(now, caller, spec, *block),
+            Err(_) => self.stats.error_replies += 1,
+        }
+    }
+
+    /// What a command may touch that is run for `caller`.
+    pub(super) fn data(&mut self, now: Now, caller: Caller, spec: &'static Spec) -> Data<'_> {
         let expiry = match (caller, &self.following) {
             (Caller::Master, _) => Expiry::Ignore,
             // While clients are paused, nothing new must reach replicas.
@@ -494,7 +450,7 @@ impl Node {
                 Some(_) | None => (DbIndex(0), Reply::new(&mut self.unread, Proto::Resp2)),
             },
         };
-        let mut data = Data {
+        Data {
             keyspace: &mut self.keyspace,
             effects: &mut self.unit,
             reply,
@@ -508,21 +464,6 @@ impl Node {
             },
             rng: &mut self.chance,
             expired_count: &mut self.stats.expired_keys,
-        };
-        match handler(&mut data, request.args) {
-            Ok(Outcome::Unchanged | Outcome::Rewritten) => {}
-            // Nobody listens and nothing is recorded: the change only counts.
-            Ok(Outcome::Propagate) if !self.history.is_recording() && data.effects.is_empty() => {
-                self.stats.changes += 1;
-            }
-            Ok(Outcome::Propagate) => match request.canonical {
-                Some(bytes) => self.unit.push_encoded(db, bytes),
-                None => self.unit.push(db, request.args.iter()),
-            },
-            Err(error) => {
-                data.reply.error(&format!("{error}"));
-                self.stats.error_replies += 1;
-            }
         }
     }
 

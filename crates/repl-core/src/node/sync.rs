@@ -224,9 +224,7 @@ impl Node {
             self.log(Level::Notice, format!("Synchronization with replica {name} succeeded"));
             self.wake(id);
         }
-        if !self.waiting.is_empty() {
-            self.end_satisfied_waits();
-        }
+        self.end_satisfied_waits();
     }
 
     /// Closes every replica: their history ends here, or has a new name that they must learn.

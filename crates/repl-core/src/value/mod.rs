@@ -76,6 +76,12 @@ pub enum Value {
 }
 
 impl Value {
+    /// Its type.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        View::from(self).kind()
+    }
+
     /// Bytes of memory it owns, its own struct not counted.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
@@ -85,6 +91,19 @@ impl Value {
             Self::Hash(hash) => hash.memory_bytes(),
         }
     }
+}
+
+/// The types of values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A string.
+    String,
+    /// A list.
+    List,
+    /// A set.
+    Set,
+    /// A hash.
+    Hash,
 }
 
 /// A value of any type, to be looked at.
@@ -101,6 +120,17 @@ pub enum View<'a> {
 }
 
 impl View<'_> {
+    /// Its type.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            View::String(_) => Kind::String,
+            View::List(_) => Kind::List,
+            View::Set(_) => Kind::Set,
+            View::Hash(_) => Kind::Hash,
+        }
+    }
+
     /// What `TYPE` shows.
     #[must_use]
     pub const fn type_name(self) -> &'static str {

@@ -2,6 +2,7 @@
 //! virtual time and without a runtime. A file per theme; `net` plays the driver and the network,
 //! `script` the peers.
 
+mod blocking;
 mod channels;
 mod full_sync;
 mod limits;

@@ -1,7 +1,10 @@
 //! Lists that meet each other: `LMOVE RPOPLPUSH LMPOP`.
 
 use super::{
-    super::collection::{Counts, change, change_or_create, count, held, key_count, outcome},
+    super::{
+        blocking::Served,
+        collection::{Counts, change, change_or_create, count, held, key_count, outcome},
+    },
     CommandError, Data, GROW, Handler, Outcome, WRITE, is_word, spec,
 };
 use crate::{
@@ -11,7 +14,8 @@ use crate::{
     value::{End, List},
 };
 
-const BOTH: Keys = Keys { first: 1, last: 2, step: 1, access: &["RW", "access", "delete"] };
+pub(super) const BOTH: Keys =
+    Keys { first: 1, last: 2, step: 1, access: &["RW", "access", "delete"] };
 
 pub(in crate::command) const SPECS: &[Spec] = &[
     Spec {
@@ -46,7 +50,7 @@ pub(in crate::command) const SPECS: &[Spec] = &[
     },
 ];
 
-fn parse_end(word: &[u8]) -> Result<End, CommandError<'static>> {
+pub(super) fn parse_end(word: &[u8]) -> Result<End, CommandError<'static>> {
     if is_word(word, "LEFT") {
         Ok(End::Left)
     } else if is_word(word, "RIGHT") {
@@ -62,14 +66,30 @@ fn move_element<'a>(
     from_end: End,
     to_end: End,
 ) -> Result<Outcome, CommandError<'a>> {
-    let (from, to) = (args.get(1), args.get(2));
-    let (source, target) = (data.meet(from), data.meet(to));
-    let Some(list) = held::<List>(data.keyspace, data.db, source, from)? else {
-        data.reply.null();
-        return Ok(Outcome::Unchanged);
-    };
+    match move_item(data, (args.get(1), from_end), (args.get(2), to_end))? {
+        Served::Done => Ok(Outcome::Propagate),
+        Served::NothingThere => {
+            data.reply.null();
+            Ok(Outcome::Unchanged)
+        }
+    }
+}
+
+/// Moves one element; the reply is the element.
+// redis: t_list.c, lmoveGenericCommand
+pub(super) fn move_item(
+    data: &mut Data<'_>,
+    (from, from_end): (&[u8], End),
+    (to, to_end): (&[u8], End),
+) -> Result<Served, CommandError<'static>> {
+    let source = data.meet(from);
+    if held::<List>(data.keyspace, data.db, source, from)?.is_none() {
+        return Ok(Served::NothingThere);
+    }
+    let target = data.meet(to);
     held::<List>(data.keyspace, data.db, target, to)?;
-    let item = list.peek(from_end).expect("a list has elements").to_vec();
+    let list = held::<List>(data.keyspace, data.db, source, from)?;
+    let item = list.and_then(|list| list.peek(from_end)).expect("a list has elements").to_vec();
     data.reply.bulk(&item);
     if from == to {
         // In one step: a list of one element must not vanish in between, and its expiry with it.
@@ -77,7 +97,7 @@ fn move_element<'a>(
             list.drop_from(from_end, 1);
             list.push(to_end, &item);
         })?;
-        return Ok(Outcome::Propagate);
+        return Ok(Served::Done);
     }
     change(data.keyspace, data.db, (source.0, from), Counts::ByLength, |list: &mut List| {
         list.drop_from(from_end, 1)
@@ -91,49 +111,83 @@ fn move_element<'a>(
             list.push(to_end, &item);
         },
     )?;
-    Ok(Outcome::Propagate)
+    Ok(Served::Done)
+}
+
+/// What `LMPOP` and `BLMPOP` are asked for.
+pub(super) struct ManyKeys {
+    /// How many keys there are, behind their number.
+    pub(super) number: usize,
+    pub(super) end: End,
+    /// How many elements are wanted, at least one.
+    pub(super) count: usize,
+}
+
+impl ManyKeys {
+    /// The arguments from the number of keys on, which is at `number_at`.
+    // redis: t_list.c, lmpopGenericCommand
+    pub(super) fn parse(args: Args<'_>, number_at: usize) -> Result<Self, CommandError<'_>> {
+        let number = key_count(args.get(number_at))?;
+        let end_at = number.saturating_add(number_at + 1);
+        let end = parse_end(args.try_get(end_at).ok_or(CommandError::Syntax)?)?;
+        let mut wanted = None;
+        let mut at = end_at + 1;
+        while let Some(option) = args.try_get(at) {
+            let value =
+                args.try_get(at + 1).filter(|_| wanted.is_none() && is_word(option, "COUNT"));
+            let value = count(value.ok_or(CommandError::Syntax)?).ok().filter(|count| *count > 0);
+            wanted = Some(value.ok_or(CommandError::NotAboveZero("count"))?);
+            at += 2;
+        }
+        Ok(Self { number, end, count: wanted.unwrap_or(1) })
+    }
 }
 
 /// Replicas are told which list it was and how many elements went.
-// redis: t_list.c, lmpopGenericCommand
 fn lmpop<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
-    let number = key_count(args.get(1))?;
-    let end_at = number.saturating_add(2);
-    let end = parse_end(args.try_get(end_at).ok_or(CommandError::Syntax)?)?;
-    let mut wanted = None;
-    let mut at = end_at + 1;
-    while let Some(option) = args.try_get(at) {
-        let value = args.try_get(at + 1).filter(|_| wanted.is_none() && is_word(option, "COUNT"));
-        let value = count(value.ok_or(CommandError::Syntax)?).ok().filter(|count| *count > 0);
-        wanted = Some(value.ok_or(CommandError::NotAboveZero("count"))?);
-        at += 2;
-    }
+    let ManyKeys { number, end, count } = ManyKeys::parse(args, 1)?;
     for key in args.iter().skip(2).take(number) {
-        let (hash, _) = data.meet(key);
-        let reply = &mut data.reply;
-        let popped =
-            change(data.keyspace, data.db, (hash, key), Counts::ByLength, |list: &mut List| {
-                let popped = wanted.unwrap_or(1).min(list.len());
-                reply.array_len(2);
-                reply.bulk(key);
-                reply.array_len(popped);
-                match end {
-                    End::Left => list.iter().take(popped).for_each(|item| reply.bulk(item)),
-                    End::Right => list.iter().rev().take(popped).for_each(|item| reply.bulk(item)),
-                }
-                list.drop_from(end, popped);
-                popped
-            })?;
-        let Some(popped) = popped else { continue };
-        let name: &[u8] = match end {
-            End::Left => b"LPOP",
-            End::Right => b"RPOP",
-        };
-        let mut digits = [0; DIGITS_MAX];
-        let popped = format_i64(&mut digits, popped.result as i64);
-        data.effects.push(data.db, [name, key, popped]);
-        return Ok(Outcome::Rewritten);
+        if take_many(data, key, end, count)? == Served::Done {
+            return Ok(Outcome::Rewritten);
+        }
     }
     data.reply.null_array();
     Ok(outcome(0))
+}
+
+/// Pops up to `count` elements; the reply is the key and the elements.
+pub(super) fn take_many(
+    data: &mut Data<'_>,
+    key: &[u8],
+    end: End,
+    count: usize,
+) -> Result<Served, CommandError<'static>> {
+    let (hash, _) = data.meet(key);
+    let reply = &mut data.reply;
+    let popped =
+        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |list: &mut List| {
+            let popped = count.min(list.len());
+            reply.array_len(2);
+            reply.bulk(key);
+            reply.array_len(popped);
+            match end {
+                End::Left => list.iter().take(popped).for_each(|item| reply.bulk(item)),
+                End::Right => list.iter().rev().take(popped).for_each(|item| reply.bulk(item)),
+            }
+            list.drop_from(end, popped);
+            popped
+        })?;
+    let Some(popped) = popped else { return Ok(Served::NothingThere) };
+    let mut digits = [0; DIGITS_MAX];
+    let popped = format_i64(&mut digits, popped.result as i64);
+    data.effects.push(data.db, [pop_name(end), key, popped]);
+    Ok(Served::Done)
+}
+
+/// What replicas are told of a pop.
+pub(super) fn pop_name(end: End) -> &'static [u8] {
+    match end {
+        End::Left => b"LPOP",
+        End::Right => b"RPOP",
+    }
 }

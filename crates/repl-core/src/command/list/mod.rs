@@ -1,7 +1,8 @@
 //! Lists: `LPUSH RPUSH LPUSHX RPUSHX LPOP RPOP LLEN LRANGE LINDEX LSET LREM LTRIM LINSERT LPOS`.
-//! Between lists: the file `between`.
+//! Between lists: the file `between`. Those that wait: the file `blocking`.
 
 mod between;
+mod blocking;
 mod position;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,8 @@ use crate::{
 };
 
 pub(super) use between::SPECS as MOVE_SPECS;
+pub(super) use blocking::ListClaim;
+pub(super) use blocking::SPECS as BLOCKING_SPECS;
 
 const READ: Flags = Flags::READONLY;
 const FAST: Flags = Flags::READONLY.and(Flags::FAST);

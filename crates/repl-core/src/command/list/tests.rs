@@ -100,3 +100,35 @@ fn the_list_that_was_popped_from_is_told() {
     bench.run("SET s v");
     bench.check("LMPOP 2 s l LEFT", WRONG, "");
 }
+
+#[test]
+fn a_blocking_command_that_finds_something_is_told_as_what_it_took() {
+    let mut bench = Bench::new();
+    bench.run("RPUSH l 1 2 3 4 5 6 7 8 9");
+    bench.check("BLPOP none l 0", "*2 $1 l $1 1", "LPOP l");
+    bench.check("BRPOP l none 0.5", "*2 $1 l $1 9", "RPOP l");
+    bench.check("BLMOVE l m left Right 0", "$1 2", "LMOVE l m left Right");
+    bench.check("BRPOPLPUSH l m 0", "$1 8", "RPOPLPUSH l m");
+    bench.check("BLMPOP 0 2 none l RIGHT COUNT 2", "*2 $1 l *2 $1 7 $1 6", "RPOP l 2");
+    bench.check("BLMPOP 0 1 l LEFT COUNT 99", "*2 $1 l *3 $1 3 $1 4 $1 5", "LPOP l 3");
+    bench.check("LRANGE m 0 -1", "*2 $1 8 $1 2", "");
+}
+
+#[test]
+fn a_blocking_command_that_finds_nothing_waits_for_all_its_keys() {
+    let mut bench = Bench::new();
+    bench.run("SET s v");
+    bench.check("BLPOP a b 0", "+waits for a b", "");
+    bench.check("BLMPOP 0 2 a b LEFT", "+waits for a b", "");
+    bench.check("BLMOVE a s LEFT LEFT 0", "+waits for a", "");
+    bench.check("BRPOPLPUSH a b 0", "+waits for a", "");
+    bench.check("BLPOP a s 0", WRONG, "");
+    bench.check("BLMOVE s a LEFT LEFT 0", WRONG, "");
+    bench.check("BLPOP a x", "-ERR timeout is not a float or out of range", "");
+    bench.check("BRPOP a -1", "-ERR timeout is negative", "");
+    bench.check("BLMOVE a b LEFT up x", "-ERR syntax error", "");
+    bench.check("BLMPOP x 0 a LEFT", "-ERR numkeys should be greater than 0", "");
+    bench.check("BLMPOP x 1 a LEFT COUNT 0", "-ERR count should be greater than 0", "");
+    bench.check("BLMPOP 1 2 a LEFT", "-ERR syntax error", "");
+    bench.check("BLMPOP x 1 a LEFT", "-ERR timeout is not a float or out of range", "");
+}

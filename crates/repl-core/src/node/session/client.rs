@@ -12,7 +12,7 @@ use super::{
 use crate::{
     base::{ids::ConnId, number::parse_i64, time::Now},
     command::{CommandError, SessionError, find_subcommand, subcommand_words},
-    conn::{Conn, Hears, Role, Wait},
+    conn::{Conn, Hears, Role, Wait, Waits},
     io::CloseCause,
     repl::replica::LinkError,
     resp::Args,
@@ -225,7 +225,7 @@ impl Node {
         let has_number = |(_, conn): &(_, &Conn)| i64::try_from(conn.number) == Ok(number);
         let found = self.conns.iter().find(has_number).and_then(|(id, conn)| {
             // A pause ends for all at once, and so does a shutdown.
-            let ends_alone = |wait: &Wait| !matches!(wait, Wait::Pause | Wait::Shutdown);
+            let ends_alone = |waits: &Waits| !matches!(waits.on, Wait::Pause | Wait::Shutdown);
             conn.client()?.waits.filter(ends_alone).map(|_| id)
         });
         match found {

@@ -3,15 +3,17 @@
 //! | file | commands |
 //! |---|---|
 //! | `auth` | `AUTH HELLO RESET` |
+//! | `blocking` | clients that wait for a key (`BLPOP`) are served |
 //! | `channels` | `SUBSCRIBE PUBLISH PUBSUB` and their kin |
 //! | `client`, `list` | `CLIENT` |
 //! | `config`, `debug` | `CONFIG DEBUG` |
 //! | `monitor` | `MONITOR` |
 //! | `shutdown` | `SHUTDOWN`, and the signals that mean it |
 //! | `transactions` | `MULTI EXEC DISCARD WATCH UNWATCH` |
-//! | `waiting` | `WAIT`, and whatever else makes a client wait |
+//! | `waiting`, `waiters` | `WAIT`, and whatever else makes a client wait |
 
 mod auth;
+mod blocking;
 mod channels;
 mod client;
 mod config;
@@ -20,6 +22,7 @@ mod list;
 mod monitor;
 mod shutdown;
 mod transactions;
+mod waiters;
 mod waiting;
 
 use alloc::string::String;
@@ -28,6 +31,7 @@ pub(super) use self::{
     channels::is_for_listeners,
     shutdown::{Haste, Shutdown},
     transactions::waits_in_queue,
+    waiters::Waiting,
     waiting::Pause,
 };
 use super::{Node, requests::Caller};

@@ -205,7 +205,7 @@ impl Node {
     // redis: server.c, abortShutdown
     fn abort_shutdown(&mut self) {
         self.shutdown = None;
-        for id in self.waiting.clone() {
+        for id in self.waiting.clients() {
             if self.wait_of(id) == Some(Wait::Shutdown) {
                 self.break_wait(id, &format!("{}", CommandError::ShutdownCannotSave));
             }

@@ -1,4 +1,5 @@
-//! Clients that wait: `WAIT` for replicas, `CLIENT PAUSE` for time to pass, `SHUTDOWN` for the end.
+//! Clients that wait: `WAIT` for replicas, `CLIENT PAUSE` for time to pass, `SHUTDOWN` for the end,
+//! `BLPOP` for a key (the file `blocking`).
 //!
 //! What would block becomes a state of the client. While it waits, nothing it sends is looked at;
 //! it stays in the inbox, within the limits of the inbox. When the wait is over, the client gets
@@ -19,8 +20,9 @@ use crate::{
         time::{Instant, Now},
     },
     command::{CommandError, Flags, Handler, NodeCommand, SessionError, Spec},
-    conn::{Conn, Wait},
+    conn::Wait,
     io::Level,
+    keyspace::Ticket,
     repl::master::Session,
     resp::Args,
 };
@@ -89,25 +91,21 @@ impl Node {
     }
 
     /// From here on the client waits.
-    pub(in crate::node) fn begin_wait(&mut self, id: ConnId, wait: Wait) {
-        if let Some(client) = self.conns.get_mut(id).and_then(Conn::client_mut) {
-            client.waits = Some(wait);
-            self.waiting.push(id);
-        }
+    pub(in crate::node) fn begin_wait(&mut self, id: ConnId, on: Wait) -> Option<Ticket> {
+        let client = self.conns.get_mut(id)?.client_mut()?;
+        let waits = self.waiting.begin(id, on);
+        client.waits = Some(waits);
+        Some(waits.ticket)
     }
 
     pub(super) fn wait_of(&self, id: ConnId) -> Option<Wait> {
-        self.conns.get(id)?.client()?.waits
+        Some(self.conns.get(id)?.client()?.waits?.on)
     }
 
-    /// When the wait of some client is over, at the latest.
+    /// When a pause or the wait of some client is over, at the latest.
     pub(in crate::node) fn wait_deadline(&self) -> Option<Instant> {
-        let deadline = |id: &ConnId| match self.wait_of(*id)? {
-            Wait::Pause => self.pause.map(|pause| pause.until),
-            Wait::Replicas { deadline, .. } => deadline,
-            Wait::Shutdown => None,
-        };
-        self.waiting.iter().filter_map(deadline).min()
+        let pause = self.pause.map(|pause| pause.until);
+        [pause, self.waiting.deadline()].into_iter().flatten().min()
     }
 
     /// Ends the waits whose time has come, and the pause.
@@ -116,28 +114,25 @@ impl Node {
             self.pause = None;
             self.release_paused();
         }
-        let over = |wait: Wait| match wait {
-            Wait::Pause | Wait::Shutdown => false,
-            Wait::Replicas { deadline, .. } => deadline.is_some_and(|at| at <= now.mono),
-        };
-        let found: Vec<ConnId> =
-            self.waiting.iter().copied().filter(|id| self.wait_of(*id).is_some_and(over)).collect();
-        for id in found {
+        while let Some(id) = self.waiting.next_due(now.mono) {
             self.end_wait(id);
         }
     }
 
     /// A replica has acknowledged: those that waited for it go on.
     pub(in crate::node) fn end_satisfied_waits(&mut self) {
-        let satisfied = |wait: Wait| match wait {
-            Wait::Pause | Wait::Shutdown => false,
-            Wait::Replicas { count, offset, .. } => self.replicas_that_have(offset) >= count,
-        };
-        let waiting = self.waiting.iter().copied();
-        let found: Vec<ConnId> =
-            waiting.filter(|id| self.wait_of(*id).is_some_and(satisfied)).collect();
-        for id in found {
-            self.end_wait(id);
+        if self.waiting.wants_no_ack() {
+            return;
+        }
+        let sessions = self.replicas.iter().filter_map(|id| self.conns.get(*id)?.session());
+        let online = sessions.filter(|session| session.is_online());
+        let mut acked: Vec<u64> = online.map(|session| session.ack_offset).collect();
+        acked.sort_unstable_by(|one, other| other.cmp(one));
+        // What the first so many of them all have.
+        for (have, offset) in (1..).zip(acked) {
+            while let Some(id) = self.waiting.next_satisfied(have, offset) {
+                self.end_wait(id);
+            }
         }
     }
 
@@ -146,12 +141,25 @@ impl Node {
     pub(super) fn end_wait(&mut self, id: ConnId) {
         let Some(wait) = self.take_wait(id) else { return };
         match wait {
-            Wait::Pause | Wait::Shutdown => {}
+            // The command is still to be run.
+            Wait::Pause => return self.run_again(id),
+            Wait::Shutdown => {}
             Wait::Replicas { offset, .. } => {
                 let have = self.replicas_that_have(offset) as i64;
                 self.with_reply(Caller::Conn(id), |reply| reply.int(have));
             }
+            Wait::Keys { .. } => self.with_reply(Caller::Conn(id), |reply| reply.null_array()),
         }
+        self.go_on(id);
+    }
+
+    /// The client has its reply, and goes on with what it sent meanwhile.
+    pub(super) fn go_on(&mut self, id: ConnId) {
+        self.hear_again(id);
+        self.run_again(id);
+    }
+
+    fn run_again(&mut self, id: ConnId) {
         self.resumed.push(id);
         self.wake(id);
     }
@@ -161,24 +169,25 @@ impl Node {
         if self.take_wait(id).is_some() {
             self.stats.error_replies += 1;
             self.with_reply(Caller::Conn(id), |reply| reply.error(error));
-            self.resumed.push(id);
-            self.wake(id);
+            self.go_on(id);
         }
     }
 
-    fn take_wait(&mut self, id: ConnId) -> Option<Wait> {
-        let wait = self.client(Caller::Conn(id))?.waits.take()?;
-        self.waiting.retain(|one| *one != id);
-        Some(wait)
+    /// The client waits for nothing.
+    pub(in crate::node) fn take_wait(&mut self, id: ConnId) -> Option<Wait> {
+        let waits = self.client(Caller::Conn(id))?.waits.take()?;
+        self.leave_lines(waits.ticket);
+        self.waiting.end(waits);
+        Some(waits.on)
     }
 
     /// We become a replica: who waits for ours waits in vain.
     // redis: blocked.c, disconnectAllBlockedClients
     pub(in crate::node) fn disconnect_waiting(&mut self, now: Now) {
-        for id in self.waiting.clone() {
+        for id in self.waiting.clients() {
             match self.wait_of(id) {
                 None | Some(Wait::Pause) => continue,
-                Some(Wait::Replicas { .. } | Wait::Shutdown) => {}
+                Some(Wait::Replicas { .. } | Wait::Shutdown | Wait::Keys { .. }) => {}
             }
             self.break_wait(
                 id,
@@ -192,6 +201,9 @@ impl Node {
     /// At the end of an input: works off what resumed clients sent while they waited, and asks
     /// replicas for the acknowledgements that somebody waits for.
     pub(in crate::node) fn settle_waits(&mut self, now: Now) {
+        if self.keyspace.has_ready() {
+            self.serve_ready(now);
+        }
         while !self.resumed.is_empty() {
             for id in mem::take(&mut self.resumed) {
                 self.on_requests(now, id, &[]);
@@ -200,7 +212,7 @@ impl Node {
         if mem::take(&mut self.wants_acks)
             && self.following.is_none()
             && self.history.is_recording()
-            && !(self.waiting.is_empty() && self.shutdown.is_none())
+            && !(self.waiting.wants_no_ack() && self.shutdown.is_none())
         {
             self.history.feed_getack();
             self.grown = true;
@@ -242,10 +254,8 @@ impl Node {
 
     /// A pause is over. What another one still holds back is held back again.
     pub(super) fn release_paused(&mut self) {
-        for id in self.waiting.clone() {
-            if self.wait_of(id) == Some(Wait::Pause) {
-                self.end_wait(id);
-            }
+        for id in self.waiting.held_back() {
+            self.end_wait(id);
         }
     }
 

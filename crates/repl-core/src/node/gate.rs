@@ -1,0 +1,87 @@
+//! What a command must pass before it is queued or run: arity, login, transaction, role.
+
+use super::{
+    Node,
+    requests::{Kind, Standing},
+    session,
+};
+use crate::{
+    base::time::Now,
+    command::{CommandError, Flags, SessionError, Spec, check_subcommand},
+    conn::Login,
+    resp::Args,
+};
+
+impl Node {
+    /// Whether this caller may run this command now.
+    // redis: server.c, processCommand
+    pub(super) fn gate<'a>(
+        &self,
+        now: Now,
+        standing: Standing,
+        spec: &'static Spec,
+        args: Args<'a>,
+    ) -> Result<(), CommandError<'a>> {
+        if !spec.takes(args.len()) {
+            return Err(CommandError::Arity(spec.name));
+        }
+        if spec.flags.has(Flags::CONTAINER) {
+            check_subcommand(spec, args)?;
+        }
+        if standing.login == Login::Stranger && !spec.flags.has(Flags::NO_AUTH) {
+            return Err(CommandError::NoAuth);
+        }
+        let (writes, fresh) = (spec.flags.has(Flags::WRITE), spec.needs_fresh_data(args));
+        match standing.kind {
+            Kind::Client | Kind::Waiting => {}
+            Kind::Queueing if spec.flags.has(Flags::NO_MULTI) => {
+                return Err(CommandError::NotInTransaction);
+            }
+            Kind::Queueing => {}
+            Kind::Listening => {
+                self.write_gate(now, writes)?;
+                if !session::is_for_listeners(spec) {
+                    return Err(CommandError::Session(SessionError::NotWhileSubscribed(spec.name)));
+                }
+            }
+            Kind::Replica | Kind::Monitoring => {
+                if writes || spec.flags.has(Flags::READONLY) {
+                    return Err(CommandError::ReplicaTouchesKeyspace);
+                }
+            }
+        }
+        self.role_gate(now, writes, fresh)
+    }
+
+    /// What our role forbids: writes that would be lost, stale answers where they are not wanted.
+    pub(super) fn role_gate(
+        &self,
+        now: Now,
+        writes: bool,
+        needs_fresh_data: bool,
+    ) -> Result<(), CommandError<'static>> {
+        self.write_gate(now, writes)?;
+        let Some(following) = &self.following else { return Ok(()) };
+        let stale = !following.link.is_up() && !self.config.replica_serve_stale_data;
+        if stale && needs_fresh_data { Err(CommandError::MasterDown) } else { Ok(()) }
+    }
+
+    /// No writes on a read-only replica, nor on a master that has lost too many replicas.
+    fn write_gate(&self, now: Now, writes: bool) -> Result<(), CommandError<'static>> {
+        if !writes {
+            return Ok(());
+        }
+        match &self.following {
+            Some(_) if self.config.replica_read_only => Err(CommandError::ReadOnly),
+            Some(_) => Ok(()),
+            None => {
+                let wanted = self.config.min_replicas_to_write;
+                let checks = wanted > 0 && !self.config.min_replicas_max_lag.is_zero();
+                if checks && self.good_replicas(now) < wanted {
+                    return Err(CommandError::Session(SessionError::NoReplicas));
+                }
+                Ok(())
+            }
+        }
+    }
+}
