@@ -6,7 +6,7 @@ use repl_sim::scenarios;
 
 use crate::drill::{self, Load, Menu, Stage, Trouble, draw};
 
-const CLOCKS: [(u64, Trouble); 7] = [
+const CLOCKS: [(u64, Trouble); 8] = [
     (12, Trouble::Skew),
     (3, Trouble::Reset),
     (2, Trouble::Cut),
@@ -14,6 +14,7 @@ const CLOCKS: [(u64, Trouble); 7] = [
     (2, Trouble::CrashReplica),
     (3, Trouble::Promote),
     (2, Trouble::Strand),
+    (2, Trouble::Graft),
 ];
 
 scenarios! {

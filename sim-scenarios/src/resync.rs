@@ -54,4 +54,44 @@ scenarios! {
         assert_eq!(replica.dataset(), master.dataset());
         assert_eq!(replica.syncs().full, 2, "the first one, and one for the cut");
     }
+
+    /// A replica that loads for longer than `repl-timeout` is not taken for dead: it gets one
+    /// snapshot, not one after another.
+    async fn slow_load_is_no_silence(lab: Lab) as Directed seeds = 50 {
+        lab.configure(|config| {
+            config.repl_ping_replica_period = secs(3);
+            config.repl_timeout = secs(10);
+            config.rdbcompression = false;
+        });
+        let [master, replica] = lab.peers().await;
+        master.client().write_bytes(15_000).await;
+        // Even the narrowest window takes longer than the timeout to pass through.
+        lab.slow(&master, &replica, Duration::ZERO, 300);
+        replica.follow(&master).await;
+        lab.pass_until(secs(300)).await;
+        lab.heal(&master, &replica);
+        lab.settle().await;
+        assert_eq!(replica.syncs(), Syncs { full: 1, partial: 0 });
+    }
+
+    /// A replica that comes while another one's snapshot is under way lacks nothing of what was
+    /// written meanwhile.
+    async fn second_replica_during_a_snapshot(lab: Lab) as Directed seeds = 50 {
+        lab.configure(|config| {
+            config.repl_diskless_sync_delay = Duration::ZERO;
+            config.rdbcompression = false;
+        });
+        let [master, first, second] = lab.peers().await;
+        master.client().write_bytes(100_000).await;
+        lab.slow(&master, &first, Duration::ZERO, 5_000);
+        first.follow(&master).await;
+        lab.pass(secs(2)).await;
+        master.client().work(100, secs(2)).await;
+        second.follow(&master).await;
+        master.client().work(300, secs(10)).await;
+        lab.heal(&master, &first);
+        lab.settle().await;
+        assert_eq!(first.dataset(), master.dataset());
+        assert_eq!(second.dataset(), master.dataset());
+    }
 }

@@ -7,7 +7,7 @@ use repl_sim::{Lab, scenarios};
 
 use crate::drill::{self, Load, Menu, Stage, Trouble, draw, pick};
 
-const ANYTHING: [(u64, Trouble); 19] = [
+const ANYTHING: [(u64, Trouble); 20] = [
     (4, Trouble::Cut),
     (3, Trouble::CutOneWay),
     (3, Trouble::Stall),
@@ -23,6 +23,7 @@ const ANYTHING: [(u64, Trouble); 19] = [
     (2, Trouble::TwoFresh),
     (3, Trouble::Promote),
     (2, Trouble::Strand),
+    (2, Trouble::Graft),
     (1, Trouble::PromoteByMulti),
     (1, Trouble::Planned),
     (3, Trouble::Chain),

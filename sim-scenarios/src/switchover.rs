@@ -9,7 +9,7 @@ use repl_sim::{
 
 use crate::drill::{self, Load, Menu, Stage, Trouble, draw, pick};
 
-const SWITCHOVERS: [(u64, Trouble); 12] = [
+const SWITCHOVERS: [(u64, Trouble); 13] = [
     (2, Trouble::Reset),
     (2, Trouble::Cut),
     (1, Trouble::Stall),
@@ -18,6 +18,7 @@ const SWITCHOVERS: [(u64, Trouble); 12] = [
     (1, Trouble::CrashReplica),
     (4, Trouble::Promote),
     (4, Trouble::Strand),
+    (3, Trouble::Graft),
     (2, Trouble::PromoteByMulti),
     (4, Trouble::Planned),
     (3, Trouble::Chain),
@@ -124,5 +125,52 @@ scenarios! {
         assert_eq!(master.dataset(), heir.dataset());
         assert_eq!(master.syncs().full, 1, "its own writes were never the new master's");
         assert_eq!(heir.syncs().full, 1);
+    }
+
+    /// A master that stood alone for longer than its backlog lives has left its history: what it
+    /// took since then was never counted.
+    async fn alone_beyond_backlog_ttl(lab: Lab) as Directed seeds = 50 {
+        lab.configure(|config| {
+            config.repl_backlog_ttl = secs(3);
+            config.repl_ping_replica_period = secs(3_600);
+            config.repl_timeout = secs(7_200);
+        });
+        let [master, heir, sibling] = lab.peers().await;
+        heir.follow(&master).await;
+        sibling.follow(&heir).await;
+        master.client().work(300, secs(10)).await;
+        // No key is left that could expire.
+        master.client().flush_all().await;
+        master.client().write_keys(50).await;
+        lab.settle().await;
+
+        heir.promote().await;
+        lab.pass(secs(6)).await;
+        master.client().write_keys(50).await;
+        master.follow(&heir).await;
+        heir.client().work(300, secs(10)).await;
+        lab.settle().await;
+        assert_eq!(master.dataset(), heir.dataset());
+        assert_eq!(master.syncs(), Syncs { full: 1, partial: 0 });
+    }
+
+    /// The top of a chain finds another master: everybody below it leaves the old history, too.
+    async fn chain_moves_to_another_history(lab: Lab) as Directed seeds = 50 {
+        let [other, top, middle, bottom] = lab.peers().await;
+        middle.follow(&top).await;
+        bottom.follow(&middle).await;
+        top.client().work(300, secs(10)).await;
+        other.client().work(300, secs(10)).await;
+        lab.settle().await;
+
+        // The bottom hears of nothing until it is all over.
+        lab.cut(&middle, &bottom);
+        top.follow(&other).await;
+        other.client().work(300, secs(20)).await;
+        lab.heal(&middle, &bottom);
+        lab.settle().await;
+        for node in [&top, &middle, &bottom] {
+            assert_eq!(node.dataset(), other.dataset());
+        }
     }
 }

@@ -87,8 +87,12 @@ fn strays(root: &Path, mutants: &[Mutant]) -> Outcome {
 /// Builds the simulator of a mutated tree and sweeps every scenario.
 fn sweep(tree: &Path, seeds: u64) -> Result<String, Failure> {
     let seeds = seeds.to_string();
-    let mut command =
-        repl_sim(tree, Build::Release, &["sweep", "--from", "1", "--seeds", &seeds, "--json"]);
+    // As `cargo test` builds it: nearly as fast, and built in a tenth of the time.
+    let mut command = repl_sim(
+        tree,
+        Build::Debug,
+        &["sweep", "--from", "1", "--seeds", &seeds, "--first-failure", "--json"],
+    );
     command.env("CARGO_TARGET_DIR", scratch::target(tree));
     eprintln!("ci: {}", shell::shown(&command));
     // 0: nothing found; 1: a property broke. Everything else decides nothing.

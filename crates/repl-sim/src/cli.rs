@@ -8,7 +8,7 @@ use crate::{
     card::card,
     run::{Keep, run},
     scenario::{Kind, Scenario},
-    sweep,
+    sweep::{self, Until},
 };
 
 const USAGE: &str = "\
@@ -22,6 +22,7 @@ Usage: repl-sim COMMAND
       --from S              the first seed (0)
       --scenario NAME       only this scenario
       --families            only the scenarios that draw everything from the seed
+      --first-failure       no more seeds of a scenario that has failed
       --jobs N              runs at a time (one per core)
       --json                a line of JSON per failing run and one for the totals
   hash NAME SEED...         the trace hash of each run: equal on every machine and in every build
@@ -118,6 +119,7 @@ struct Sweep {
     from: u64,
     seed_count: u64,
     jobs: usize,
+    until: Until,
     output: Output,
 }
 
@@ -128,6 +130,7 @@ impl Sweep {
             from: 0,
             seed_count: 100,
             jobs: thread::available_parallelism().map_or(1, usize::from),
+            until: Until::LastSeed,
             output: Output::Text,
         };
         let mut options = options.iter();
@@ -146,6 +149,7 @@ impl Sweep {
                     let jobs = usize::try_from(number(value()?)?).unwrap_or(usize::MAX);
                     sweep.jobs = jobs.clamp(1, 1_024);
                 }
+                "--first-failure" => sweep.until = Until::FirstFailure,
                 "--json" => sweep.output = Output::Json,
                 other => return Err(BadUsage(format!("{other:?} is no option of sweep"))),
             }
@@ -159,7 +163,7 @@ impl Sweep {
 
 fn run_many(what: &Sweep) -> ExitCode {
     let seeds = what.from..what.from + what.seed_count;
-    let totals = sweep::sweep(&what.scenarios, seeds, what.jobs, |report| {
+    let totals = sweep::sweep(&what.scenarios, seeds, what.jobs, what.until, |report| {
         if report.failure.is_none() {
             return;
         }

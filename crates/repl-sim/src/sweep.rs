@@ -1,8 +1,10 @@
 //! Many runs on all cores, and what they came to together.
 
 use std::{
+    collections::BTreeSet,
     fmt::Write as _,
     sync::{
+        Mutex,
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
@@ -29,25 +31,47 @@ pub(crate) struct Totals {
     wall: Duration,
 }
 
+/// When a scenario has had enough seeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// After all of them.
+    LastSeed,
+    /// After its first failure. Runs that have begun are still reported, so the smallest seed of
+    /// those that are is always the smallest that fails.
+    FirstFailure,
+}
+
 /// Runs every scenario under every seed, `jobs` at a time; `on_report` sees each run as it ends.
 pub(crate) fn sweep(
     scenarios: &[Scenario],
     seeds: std::ops::Range<u64>,
     jobs: usize,
+    until: Until,
     mut on_report: impl FnMut(&Report),
 ) -> Totals {
     let began = Instant::now();
     let work: Vec<(&Scenario, u64)> =
         seeds.flat_map(|seed| scenarios.iter().map(move |scenario| (scenario, seed))).collect();
     let next = AtomicUsize::new(0);
+    let failed: Mutex<BTreeSet<&str>> = Mutex::default();
+    let is_over =
+        |scenario: &Scenario| until == Until::FirstFailure && lock(&failed).contains(scenario.name);
     let (sender, reports) = mpsc::channel();
     let mut totals = Totals::default();
     thread::scope(|scope| {
         for _ in 0..jobs {
             let (sender, work, next) = (sender.clone(), &work, &next);
+            let (is_over, failed) = (&is_over, &failed);
             scope.spawn(move || {
                 while let Some((scenario, seed)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if sender.send(run(scenario, *seed, Keep::Tail)).is_err() {
+                    if is_over(scenario) {
+                        continue;
+                    }
+                    let report = run(scenario, *seed, Keep::Tail);
+                    if report.failure.is_some() {
+                        lock(failed).insert(scenario.name);
+                    }
+                    if sender.send(report).is_err() {
                         return;
                     }
                 }
@@ -61,6 +85,10 @@ pub(crate) fn sweep(
     });
     totals.wall = began.elapsed();
     totals
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().expect("nobody panics while it is held")
 }
 
 impl Totals {

@@ -38,8 +38,12 @@ pub(crate) enum Step {
 pub(crate) enum Switch {
     /// The node becomes the master of all others.
     Promote(usize),
-    /// The node becomes the master; the old one learns of it so much later.
-    Strand(usize, Duration),
+    /// The node becomes the master; the old one takes no writes for the first span, takes some for
+    /// the second, and only then learns of it.
+    Strand(usize, Duration, Duration),
+    /// The node becomes the master of the old one, and of nobody else: whoever followed the old
+    /// master still does.
+    Graft(usize),
     /// As `Promote`, and the others are told in the middle of a transaction.
     PromoteByMulti(usize),
     /// The node is promoted once the old master is quiet.
@@ -68,6 +72,7 @@ pub(crate) enum Trouble {
     TwoFresh,
     Promote,
     Strand,
+    Graft,
     PromoteByMulti,
     Planned,
     Chain,
@@ -171,8 +176,10 @@ fn drawn(lab: &Lab, nodes: usize, kind: Trouble) -> Step {
         Trouble::Promote => Step::Switch(Switch::Promote(a)),
         Trouble::Strand => {
             let span = lab.draw_span(Duration::from_secs(1), Duration::from_secs(12));
-            Step::Switch(Switch::Strand(a, span))
+            let quiet = Duration::from_secs(pick(lab, &[0, 0, 4, 8]));
+            Step::Switch(Switch::Strand(a, quiet, span))
         }
+        Trouble::Graft => Step::Switch(Switch::Graft(a)),
         Trouble::PromoteByMulti => Step::Switch(Switch::PromoteByMulti(a)),
         Trouble::Planned => Step::Switch(Switch::Planned(a)),
         Trouble::Chain => Step::Switch(Switch::Chain(a, b)),

@@ -12,6 +12,9 @@ use super::{Step, Switch, draw};
 /// How long a dead process stays dead.
 const DEAD_FOR: Duration = Duration::from_secs(1);
 
+/// How long nobody writes before a planned switchover.
+const QUIET_BEFORE: Duration = Duration::from_millis(1_500);
+
 /// A line on which a snapshot takes its time.
 const THIN_BYTES_PER_SECOND: u64 = 8_000;
 
@@ -156,6 +159,28 @@ impl Stage {
         }
     }
 
+    /// Nobody writes for a while: the master has nothing that its replicas lack.
+    async fn quieten(&mut self, span: Duration) {
+        let master = self.master();
+        self.nodes[master].pause_writes(span + QUIET_BEFORE / 2).await;
+        self.lab.pass(QUIET_BEFORE).await;
+    }
+
+    async fn strand(&mut self, heir: usize, quiet: Duration, span: Duration) {
+        let old = self.master();
+        if !quiet.is_zero() {
+            self.quieten(quiet).await;
+        }
+        self.promote(heir).await;
+        for node in 0..self.len() {
+            if node != heir && node != old {
+                self.follow(node, heir, Order::Plain).await;
+            }
+        }
+        self.lab.pass(quiet + span).await;
+        self.follow(old, heir, Order::Plain).await;
+    }
+
     /// What an operator does to roles.
     async fn switch(&mut self, switch: Switch) {
         match switch {
@@ -168,22 +193,14 @@ impl Stage {
                 self.follow_all(a, Order::InTransaction).await;
             }
             Switch::Planned(a) => {
-                // Nobody writes for a while: the old master has nothing that the new one lacks.
-                let master = self.master();
-                self.nodes[master].pause_writes(Duration::from_secs(2)).await;
-                self.lab.pass(Duration::from_millis(1_500)).await;
+                self.quieten(QUIET_BEFORE).await;
                 self.promote(a).await;
                 self.follow_all(a, Order::Plain).await;
             }
-            Switch::Strand(a, span) => {
+            Switch::Strand(a, quiet, span) => self.strand(a, quiet, span).await,
+            Switch::Graft(a) => {
                 let old = self.master();
                 self.promote(a).await;
-                for node in 0..self.len() {
-                    if node != a && node != old {
-                        self.follow(node, a, Order::Plain).await;
-                    }
-                }
-                self.lab.pass(span).await;
                 self.follow(old, a, Order::Plain).await;
             }
             Switch::Chain(a, b) => {

@@ -80,6 +80,24 @@ impl Ledger {
         self.owner(one, offset) == self.owner(other, offset)
     }
 
+    /// The first of these bytes of `id` that nobody has told yet.
+    pub(crate) fn first_unknown(&self, id: ReplId, first: u64, count: usize) -> Option<u64> {
+        let end = first + count as u64;
+        let mut at = first;
+        while at < end {
+            let owner = self.owner(id, at);
+            let history = self.histories.get(&owner);
+            let run = history.and_then(|history| history.runs.range(..=at).next_back());
+            let run_end = run.map_or(0, |(&start, bytes)| start + bytes.len() as u64);
+            if run_end <= at {
+                return Some(at);
+            }
+            // Bytes from the switch on belong to a younger history.
+            at = self.came_from_below(id, owner).map_or(run_end, |switch| switch.min(run_end));
+        }
+        None
+    }
+
     /// Compares bytes that somebody holds with what is known and keeps what is new.
     pub(crate) fn record(
         &mut self,
@@ -220,6 +238,20 @@ mod tests {
         ledger.record(a, 2, b"bcdefghijklmn").expect("across the gap");
         assert!(ledger.record(a, 12, b"x").is_err());
         assert!(ledger.record(a, 6, b"x").is_err());
+    }
+
+    #[test]
+    fn what_nobody_told_is_unknown_across_switches_and_gaps() {
+        let [old, new, other] = ids();
+        let mut ledger = Ledger::default();
+        ledger.record(old, 1, b"abcdef").expect("new");
+        ledger.inherit(new, old, 5).expect("a promotion after byte 4");
+        assert_eq!(ledger.first_unknown(new, 2, 3), None);
+        assert_eq!(ledger.first_unknown(new, 2, 4), Some(5));
+        ledger.record(new, 5, b"XY").expect("its own");
+        assert_eq!(ledger.first_unknown(new, 1, 6), None);
+        assert_eq!(ledger.first_unknown(new, 6, 2), Some(7));
+        assert_eq!(ledger.first_unknown(other, 1, 1), Some(1));
     }
 
     #[test]

@@ -5,6 +5,9 @@
 //! A node with a second id also claims that its bytes before `second_repl_offset` are bytes of that
 //! id; the claim of the node that was promoted is the true one, and nobody may claim more.
 //!
+//! A replica tells only what its master told before it: bytes that nobody has told when a replica
+//! holds them belong to no history.
+//!
 //! Source: law 4 of the design; oracle BYTES. Premise: bytes that are compared or recorded.
 
 use repl_core::base::ids::ReplId;
@@ -13,7 +16,7 @@ use super::{
     Broken, Seen,
     ledger::{Contradiction, Ledger},
 };
-use crate::node_view::View;
+use crate::node_view::{Role, View};
 
 pub(super) const NAME: &str = "one-byte";
 
@@ -42,11 +45,21 @@ impl OneByte {
                 old.replid == view.replid && old.offset <= view.offset && old.backlog.is_some()
             })
             .map_or(0, |seen| seen.view.offset);
+        // In the input that made it a replica it may have told bytes as a master.
+        let is_replica = view.role == Role::Replica
+            && before.is_some_and(|seen| seen.view.role == Role::Replica);
         let mut at = first.max(known_to + 1);
         if at > last {
             return Ok(None);
         }
         for piece in backlog_bytes(at, last) {
+            if is_replica && let Some(untold) = ledger.first_unknown(view.replid, at, piece.len()) {
+                return Err(Broken {
+                    property: NAME,
+                    expected: format!("a master that told byte {untold} of {:?}", view.replid),
+                    actual: "a replica tells it first".to_owned(),
+                });
+            }
             ledger.record(view.replid, at, piece).map_err(broken)?;
             self.premise_count += piece.len() as u64;
             at += piece.len() as u64;
@@ -80,7 +93,7 @@ fn broken(contradiction: Contradiction) -> Broken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::invariants::samples::{ids, master};
+    use crate::invariants::samples::{ids, master, seen};
 
     fn check(
         property: &mut OneByte,
@@ -102,6 +115,23 @@ mod tests {
         assert_eq!(check(&mut property, &mut ledger, &view, b"SET one ab"), Ok(Some(a)));
         assert_eq!(property.premise_count, 20);
         assert_eq!(check(&mut property, &mut ledger, &view, b"SET two ab"), Err(NAME));
+    }
+
+    #[test]
+    fn a_replica_that_tells_what_no_master_told_is_found() {
+        let [a, _] = ids();
+        let (mut property, mut ledger) = (OneByte::default(), Ledger::default());
+        check(&mut property, &mut ledger, &master(a, 1..=6), b"abcdef").expect("new");
+        let replica = |end| View { role: Role::Replica, ..master(a, 3..=end) };
+        let mut check = |before: View, end, bytes: &[u8]| {
+            let (before, view) = (seen(before), replica(end));
+            // The sample's backlog holds exactly `bytes` behind what was seen.
+            let outcome = property.check(&mut ledger, Some(&before), &view, |_, _| bytes.chunks(3));
+            outcome.map_err(|broken| broken.property)
+        };
+        assert_eq!(check(replica(4), 6, b"ef"), Ok(Some(a)));
+        assert_eq!(check(replica(6), 7, b"g"), Err(NAME));
+        assert_eq!(check(master(a, 3..=6), 7, b"g"), Ok(Some(a)), "it was the master");
     }
 
     #[test]

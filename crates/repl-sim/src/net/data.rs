@@ -83,12 +83,14 @@ impl Network {
         count: usize,
     ) {
         let mut left = count;
+        let longest = self.link(hosts.0, hosts.1).longest_segment();
         let mut chops = match self.chop_draw.once_in(self.weather.chop_once_in) {
             true => self.chop_draw.between(1, 3),
             false => 0,
         };
         while left > 0 {
             let len = if chops > 0 { 1 + self.chop_draw.index(left) } else { left };
+            let len = len.min(longest);
             chops = chops.saturating_sub(1);
             left -= len;
             let arrives_at = self.arrival(now, hosts.0, hosts.1, len);

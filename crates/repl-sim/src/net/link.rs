@@ -6,6 +6,9 @@ use repl_core::base::time::Instant;
 
 use crate::draw::Draw;
 
+/// What one frame of an ordinary network carries of a stream.
+const ETHERNET_BYTES: usize = 1_460;
+
 /// How a direction carries bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
@@ -90,6 +93,14 @@ impl Link {
             self.free_at = now;
         }
         was_other
+    }
+
+    /// What arrives in one piece at the most: on a thin line a reader sees bytes trickle.
+    pub(super) fn longest_segment(&self) -> usize {
+        match self.shape.bytes_per_second {
+            0 => usize::MAX,
+            rate => usize::try_from(rate / 20).unwrap_or(usize::MAX).max(ETHERNET_BYTES),
+        }
     }
 
     /// How many bytes may still arrive before the link breaks.
