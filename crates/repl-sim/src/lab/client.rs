@@ -7,7 +7,7 @@ use repl_server::platform::Stream as _;
 
 use super::{
     reply::{self, Reply},
-    workload::{Batch, Workload},
+    workload::{Batch, Kind, Swarm, Workload},
 };
 use crate::{
     alarm::{Alarm, within},
@@ -27,11 +27,27 @@ const REDIAL_AFTER: Duration = Duration::from_millis(200);
 /// How often a client dials before it gives up on a request.
 const DIALS: u32 = 300;
 
+/// A client goes through all keys once in so many batches.
+const SCAN_EVERY: u64 = 100;
+
+/// More requests than any scan of these datasets takes.
+const SCANS_MAX: usize = 1_000;
+
 /// What a server may say to these clients when it refuses a command.
-const KNOWN_ERRORS: [&str; 9] = [
+const KNOWN_ERRORS: [&str; 19] = [
     "ERR value is not an integer or out of range",
+    "ERR value is not a valid float",
     "ERR increment or decrement would overflow",
+    "ERR decrement would overflow",
+    "ERR hash value is not an integer",
+    "ERR hash value is not a float",
     "ERR invalid expire time",
+    "ERR index out of range",
+    "ERR no such key",
+    "ERR One or more scores can't be converted into double",
+    "ERR source and destination objects are the same",
+    "ERR WAIT cannot be used with replica instances",
+    "UNBLOCKED",
     "EXECABORT",
     "READONLY",
     "LOADING",
@@ -63,7 +79,8 @@ impl Client {
         let name = format!("c{number}");
         let ip = format!("10.0.{}.{}", 1 + number / 250, 1 + number % 250);
         let host = world.net.with(|network, _| network.add_host(&name, &ip));
-        let workload = Workload::new(Draw::new(world.seed, &format!("workload {name}")));
+        let workload = Draw::new(world.seed, &format!("workload {name}"));
+        let workload = Workload::new(workload, Swarm::drawn(world.seed));
         Self {
             world: Rc::clone(world),
             machine: Rc::clone(machine),
@@ -83,7 +100,7 @@ impl Client {
     pub async fn call(&mut self, words: &[&str]) -> Result<Reply, Lost> {
         let mut batch = Batch::default();
         let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
-        batch.push(&words);
+        batch.push(Kind::Session, &words);
         let mut replies = self.exchange(&batch).await?;
         Ok(replies.pop().expect("one request has one reply"))
     }
@@ -94,11 +111,42 @@ impl Client {
         while answered < count {
             let wall = self.machine.clock.at(self.world.net.now()).wall;
             let batch = self.workload.next_batch(count - answered, wall);
-            let share = span.mul_f64(batch.request_count as f64 / count as f64);
-            answered += self.send(&batch).await;
-            let pause = self.pace.span(Duration::ZERO, share * 2);
-            Alarm::after(self.world.net.time(), pause).await;
+            answered += self.send_paced(&batch, span.div_f64(count as f64)).await;
+            if self.pace.once_in(SCAN_EVERY) {
+                answered += self.scan().await;
+            }
         }
+    }
+
+    /// Reads of everything, `count` of them at least answered, over about `span`.
+    pub async fn read(&mut self, count: usize, span: Duration) {
+        let mut answered = 0;
+        while answered < count {
+            let wall = self.machine.clock.at(self.world.net.now()).wall;
+            let batch = self.workload.next_reads(count - answered, wall);
+            answered += self.send_paced(&batch, span.div_f64(count as f64)).await;
+        }
+    }
+
+    /// Goes through the names of all keys of the selected database. Gives how many requests were
+    /// answered.
+    async fn scan(&mut self) -> usize {
+        let mut cursor = b"0".to_vec();
+        for answered in 1..=SCANS_MAX {
+            let mut batch = Batch::default();
+            batch.push(Kind::Read, &[b"SCAN", &cursor, b"COUNT", b"20"]);
+            let Ok(replies) = self.exchange(&batch).await else { return 0 };
+            match replies.first() {
+                Some(Reply::Array(Some(page))) => match page.first() {
+                    Some(Reply::Bulk(Some(next))) if next != b"0" => cursor.clone_from(next),
+                    _ => return answered,
+                },
+                _ => return answered,
+            }
+        }
+        let expected = format!("a scan that ends within {SCANS_MAX} requests");
+        self.broken("scan-ends", &expected, "it goes on".to_owned());
+        SCANS_MAX
     }
 
     /// Plain writes, in pipelines, until `count` were answered.
@@ -126,7 +174,7 @@ impl Client {
     pub async fn write_in_database(&mut self, database: u32, count: usize) {
         let mut batch = Batch::default();
         let database = database.to_string();
-        batch.push(&[b"SELECT", database.as_bytes()]);
+        batch.push(Kind::Session, &[b"SELECT", database.as_bytes()]);
         self.workload.push_writes(&mut batch, count);
         self.send(&batch).await;
     }
@@ -140,6 +188,14 @@ impl Client {
     pub async fn write_twins(&mut self, count: usize) {
         let batch = self.workload.next_twins(count);
         self.send(&batch).await;
+    }
+
+    /// Sends a batch, and then rests for a while that is `each` per request on average.
+    async fn send_paced(&mut self, batch: &Batch, each: Duration) -> usize {
+        let answered = self.send(batch).await;
+        let pause = self.pace.span(Duration::ZERO, each.mul_f64(2.0 * batch.len() as f64));
+        Alarm::after(self.world.net.time(), pause).await;
+        answered
     }
 
     /// Sends a batch; zero when the connection was lost, else how many were answered.
@@ -215,7 +271,7 @@ impl Client {
     /// Writes and reads at once: a server that waits for its replies to be read may read no more
     /// requests.
     async fn transfer(&mut self, batch: &Batch) -> Result<Vec<Reply>, Lost> {
-        let mut replies = Vec::with_capacity(batch.request_count);
+        let mut replies = Vec::with_capacity(batch.len());
         let mut written = 0;
         let mut buffer = [0; 4096];
         let outcome = poll_fn(|cx| {
@@ -238,7 +294,7 @@ impl Client {
                     self.take_replies(&mut replies);
                     moved = true;
                 }
-                if replies.len() >= batch.request_count && written == batch.bytes.len() {
+                if replies.len() >= batch.len() && written == batch.bytes.len() {
                     return Poll::Ready(Ok(()));
                 }
                 if !moved {
@@ -247,8 +303,8 @@ impl Client {
             }
         })
         .await;
-        if replies.len() > batch.request_count || !self.inbox.is_empty() {
-            let actual = format!("{} replies to {} requests", replies.len(), batch.request_count);
+        if replies.len() > batch.len() || !self.inbox.is_empty() {
+            let actual = format!("{} replies to {} requests", replies.len(), batch.len());
             if outcome.is_ok() {
                 self.broken("answered", "one reply per request", actual);
             }
