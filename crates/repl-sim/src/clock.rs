@@ -56,6 +56,11 @@ impl Clock {
         self.skew_millis.set(self.skew_millis.get().saturating_add(millis));
     }
 
+    /// How far the wall clock is off, in milliseconds.
+    pub(crate) const fn skew_millis(&self) -> i64 {
+        self.skew_millis.get()
+    }
+
     fn mono(&self, time: Instant) -> Instant {
         let nanos = i128::from((time + UP_BEFORE).as_nanos());
         let nanos = nanos + nanos * i128::from(self.drift_ppm) / 1_000_000;

@@ -1,6 +1,9 @@
 //! The one place where the lab looks into a node.
 
-use repl_core::{Node, base::ids::ReplId};
+use repl_core::{
+    Node,
+    base::{ids::ReplId, time::UnixMillis},
+};
 
 /// Which side of replication a node is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +70,70 @@ pub(crate) fn view(node: &Node) -> View {
         backlog: seen.backlog.map(|(first, end)| (first, end - 1)),
         stream_errors: node.stats().unexpected_error_replies,
     }
+}
+
+/// How many keys a node holds in all its databases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KeyCounts {
+    pub(crate) all: usize,
+    /// Those that have a deadline.
+    pub(crate) volatile: usize,
+}
+
+/// How many keys the node holds.
+pub(crate) fn key_counts(node: &Node) -> KeyCounts {
+    let keyspace = node.keyspace();
+    keyspace.indexes().fold(KeyCounts::default(), |counts, db| KeyCounts {
+        all: counts.all + keyspace.len(db),
+        volatile: counts.volatile + keyspace.volatile_len(db),
+    })
+}
+
+/// A key and the moment its time is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Deadline {
+    pub(crate) database: usize,
+    pub(crate) key: Vec<u8>,
+    pub(crate) at: UnixMillis,
+}
+
+/// The keys that the node holds although their time is over.
+pub(crate) fn expired_keys(node: &Node, now: UnixMillis) -> Vec<Deadline> {
+    let keyspace = node.keyspace();
+    let mut expired = Vec::new();
+    for (database, db) in keyspace.indexes().enumerate() {
+        if keyspace.volatile_len(db) == 0 {
+            continue;
+        }
+        let entries = keyspace.iter(db).filter(|entry| entry.is_expired(now));
+        expired.extend(entries.filter_map(|entry| {
+            Some(Deadline { database, key: entry.key().to_vec(), at: entry.expires_at()? })
+        }));
+    }
+    expired
+}
+
+/// When the key expires, if it exists and does.
+pub(crate) fn deadline_of(node: &Node, of: &Deadline) -> Holding {
+    let keyspace = node.keyspace();
+    let db = keyspace.indexes().nth(of.database);
+    let entry = db.and_then(|db| keyspace.find(db, keyspace.hash(&of.key), &of.key));
+    match entry {
+        None => Holding::Nothing,
+        Some(entry) if entry.expires_at() == Some(of.at) => Holding::Same,
+        Some(_) => Holding::Other,
+    }
+}
+
+/// What a node holds under a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holding {
+    /// It does not exist.
+    Nothing,
+    /// What it held, with the same deadline.
+    Same,
+    /// Something else.
+    Other,
 }
 
 /// The bytes `first..=last` of the node's backlog, in pieces.

@@ -23,6 +23,9 @@ struct History {
     runs: BTreeMap<u64, Vec<u8>>,
 }
 
+/// What was written a moment ago is among so many bytes.
+const SEARCHED_BYTES: usize = 256 * 1024;
+
 /// Two nodes told different bytes for one (id, offset), or different origins for one id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Contradiction {
@@ -133,6 +136,26 @@ impl Ledger {
         let history = self.histories.get(&owner);
         history.into_iter().flat_map(|history| {
             history.runs.iter().map(|(&first, bytes)| (first, bytes.as_slice()))
+        })
+    }
+
+    /// A byte of a history, if anybody ever told it.
+    pub(crate) fn byte(&self, id: ReplId, offset: u64) -> Option<u8> {
+        let history = self.histories.get(&self.owner(id, offset))?;
+        let (first, run) = history.runs.range(..=offset).next_back()?;
+        run.get(usize::try_from(offset - first).ok()?).copied()
+    }
+
+    /// Whose byte ends the line that ends with `token`, and its number. Only the newest bytes are
+    /// searched.
+    pub(crate) fn find_last(&self, token: &[u8]) -> Option<(ReplId, u64)> {
+        self.histories.iter().find_map(|(owner, history)| {
+            history.runs.iter().find_map(|(first, run)| {
+                let from = run.len().saturating_sub(SEARCHED_BYTES);
+                let at = run[from..].windows(token.len()).rposition(|here| here == token)?;
+                // The number of the last byte of the token, and two for the end of the line.
+                Some((*owner, first + (from + at + token.len()) as u64 + 1))
+            })
         })
     }
 

@@ -5,30 +5,44 @@
 //! property whose premise never holds has said nothing, and the report shows it.
 
 mod absolute_expiry;
+mod atomic;
 mod clean_link;
+mod expired;
 mod ledger;
 mod monotone_offset;
 mod needless_full;
 mod one_byte;
 mod one_dataset;
+mod read_only;
+mod replica_keeps;
 #[cfg(test)]
 mod samples;
 mod sound_continue;
+mod stale_switch;
+mod standing;
+mod wait_truth;
+mod whole_commands;
 
 use std::collections::BTreeMap;
 
 use repl_core::{
     Node,
-    base::ids::ReplId,
+    base::{config::Config, ids::ReplId},
     io::{Decision, Verdict},
 };
 
+pub(crate) use self::standing::Standing;
 use self::{
-    absolute_expiry::AbsoluteExpiry, clean_link::CleanLink, ledger::Ledger,
-    monotone_offset::MonotoneOffset, needless_full::NeedlessFull, one_byte::OneByte,
-    one_dataset::OneDataset, sound_continue::SoundContinue,
+    absolute_expiry::AbsoluteExpiry, atomic::Atomic, clean_link::CleanLink, expired::Expired,
+    ledger::Ledger, monotone_offset::MonotoneOffset, needless_full::NeedlessFull,
+    one_byte::OneByte, one_dataset::OneDataset, read_only::ReadOnly, replica_keeps::ReplicaKeeps,
+    sound_continue::SoundContinue, stale_switch::StaleSwitch, wait_truth::WaitTruth,
+    whole_commands::WholeCommands,
 };
-use crate::node_view::{self, View};
+use crate::{
+    lab::{Kind, Reply},
+    node_view::{self, View},
+};
 
 /// A property that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,12 +104,71 @@ pub(crate) struct Judge {
     monotone_offset: MonotoneOffset,
     absolute_expiry: AbsoluteExpiry,
     clean_link: CleanLink,
+    whole_commands: WholeCommands,
+    replica_keeps: ReplicaKeeps,
+    wait_truth: WaitTruth,
+    replies: ReplyProperties,
+}
+
+/// The properties of what clients read.
+#[derive(Debug, Default)]
+struct ReplyProperties {
+    standings: BTreeMap<usize, Standing>,
+    stale_switch: StaleSwitch,
+    read_only: ReadOnly,
+    atomic: Atomic,
+    expired: Expired,
 }
 
 impl Judge {
     /// A node's process begins: it remembers nothing.
     pub(crate) fn on_boot(&mut self, node: usize) {
         self.seen.remove(&node);
+        self.replica_keeps.on_boot(node);
+        if let Some(standing) = self.replies.standings.get_mut(&node) {
+            *standing = standing.reborn();
+        }
+    }
+
+    /// What a node is now, as far as it decides what it may answer.
+    pub(crate) fn standing(&self, node: usize) -> Option<Standing> {
+        self.replies.standings.get(&node).copied()
+    }
+
+    /// A client has read this reply. `standing` is what the node was from before the request until
+    /// now, if it was one thing all the time.
+    pub(crate) fn on_reply(
+        &mut self,
+        config: &Config,
+        standing: Option<Standing>,
+        kind: Kind,
+        reply: &Reply,
+    ) -> Result<(), Broken> {
+        let replies = &mut self.replies;
+        replies.atomic.check(kind, reply)?;
+        let Some(standing) = standing else { return Ok(()) };
+        if !config.replica_serve_stale_data {
+            replies.stale_switch.check(standing, kind, reply)?;
+        }
+        if config.replica_read_only {
+            replies.read_only.check(standing, kind, reply)?;
+        }
+        Ok(())
+    }
+
+    /// A client has asked for a key whose time has passed.
+    pub(crate) fn on_expired_read(&mut self, key: &[u8], reply: &Reply) -> Result<(), Broken> {
+        self.replies.expired.check(key, reply)
+    }
+
+    /// A client that has written `token` was told that so many replicas have it.
+    pub(crate) fn on_wait(
+        &mut self,
+        master: usize,
+        token: &[u8],
+        claimed: usize,
+    ) -> Result<(), Broken> {
+        self.wait_truth.check(&self.ledger, master, token, claimed)
     }
 
     /// What a node was granted so far, over all its lives.
@@ -114,6 +187,13 @@ impl Judge {
             (monotone_offset::NAME, self.monotone_offset.premise_count),
             (absolute_expiry::NAME, self.absolute_expiry.premise_count),
             (clean_link::NAME, self.clean_link.premise_count),
+            (whole_commands::NAME, self.whole_commands.premise_count),
+            (replica_keeps::NAME, self.replica_keeps.premise_count),
+            (wait_truth::NAME, self.wait_truth.premise_count),
+            (stale_switch::NAME, self.replies.stale_switch.premise_count),
+            (read_only::NAME, self.replies.read_only.premise_count),
+            (atomic::NAME, self.replies.atomic.premise_count),
+            (expired::NAME, self.replies.expired.premise_count),
         ])
     }
 
@@ -125,6 +205,9 @@ impl Judge {
         view: &View,
     ) -> Result<(), Broken> {
         let before = self.seen.get(&node);
+        let pending = before.is_some_and(|seen| seen.full_sync_pending);
+        let stays = view.dataset_is_whole() && !pending && state.config().replica_read_only;
+        self.replica_keeps.check(node, view, node_view::key_counts(state), stays)?;
         if before.is_some_and(|seen| seen.view == *view) {
             return Ok(());
         }
@@ -132,6 +215,10 @@ impl Judge {
         self.monotone_offset.check(before, view)?;
         let bytes = |first, last| node_view::backlog_bytes(state, first, last);
         let changed = self.one_byte.check(&mut self.ledger, before, view, bytes)?;
+        self.whole_commands.check(&self.ledger, before, view)?;
+        let standings = &mut self.replies.standings;
+        let standing = Standing::next(standings.get(&node).copied(), view);
+        standings.insert(node, standing);
         let boundary = before.map_or(1, |seen| seen.view.offset + 1);
         let after = Seen::next(before, view);
         // A snapshot that is not loaded yet may have replaced a part of the dataset.
@@ -139,6 +226,9 @@ impl Judge {
         self.seen.insert(node, after);
         if let Some(owner) = changed {
             self.absolute_expiry.check(&self.ledger, owner, boundary)?;
+        }
+        if whole {
+            self.wait_truth.note(node, view);
         }
         if whole && OneDataset::samples(view.offset) {
             let dataset = node_view::dataset_hash(state);

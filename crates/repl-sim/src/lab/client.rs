@@ -12,7 +12,7 @@ use super::{
 use crate::{
     alarm::{Alarm, within},
     draw::Draw,
-    invariants::Broken,
+    invariants::{Broken, Standing},
     machine::Machine,
     net::{HostId, stream::SimStream},
     world::World,
@@ -29,6 +29,11 @@ const DIALS: u32 = 300;
 
 /// A client goes through all keys once in so many batches.
 const SCAN_EVERY: u64 = 100;
+
+/// A client asks who has its last write once in so many batches, and reads a key whose time is over
+/// once in so many.
+const WAIT_EVERY: u64 = 20;
+const EXPIRED_EVERY: u64 = 3;
 
 /// More requests than any scan of these datasets takes.
 const SCANS_MAX: usize = 1_000;
@@ -63,15 +68,17 @@ pub struct Lost;
 /// See this file's header.
 #[derive(Debug)]
 pub struct Client {
-    world: Rc<World>,
-    machine: Rc<Machine>,
+    pub(super) world: Rc<World>,
+    pub(super) machine: Rc<Machine>,
     host: HostId,
     stream: Option<SimStream>,
     /// The server's process when the connection was made.
     life: u64,
     inbox: Vec<u8>,
     workload: Workload,
-    pace: Draw,
+    pub(super) pace: Draw,
+    /// How many values it has written that nobody else writes.
+    pub(super) token_count: u64,
 }
 
 impl Client {
@@ -90,6 +97,7 @@ impl Client {
             inbox: Vec::new(),
             workload,
             pace: Draw::new(world.seed, &format!("pace {name}")),
+            token_count: 0,
         }
     }
 
@@ -112,9 +120,7 @@ impl Client {
             let wall = self.machine.clock.at(self.world.net.now()).wall;
             let batch = self.workload.next_batch(count - answered, wall);
             answered += self.send_paced(&batch, span.div_f64(count as f64)).await;
-            if self.pace.once_in(SCAN_EVERY) {
-                answered += self.scan().await;
-            }
+            answered += self.look_closer().await;
         }
     }
 
@@ -125,7 +131,25 @@ impl Client {
             let wall = self.machine.clock.at(self.world.net.now()).wall;
             let batch = self.workload.next_reads(count - answered, wall);
             answered += self.send_paced(&batch, span.div_f64(count as f64)).await;
+            if self.pace.once_in(EXPIRED_EVERY) {
+                answered += self.read_expired().await;
+            }
         }
+    }
+
+    /// Now and then, between two batches, what is worth a request of its own.
+    async fn look_closer(&mut self) -> usize {
+        let mut answered = 0;
+        if self.pace.once_in(SCAN_EVERY) {
+            answered += self.scan().await;
+        }
+        if self.pace.once_in(WAIT_EVERY) {
+            answered += self.write_and_wait().await;
+        }
+        if self.pace.once_in(EXPIRED_EVERY) {
+            answered += self.read_expired().await;
+        }
+        answered
     }
 
     /// Goes through the names of all keys of the selected database. Gives how many requests were
@@ -201,11 +225,30 @@ impl Client {
     /// Sends a batch; zero when the connection was lost, else how many were answered.
     async fn send(&mut self, batch: &Batch) -> usize {
         match self.exchange(batch).await {
-            Ok(replies) => {
-                replies.iter().for_each(|reply| self.check_reply(reply));
-                replies.len()
-            }
+            Ok(replies) => replies.len(),
             Err(Lost) => 0,
+        }
+    }
+
+    /// What the node is now.
+    fn standing(&self) -> Option<Standing> {
+        self.world.evidence.judge.borrow().standing(self.machine.index)
+    }
+
+    fn judge_reply(&self, standing: Option<Standing>, kind: Kind, reply: &Reply) {
+        self.check_reply(reply);
+        let judged = {
+            let mut judge = self.world.evidence.judge.borrow_mut();
+            judge.on_reply(&self.machine.config, standing, kind, reply)
+        };
+        self.report(judged);
+    }
+
+    /// Notes a property that does not hold at this client's node.
+    pub(super) fn report(&self, judged: Result<(), Broken>) {
+        if let Err(broken) = judged {
+            self.world.evidence.now.set(self.world.net.now());
+            self.world.evidence.fail(Some(&self.machine.name), broken);
         }
     }
 
@@ -227,11 +270,16 @@ impl Client {
     pub(crate) async fn exchange(&mut self, batch: &Batch) -> Result<Vec<Reply>, Lost> {
         self.connect().await?;
         let world = Rc::clone(&self.world);
+        let before = self.standing();
         let outcome = within(world.net.time(), PATIENCE, self.transfer(batch)).await;
         match outcome {
             Some(Ok(replies)) => {
                 let answered = &self.world.evidence.answered_count;
                 answered.set(answered.get() + replies.len() as u64);
+                let standing = before.filter(|_| before == self.standing());
+                for (kind, reply) in batch.kinds.iter().zip(&replies) {
+                    self.judge_reply(standing, *kind, reply);
+                }
                 Ok(replies)
             }
             Some(Err(Lost)) => self.lose(),
@@ -333,7 +381,6 @@ impl Client {
     }
 
     fn broken(&self, property: &'static str, expected: &str, actual: String) {
-        let broken = Broken { property, expected: expected.to_owned(), actual };
-        self.world.evidence.fail(Some(&self.machine.name), broken);
+        self.report(Err(Broken { property, expected: expected.to_owned(), actual }));
     }
 }

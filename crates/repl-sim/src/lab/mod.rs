@@ -7,6 +7,7 @@
 mod client;
 mod faults;
 mod peer;
+mod probe;
 mod reply;
 mod settle;
 mod workload;
@@ -15,6 +16,7 @@ use std::{cell::RefCell, future::Future, rc::Rc, time::Duration};
 
 use repl_core::base::config::Config;
 
+pub(crate) use self::workload::Kind;
 pub use self::{
     client::{Client, Lost},
     faults::Breakage,

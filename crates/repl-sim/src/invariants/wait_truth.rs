@@ -1,0 +1,85 @@
+//! **`WAIT` tells the truth**: when it says that so many replicas have the client's last write, so
+//! many other nodes have applied it.
+//!
+//! A client writes a value that exists once; the ledger says which byte of which history ends it,
+//! and a node has applied it if it ever stood at that byte or later in that history with a whole
+//! dataset. Source: property 18 of the simulation's list, oracle ACKED. Premise: answers of one and
+//! more.
+
+use std::collections::BTreeMap;
+
+use repl_core::base::ids::ReplId;
+
+use super::{Broken, ledger::Ledger};
+use crate::node_view::View;
+
+pub(super) const NAME: &str = "wait-truth";
+
+#[derive(Debug, Default)]
+pub(super) struct WaitTruth {
+    /// How far each node ever was in each history.
+    reached: BTreeMap<usize, BTreeMap<ReplId, u64>>,
+    pub(super) premise_count: u64,
+}
+
+impl WaitTruth {
+    /// A node with a whole dataset stands here.
+    pub(super) fn note(&mut self, node: usize, view: &View) {
+        let reached = self.reached.entry(node).or_default().entry(view.replid).or_default();
+        *reached = view.offset.max(*reached);
+    }
+
+    /// `master` has said that `claimed` replicas have what was written with `token`.
+    pub(super) fn check(
+        &mut self,
+        ledger: &Ledger,
+        master: usize,
+        token: &[u8],
+        claimed: usize,
+    ) -> Result<(), Broken> {
+        // Written while no history was told, or seen by nobody: nothing to hold against it.
+        let Some((owner, end)) = ledger.find_last(token) else { return Ok(()) };
+        if claimed == 0 {
+            return Ok(());
+        }
+        self.premise_count += 1;
+        let there = |reached: &BTreeMap<ReplId, u64>| {
+            reached.iter().any(|(id, offset)| *offset >= end && ledger.owner(*id, end) == owner)
+        };
+        let others = self.reached.iter().filter(|(node, _)| **node != master);
+        let applied = others.filter(|(_, reached)| there(reached)).count();
+        if claimed <= applied {
+            return Ok(());
+        }
+        Err(Broken {
+            property: NAME,
+            expected: format!("{applied} at most have applied byte {end} of {owner:?}"),
+            actual: format!("WAIT says {claimed}"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::samples::{ids, master};
+
+    #[test]
+    fn an_answer_above_what_was_applied_is_found() {
+        let [old, new] = ids();
+        let mut ledger = Ledger::default();
+        ledger.record(old, 1, b"...token\r\n").expect("new");
+        ledger.inherit(new, old, 11).expect("a promotion");
+        let mut property = WaitTruth::default();
+        property.note(0, &master(old, 1..=10));
+        property.note(1, &master(old, 1..=7));
+        property.note(2, &master(new, 1..=30));
+        let mut check = |claimed| {
+            property.check(&ledger, 0, b"token", claimed).map_err(|broken| broken.property)
+        };
+        assert_eq!(check(0), Ok(()));
+        assert_eq!(check(1), Ok(()));
+        assert_eq!(check(2), Err(NAME));
+        assert_eq!(property.premise_count, 2);
+    }
+}
