@@ -161,14 +161,16 @@ impl Judge {
         self.replies.expired.check(key, reply)
     }
 
-    /// A client that has written `token` was told that so many replicas have it.
+    /// A client that has written `token` was told that so many replicas have it. `links` is how
+    /// many connections the master has from each node.
     pub(crate) fn on_wait(
         &mut self,
         master: usize,
         token: &[u8],
         claimed: usize,
+        links: &BTreeMap<usize, usize>,
     ) -> Result<(), Broken> {
-        self.wait_truth.check(&self.ledger, master, token, claimed)
+        self.wait_truth.check(&self.ledger, master, token, claimed, links)
     }
 
     /// What a node was granted so far, over all its lives.

@@ -1,6 +1,8 @@
 //! Requests of a client that knows more than a client can: which keys a node holds although their
 //! time is over, and which byte of which history its own last write is.
 
+use std::collections::BTreeMap;
+
 use super::{
     Client, Reply,
     workload::{Batch, Kind},
@@ -118,8 +120,15 @@ impl Client {
         if let (true, Some(Reply::Integer(claimed))) = (written, replies.last()) {
             let claimed = usize::try_from(*claimed).unwrap_or(usize::MAX);
             let index = self.machine.index;
-            let judged =
-                self.world.evidence.judge.borrow_mut().on_wait(index, token.as_bytes(), claimed);
+            let mut links: BTreeMap<usize, usize> = BTreeMap::new();
+            for host in self.machine.accepted_from.borrow().values() {
+                if let Some(node) = self.world.machine_at(*host) {
+                    *links.entry(node.index).or_default() += 1;
+                }
+            }
+            let mut judge = self.world.evidence.judge.borrow_mut();
+            let judged = judge.on_wait(index, token.as_bytes(), claimed, &links);
+            drop(judge);
             self.report(judged);
         }
         replies.len()
