@@ -54,6 +54,36 @@ fn no_file_names_a_path_of_one_machine() {
     every_file(words::machine_paths);
 }
 
+/// What reads bytes of strangers.
+const PARSERS: [&str; 13] = [
+    "crates/repl-core/src/base/config/mod.rs",
+    "crates/repl-core/src/rdb/compact/mod.rs",
+    "crates/repl-core/src/rdb/decoder/mod.rs",
+    "crates/repl-core/src/rdb/dump.rs",
+    "crates/repl-core/src/rdb/lzf.rs",
+    "crates/repl-core/src/repl/replica/mod.rs",
+    "crates/repl-core/src/resp/ahead.rs",
+    "crates/repl-core/src/resp/fast.rs",
+    "crates/repl-core/src/resp/inline.rs",
+    "crates/repl-core/src/resp/line.rs",
+    "crates/repl-core/src/resp/request.rs",
+    "crates/repl-server/src/args.rs",
+    "crates/repl-server/src/config_file.rs",
+];
+
+#[test]
+fn parsers_may_not_panic_by_unwrapping_or_indexing() {
+    for path in PARSERS {
+        let denies = file(path).text.lines().any(|line| {
+            line.contains("deny(")
+                && ["unwrap_used", "expect_used", "indexing_slicing"]
+                    .iter()
+                    .all(|lint| line.contains(&format!("clippy::{lint}")))
+        });
+        assert!(denies, "{path} does not deny unwrap_used, expect_used and indexing_slicing");
+    }
+}
+
 #[test]
 fn files_and_functions_are_short() {
     none(&lengths::lengths(&TREE, &file(lengths::RATCHET).text));

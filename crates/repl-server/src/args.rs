@@ -3,6 +3,7 @@
 //! `repl-server [/path/to.conf] [--directive value ...] [-]`: options are lines of configuration
 //! that come after the file, `-` reads more lines from standard input. Owns the grammar and the
 //! help text; reads nothing.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 use crate::{
     NAME, VERSION,

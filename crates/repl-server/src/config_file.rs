@@ -2,6 +2,7 @@
 //!
 //! Owns splitting lines into words, `include`, and the error an operator reads when a line is
 //! refused. What a directive means is none of its business: `repl_core::base::config` knows.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 use std::{
     ffi::OsStr,

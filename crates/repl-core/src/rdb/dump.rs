@@ -3,6 +3,7 @@
 //! ```text
 //! type value version crc64      1 byte, as in a snapshot, 2 and 8 bytes little-endian
 //! ```
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 use alloc::vec::Vec;
 

@@ -34,6 +34,7 @@ pub(crate) const fn is_plausible(compressed_bytes: u64, plain_bytes: u64) -> boo
 /// # Errors
 /// When `input` ends inside a token, reaches back before its start, or holds more or less than
 /// `len` bytes. `out` then holds some prefix. It never grows beyond `len`.
+#[deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 pub(crate) fn decompress(input: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), Malformed> {
     out.clear();
     out.reserve_exact(len);

@@ -2,6 +2,7 @@
 //!
 //! Understands only whole requests in canonical form, and decides nothing: every request is read
 //! again when its turn comes.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 use super::{args::Argv, fast::whole_request, request::Limits};
 

@@ -2,6 +2,7 @@
 //!
 //! Keeps nothing and refuses nothing: whatever is not plain goes to the careful path, which knows
 //! why.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 use alloc::vec::Vec;
 

@@ -2,6 +2,7 @@
 //!
 //! Must not know where a line ends: it gets the line alone.
 // redis: sds.c, sdssplitargs
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 use super::args::{Argv, Span};
 

@@ -1,6 +1,7 @@
 //! The lines a master answers with while a replica introduces itself.
 //!
 //! Must not know what they say.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 /// The peer sent [`LineReader::MAX`] bytes without the end of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

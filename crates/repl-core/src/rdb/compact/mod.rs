@@ -3,6 +3,7 @@
 //!
 //! A blob comes from a peer. Every length in it is checked against the bytes that are there, and
 //! its header against what was found.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 pub(super) mod intset;
 pub(super) mod listpack;

@@ -58,8 +58,9 @@ impl<'a> Cursor<'a> {
 
     /// The next `N` bytes.
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Halt> {
-        let taken = self.take(N)?;
-        Ok(taken.try_into().expect("take returns as many bytes as asked for"))
+        let start = self.at;
+        let end = start.saturating_add(N);
+        self.take(N)?.first_chunk().copied().ok_or(Halt::Need(end))
     }
 
     /// The next byte.

@@ -19,6 +19,7 @@
 //! A type of value has a file of its own here, as `string.rs`. A value of many elements must not be
 //! one item, since it would be gathered whole: it gets a state, and takes one element per item, as
 //! `skip.rs` does.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod cursor;
 mod item;
@@ -241,8 +242,9 @@ impl Decoder {
         let mut used = 0;
         while !self.partial.is_empty() {
             let missing = self.needed - self.partial.len();
-            let Some(more) = input[used..].get(..missing) else {
-                self.keep(&input[used..], self.needed);
+            let rest = behind(input, used);
+            let Some(more) = rest.get(..missing) else {
+                self.keep(rest, self.needed);
                 return Ok(None);
             };
             self.keep(more, self.needed);
@@ -278,19 +280,20 @@ impl Decoder {
             if self.state == State::Done {
                 return Ok(Fed::Done { consumed: used });
             }
-            let mut cursor = Cursor::new(&input[used..]);
+            let rest = behind(input, used);
+            let mut cursor = Cursor::new(rest);
             match self.item(&mut cursor, sink) {
                 Ok(next) => {
                     used += cursor.position();
                     self.offset += cursor.position() as u64;
                     if next == State::Checksum {
-                        self.sum(&input[unsummed..used]);
+                        self.sum(input.get(unsummed..used).unwrap_or_default());
                     }
                     self.state = next;
                 }
                 Err(Halt::Need(needed)) => {
-                    self.sum(&input[unsummed..used]);
-                    self.keep(&input[used..], needed);
+                    self.sum(input.get(unsummed..used).unwrap_or_default());
+                    self.keep(rest, needed);
                     return Ok(Fed::More);
                 }
                 Err(Halt::Bad { at, kind }) => return Err(self.error(at, kind)),
@@ -321,4 +324,9 @@ impl Decoder {
     const fn error(&self, at: usize, kind: RdbErrorKind) -> RdbError {
         RdbError { at: self.offset + at as u64, kind }
     }
+}
+
+/// What lies behind the first `used` bytes.
+fn behind(input: &[u8], used: usize) -> &[u8] {
+    input.get(used..).unwrap_or_default()
 }

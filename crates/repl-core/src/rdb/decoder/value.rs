@@ -112,7 +112,9 @@ impl Decoder {
         sink: &mut impl Sink,
     ) -> Result<State, Halt> {
         let max = self.limits.string_max_bytes;
-        let building = self.building.as_mut().expect("the state says that a value is arriving");
+        let Some(building) = self.building.as_mut() else {
+            unreachable!("the state says that a value is arriving")
+        };
         let [first, second] = &mut self.scratch;
         match (building.part, &mut building.value) {
             (Part::Element, Value::Hash(hash)) => {
@@ -148,8 +150,9 @@ impl Decoder {
             self.shrink_scratch();
             return Ok(State::Element);
         }
-        let done = self.building.take().expect("it was there above");
-        if !is_empty(&done.value) {
+        if let Some(done) = self.building.take()
+            && !is_empty(&done.value)
+        {
             sink.value(&done.key, done.value, done.expires_at)?;
         }
         self.shrink_scratch();

@@ -12,7 +12,7 @@
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 use core::mem;
 
-use super::error::LinkError;
+use super::{at_most, error::LinkError};
 use crate::{base::ids::ReplId, resp::encode_command};
 
 /// What the replica says about itself.
@@ -100,7 +100,9 @@ impl Handshake {
                 Ok(None)
             }
             Step::ExpectReplies(mut expected) => {
-                let reply = expected.pop_front().expect("the step ends with the last reply");
+                let Some(reply) = expected.pop_front() else {
+                    unreachable!("the step ends with the last reply")
+                };
                 if line.starts_with(b"-") {
                     match reply {
                         Reply::Auth => return Err(LinkError::AuthRefused(text(line))),
@@ -223,8 +225,7 @@ fn parse_origin(rest: &[u8]) -> Option<(ReplId, u64)> {
 }
 
 fn text(line: &[u8]) -> String {
-    let shown = &line[..line.len().min(128)];
-    String::from_utf8_lossy(shown).into_owned()
+    String::from_utf8_lossy(at_most(line, 128)).into_owned()
 }
 
 fn not_understood(option: &str, line: &[u8]) -> String {

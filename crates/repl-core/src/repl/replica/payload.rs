@@ -7,7 +7,7 @@
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
-use super::error::LinkError;
+use super::{at_most, error::LinkError};
 use crate::{
     base::{ids::ReplId, number::parse_u64, time::UnixMillis},
     keyspace::{DbIndex, KeyHash, Keyspace},
@@ -166,7 +166,7 @@ impl Payload {
     pub fn feed(mut self: Box<Self>, input: &[u8]) -> Result<PayloadFed, LinkError> {
         let mut at = 0;
         while at < input.len() {
-            let rest = &input[at..];
+            let rest = input.get(at..).unwrap_or_default();
             at += match self.state {
                 State::ExpectHeader { .. } => self.on_header(rest)?,
                 State::Loading(end) => {
@@ -177,8 +177,9 @@ impl Payload {
                     consumed
                 }
                 State::ExpectMark { mark, matched } => {
-                    let count = rest.len().min(mark.len() - matched);
-                    if rest[..count] != mark[matched..matched + count] {
+                    let wanted = mark.get(matched..).unwrap_or_default();
+                    let count = rest.len().min(wanted.len());
+                    if at_most(rest, count) != at_most(wanted, count) {
                         return Err(LinkError::PayloadMark);
                     }
                     if matched + count == mark.len() {
@@ -205,7 +206,7 @@ impl Payload {
         };
         let before = tail.len();
         // A header is short: no more than it can need is kept.
-        tail.extend_from_slice(&input[..input.len().min(LineReader::MAX)]);
+        tail.extend_from_slice(at_most(input, LineReader::MAX));
         match reader.next(tail) {
             Err(_) => Err(LinkError::LineTooLong),
             Ok(None) => Ok(tail.len() - before),
@@ -241,7 +242,7 @@ impl Payload {
         let input = match end {
             End::Length(length) => {
                 let left = usize::try_from(length - self.received).unwrap_or(usize::MAX);
-                &input[..input.len().min(left)]
+                at_most(input, left)
             }
             End::Mark(_) => input,
         };
@@ -278,7 +279,7 @@ fn parse_header(line: &[u8]) -> Result<End, LinkError> {
 }
 
 fn text(line: &[u8]) -> String {
-    String::from_utf8_lossy(&line[..line.len().min(128)]).into_owned()
+    String::from_utf8_lossy(at_most(line, 128)).into_owned()
 }
 
 #[cfg(test)]

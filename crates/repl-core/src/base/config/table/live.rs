@@ -139,9 +139,9 @@ pub(super) static NODE: &[Directive] = &[
     row("requirepass", Node, text!(requirepass), "Password of the default user; empty: none."),
     row(
         "protected-mode",
-        Inert,
+        Node,
         yes_no!(protected_mode),
-        "Clients of other hosts are not refused yet when no password is set.",
+        "Refuse clients of other hosts while no password is set.",
     ),
     row("maxclients", Node, number!(maxclients, 1, 4_294_967_295), "Most clients at a time."),
     row("timeout", Node, seconds!(timeout, 0, INT_MAX), "Seconds until an idle client is closed."),
