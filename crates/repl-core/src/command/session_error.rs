@@ -53,6 +53,10 @@ pub enum SessionError<'a> {
     WaitOnReplica,
     /// `WATCH` in a transaction.
     WatchInMulti,
+    /// `MONITOR` in a transaction.
+    MonitorInMulti,
+    /// `SSUBSCRIBE` in a transaction.
+    SsubscribeInMulti,
     /// A command that a RESP2 client may not use while it listens to channels.
     NotWhileSubscribed(&'static str),
     /// `min-replicas-to-write`.
@@ -120,6 +124,8 @@ impl fmt::Display for SessionError<'_> {
                  to replicas are just local and are not propagated."
             }
             Self::WatchInMulti => "ERR WATCH inside MULTI is not allowed",
+            Self::MonitorInMulti => "ERR MONITOR isn't allowed for DENY BLOCKING client",
+            Self::SsubscribeInMulti => "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client",
             Self::NotWhileSubscribed(command) => {
                 return write!(
                     f,

@@ -46,6 +46,9 @@ impl Flags {
     pub const MAY_REPLICATE: Self = Self(1 << 14);
     /// May make the client wait.
     pub const BLOCKING: Self = Self(1 << 16);
+    /// Deletes expired keys that it was not asked about: replicas hear of each by itself.
+    /// `COMMAND INFO` does not show it.
+    pub const TOUCHES_ARBITRARY_KEYS: Self = Self(1 << 17);
 
     /// Its first argument names a subcommand. `COMMAND INFO` does not show it.
     pub const CONTAINER: Self = Self(1 << 15);

@@ -178,6 +178,14 @@ impl Node {
         }
     }
 
+    /// Bytes of the stream that came and are not applied: half a command, half a transaction.
+    fn unapplied_bytes(&self) -> usize {
+        let Some(following) = &self.following else { return 0 };
+        let Link::Streaming { conn, stream } = &following.link else { return 0 };
+        let half = self.conns.get(*conn).map_or(0, |conn| conn.inbox.bytes.len());
+        half + stream.transaction.as_ref().map_or(0, |transaction| transaction.bytes.len())
+    }
+
     // redis: server.c, genRedisInfoString, in the order printed there
     fn info_replication(&self, text: &mut String, now: Now) {
         let mut put = |name: &str, value: &dyn core::fmt::Display| {
@@ -201,13 +209,17 @@ impl Node {
                 put("master_link_status", &if up { "up" } else { "down" });
                 put("master_last_io_seconds_ago", &if up { silent } else { -1 });
                 put("master_sync_in_progress", &u8::from(loading.is_some()));
-                put("slave_read_repl_offset", &self.history.offset());
-                put("slave_repl_offset", &self.history.offset());
+                // redis: 1 stands for a replica without a master, past or present
+                let applied = if following.has_history() { self.history.offset() } else { 1 };
+                put("slave_read_repl_offset", &(applied + self.unapplied_bytes() as u64));
+                put("slave_repl_offset", &applied);
                 if let Some(payload) = loading {
-                    let (total, read) = (payload.announced_bytes(), payload.received_bytes());
-                    put("master_sync_total_bytes", &total.map_or(0, |total| total as i64));
+                    let (total, read) = (payload.total_bytes(), payload.received_bytes() as i64);
+                    let percent = if total == 0 { 0.0 } else { read as f64 / total as f64 * 100.0 };
+                    put("master_sync_total_bytes", &total);
                     put("master_sync_read_bytes", &read);
-                    put("master_sync_left_bytes", &total.map_or(-1, |total| (total - read) as i64));
+                    put("master_sync_left_bytes", &(total - read));
+                    put("master_sync_perc", &format_args!("{percent:.2}"));
                     put("master_sync_last_io_seconds_ago", &silent);
                 }
                 if !up {
@@ -228,7 +240,7 @@ impl Node {
         {
             let Some(session) = conn.session() else { continue };
             let (ip, port) = announced(conn);
-            let lag = match (session.is_online(), session.protocol) {
+            let lag = match (session.has_payload(), session.protocol) {
                 (true, Protocol::Psync) => now.mono.since(session.ack_at).as_secs(),
                 (true | false, Protocol::Sync) | (false, Protocol::Psync) => 0,
             };

@@ -28,7 +28,7 @@ impl Node {
         }
         let mut online = Vec::new();
         for conn in self.replicas.iter().filter_map(|id| self.conns.get(*id)) {
-            let Some(session) = conn.session().filter(|session| session.is_online()) else {
+            let Some(session) = conn.session().filter(|session| session.has_payload()) else {
                 continue;
             };
             let (ip, port) = announced(conn);
@@ -102,7 +102,7 @@ impl Node {
 
 /// Where a replica says that others reach it. Port 0: it did not say.
 pub(super) fn announced(conn: &Conn) -> (&str, u16) {
-    let Some(session) = conn.session() else { return (&conn.peer.ip, conn.peer.port) };
+    let Some(session) = conn.session() else { return (&conn.peer.ip, 0) };
     let said = &session.capabilities;
     let ip = if said.ip_address.is_empty() { &conn.peer.ip } else { &said.ip_address };
     (ip, said.listening_port)

@@ -6,13 +6,13 @@ use core::{mem, time::Duration};
 use super::{
     Node,
     requests::{Caller, Request},
+    session::is_for_clients,
 };
 use crate::{
     base::{
         ids::{ConnId, Endpoint, ReplId},
         time::{Instant, Now},
     },
-    command::{Handler, NodeCommand, Spec},
     conn::{Conn, Role},
     io::{Effect, Level, PeerInfo},
     keyspace::DbIndex,
@@ -60,6 +60,11 @@ impl Following {
             | Link::Loading { .. }
             | Link::Streaming { .. } => None,
         }
+    }
+
+    /// Whether the dataset here belongs to a history that some master may know.
+    pub(super) fn has_history(&self) -> bool {
+        self.link.is_up() || self.resume == Resume::FromHistory
     }
 }
 
@@ -370,7 +375,7 @@ impl Node {
         // Our replicas' history ends here. They come back and are told the new one.
         self.drop_replicas(now);
         self.transfers.clear();
-        let Loaded { keyspace, origin, stream_db } = *loaded;
+        let Loaded { keyspace, origin, stream_db, has_mark } = *loaded;
         self.keyspace.replace_with(keyspace);
         let (replid, offset) = match origin {
             Some(origin) => origin,
@@ -385,7 +390,10 @@ impl Node {
             following.resume = Resume::FromScratch;
         }
         self.log(Level::Notice, "MASTER <-> REPLICA sync: Finished with success".into());
-        self.send_ack();
+        // A master that knows neither PSYNC nor marks would answer, in the middle of its stream.
+        if origin.is_some() || has_mark {
+            self.send_ack();
+        }
     }
 
     /// Applies whole commands and transactions; how many bytes were taken.
@@ -488,9 +496,8 @@ impl Node {
     /// One command of our master, through the same handlers as any client's.
     fn apply(&mut self, now: Now, args: Args<'_>, bytes: &[u8]) -> bool {
         let Some(spec) = self.commands.find(args.name()) else {
-            self.unread.extend_from_slice(b"-ERR unknown command");
             let name = String::from_utf8_lossy(args.name()).into_owned();
-            self.drop_unread(now, Caller::Master, &name);
+            self.refuse_stream(now, "unknown command", &name);
             return false;
         };
         if spec.name == "replconf" {
@@ -498,14 +505,12 @@ impl Node {
             return args.try_get(1).is_some_and(|what| what.eq_ignore_ascii_case(b"GETACK"));
         }
         if is_for_clients(spec) {
-            self.unread.extend_from_slice(b"-ERR this command is no part of a stream");
-            self.drop_unread(now, Caller::Master, spec.name);
+            self.refuse_stream(now, "this command is no part of a stream", spec.name);
         } else if spec.takes(args.len()) {
             let request = Request { args, canonical: Some(bytes) };
             self.execute(now, Caller::Master, spec, request);
         } else {
-            self.unread.extend_from_slice(b"-ERR wrong number of arguments");
-            self.drop_unread(now, Caller::Master, spec.name);
+            self.refuse_stream(now, "wrong number of arguments", spec.name);
         }
         // What replicas of ours hear is what our master said, not what we make of it.
         self.unit.clear();
@@ -514,6 +519,14 @@ impl Node {
             self.keyspace.forget_ready();
         }
         false
+    }
+
+    /// A command of our master that is not even run.
+    fn refuse_stream(&mut self, now: Now, why: &str, command: &str) {
+        self.stats.error_replies += 1;
+        self.unread.extend_from_slice(b"-ERR ");
+        self.unread.extend_from_slice(why.as_bytes());
+        self.drop_unread(now, Caller::Master, command);
     }
 
     fn stream_mut(&mut self) -> Option<&mut Stream> {
@@ -580,17 +593,5 @@ impl Node {
             Link::Streaming { .. } => self.send_ack(),
             Link::Waiting { .. } | Link::Dialing { .. } | Link::Greeting { .. } => {}
         }
-    }
-}
-
-/// Commands about connections, roles and the process: no master sends them, and obeying one in the
-/// middle of its stream would cut the stream in two.
-fn is_for_clients(spec: &Spec) -> bool {
-    match spec.handler {
-        Handler::Data(_)
-        | Handler::Node(
-            NodeCommand::Ping | NodeCommand::Publish | NodeCommand::Select | NodeCommand::Spublish,
-        ) => false,
-        Handler::Node(_) => true,
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     conn::{Client, Conn, Fate, Hears, Inbox, Login, Role, Wait},
     io::Level,
     keyspace::DbIndex,
+    repl::{Effects, History},
     resp::{Args, Argv, Authenticated, Form, Limits, Parsed, Parser, Proto, ProtocolError, Reply},
 };
 
@@ -290,7 +291,11 @@ impl Node {
             } else {
                 self.execute(now, Caller::Conn(id), spec, request);
                 if !self.unit.is_empty() {
-                    self.finish_unit();
+                    if spec.flags.has(Flags::TOUCHES_ARBITRARY_KEYS) {
+                        self.tell(History::feed_apart);
+                    } else {
+                        self.finish_unit();
+                    }
                     self.note_write(id);
                 }
                 if self.keyspace.has_ready() {
@@ -469,12 +474,16 @@ impl Node {
 
     /// A unit of execution is over: a master tells its replicas.
     pub(super) fn finish_unit(&mut self) {
+        self.tell(History::feed);
+    }
+
+    fn tell(&mut self, feed: fn(&mut History, &Effects)) {
         if self.unit.is_empty() {
             return;
         }
         self.stats.changes += self.unit.len() as u64;
         if self.following.is_none() && self.history.is_recording() {
-            self.history.feed(&self.unit);
+            feed(&mut self.history, &self.unit);
             self.grown = true;
         }
         self.unit.clear();
@@ -505,6 +514,7 @@ impl Node {
             }
             Caller::Master => {}
             Caller::Conn(id) => {
+                self.stats.unexpected_error_replies += u64::from(reply.first() == Some(&b'-'));
                 self.log(
                     Level::Warning,
                     format!("Replica generated a reply to command '{command}', disconnecting it"),

@@ -39,7 +39,8 @@ impl Node {
     ) -> Result<(), CommandError<'a>> {
         let Caller::Conn(id) = caller else { return Ok(()) };
         let Some(conn) = self.conns.get(id) else { return Ok(()) };
-        if conn.session().is_some() {
+        // A client that monitors is a kind of replica, too.
+        if conn.session().is_some() || conn.client().is_some_and(|client| client.monitors) {
             return Ok(());
         }
         if args.try_get(3).is_some_and(|word| word.eq_ignore_ascii_case(b"FAILOVER")) {
@@ -52,13 +53,17 @@ impl Node {
         if !conn.outbox.is_empty() {
             return Err(CommandError::PendingOutput);
         }
+        let said = conn.client().map(|client| &client.capabilities);
+        if said.is_some_and(|said| said.empty_rdb && !said.eof) {
+            return Err(CommandError::FilterWithoutEof);
+        }
         let name = replica_name(conn);
-        self.forget_client(id);
         self.log(Level::Notice, format!("Replica {name} asks for synchronization"));
         let asked = match protocol {
             Protocol::Sync => None,
             Protocol::Psync => asked_for(args)?,
         };
+        self.forget_client(id);
         let verdict = match asked {
             None => Err(FullReason::Asked),
             Some((replid, next)) => self.history.can_continue(replid, next),
@@ -195,14 +200,20 @@ impl Node {
                 capabilities.eof |= value.eq_ignore_ascii_case(b"eof");
                 capabilities.psync2 |= value.eq_ignore_ascii_case(b"psync2");
             } else if is("RDB-ONLY") {
-                capabilities.rdb_only = parse_i64(value).ok_or(CommandError::NotInteger)? != 0;
-            } else if is("RDB-FILTER-ONLY") {
-                capabilities.empty_rdb = match value {
-                    b"" => true,
-                    // No functions are kept here, so a snapshot of nothing else is an empty one.
-                    _ if value.eq_ignore_ascii_case(b"functions") => true,
-                    _ => return Err(CommandError::UnsupportedFilter(value)),
+                capabilities.rdb_only = match parse_i64(value).ok_or(CommandError::NotInteger)? {
+                    0 => false,
+                    1 => true,
+                    _ => return Err(CommandError::NotZeroOrOne),
                 };
+            } else if is("RDB-FILTER-ONLY") {
+                // No functions are kept here, so a snapshot of nothing else is an empty one.
+                capabilities.empty_rdb = true;
+                let words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+                if let Some(word) =
+                    words.into_iter().find(|word| !word.eq_ignore_ascii_case(b"functions"))
+                {
+                    return Err(CommandError::UnsupportedFilter(word));
+                }
             } else if is("VERSION") || is("RDB-CHANNEL") {
                 // Newer peers say so; nothing here depends on it.
             } else {

@@ -130,23 +130,35 @@ impl History {
     /// As a master: tells what a unit of execution did. More than one command go as one
     /// transaction.
     pub fn feed(&mut self, effects: &Effects) {
-        let Some(backlog) = &mut self.backlog else { return };
         let wrap = effects.len() > 1;
         if wrap {
-            backlog.append(MULTI);
+            self.append(MULTI);
         }
+        // `SELECT` inside the transaction, as servers from 7.2 on do; 7.0 accepts both.
+        self.feed_apart(effects);
+        if wrap {
+            self.append(EXEC);
+        }
+    }
+
+    /// As a master: tells of commands that have nothing to do with each other, one by one.
+    pub fn feed_apart(&mut self, effects: &Effects) {
+        let Some(backlog) = &mut self.backlog else { return };
         for (db, command) in effects.iter() {
             if self.stream_db != Some(db) {
-                // Inside the transaction, as servers from 7.2 on do; 7.0 accepts both.
                 append_select(backlog, db);
                 self.stream_db = Some(db);
             }
             backlog.append(command);
         }
-        if wrap {
-            backlog.append(EXEC);
-        }
         self.offset = backlog.end() - 1;
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        if let Some(backlog) = &mut self.backlog {
+            backlog.append(bytes);
+            self.offset = backlog.end() - 1;
+        }
     }
 
     /// As a master: a sign of life.

@@ -4,7 +4,7 @@
 use repl_core::base::config::{Config, OutputLimit};
 
 use crate::{
-    net::{Net, config},
+    net::{Net, command, config},
     script::{attach, text},
 };
 
@@ -88,6 +88,21 @@ fn a_message_reaches_the_listeners_of_replicas_and_their_replicas() {
     assert_eq!(net.ask("b", "PUBLISH x hi"), ":0\r\n");
     assert_eq!(net.read_text(listener), "");
     net.assert_same(&["a", "b", "c"]);
+}
+
+#[test]
+fn a_listener_that_becomes_a_replica_listens_no_more() {
+    let mut net = Net::with(&["a"], &config());
+    let listener = net.connect("a");
+    for words in ["HELLO 3", "SUBSCRIBE x", "WATCH k", "PSYNC ? -1"] {
+        assert_ne!(net.command(listener, words), "", "to {words}");
+    }
+    net.send(listener, &command("REPLCONF ACK 0"));
+    assert_eq!(net.ask("a", "PUBLISH x hi"), ":0\r\n");
+    assert_eq!(net.read_text(listener), text("SELECT 0") + &text("PUBLISH x hi"));
+    let resp2 = net.connect("a");
+    net.command(resp2, "SUBSCRIBE x");
+    assert!(net.command(resp2, "PSYNC ? -1").starts_with("-ERR Can't execute 'psync'"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod full_sync;
 mod limits;
 mod net;
 mod partial;
+mod reports;
 mod rogue;
 mod roles;
 mod script;

@@ -103,6 +103,8 @@ fn reply(net: &mut Net, name: &str, before: &str, words: &str) -> String {
     net.command(peer, words)
 }
 
+const FILTER: &str = "-ERR Filtered replica requires EOF capability\r\n";
+
 #[test]
 fn psync_is_refused_in_clear_words() {
     let mut net = Net::with(&["a", "b"], &config());
@@ -114,6 +116,8 @@ fn psync_is_refused_in_clear_words() {
         ("a", "MULTI", "PSYNC ? -1", "-ERR Command not allowed inside a transaction\r\n"),
         ("a", "", "PSYNC ? -1 FAILOVER", "-ERR PSYNC FAILOVER can't be sent to a master.\r\n"),
         ("b", "", "PSYNC ? -1", "-NOMASTERLINK Can't SYNC while not connected with my master\r\n"),
+        ("a", "REPLCONF rdb-filter-only functions", "PSYNC ? x", FILTER),
+        ("a", "REPLCONF rdb-filter-only functions", "SYNC", FILTER),
         ("b", "", "SYNC", "-NOMASTERLINK Can't SYNC while not connected with my master\r\n"),
     ];
     for (name, before, words, expect) in cases {
@@ -124,6 +128,13 @@ fn psync_is_refused_in_clear_words() {
     let expect = "+PONG\r\n-ERR SYNC and PSYNC are invalid with pending output\r\n";
     assert_eq!(net.read_text(pipelined), expect);
     assert!(net.is_open(pipelined));
+    let (monitor, before) = (net.connect("a"), net.node("a").stats().sync_full);
+    assert_eq!(net.command(monitor, "MONITOR"), "+OK\r\n");
+    for words in ["PSYNC ? -1", "SYNC", "MONITOR"] {
+        assert_eq!(net.command(monitor, words), "", "to {words}");
+    }
+    assert!(net.is_open(monitor));
+    assert_eq!(net.node("a").stats().sync_full, before);
 }
 
 #[test]
@@ -135,6 +146,15 @@ fn replconf_is_refused_in_clear_words() {
         ("REPLCONF what 1", "-ERR Unrecognized REPLCONF option: what\r\n".into()),
         ("REPLCONF listening-port x", "-ERR value is not an integer or out of range\r\n".into()),
         ("REPLCONF rdb-only x", "-ERR value is not an integer or out of range\r\n".into()),
+        (
+            "REPLCONF rdb-only 2",
+            "-ERR value is out of range, value must between 0 and 1\r\n".into(),
+        ),
+        (
+            "REPLCONF rdb-filter-only keys",
+            "-ERR Unsupported rdb-filter-only option: keys\r\n".into(),
+        ),
+        ("REPLCONF version 8.0.0 rdb-channel 1", "+OK\r\n".into()),
         ("REPLCONF ACK 5", String::new()),
     ];
     for (words, expect) in cases {

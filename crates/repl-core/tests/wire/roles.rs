@@ -185,3 +185,18 @@ fn what_expired_before_a_write_is_deleted_first_everywhere() {
     net.pass(Duration::from_millis(200));
     assert_eq!(net.read_text(replica), "");
 }
+
+#[test]
+fn keys_that_a_scan_finds_expired_have_nothing_to_do_with_each_other() {
+    let mut net = Net::with(&["a"], &config());
+    let (replica, ..) = attach(&mut net, "a");
+    net.run("a", "SET x 1 PX 10");
+    net.run("a", "SET y 1 PX 10");
+    net.read(replica);
+    // No timer fires in between: it is the scan that meets the keys.
+    net.skew("a", 20);
+    net.run("a", "SCAN 0");
+    let heard = net.read_text(replica);
+    assert!(heard.contains(&text("DEL x")) && heard.contains(&text("DEL y")), "{heard:?}");
+    assert!(!heard.contains("MULTI"), "{heard:?}");
+}

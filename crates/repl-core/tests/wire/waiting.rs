@@ -4,7 +4,7 @@ use repl_core::base::config::Config;
 
 use crate::{
     net::{Net, command, config},
-    script::{attach, text},
+    script::{MODERN, attach, psync, text},
 };
 
 #[test]
@@ -121,6 +121,10 @@ fn writes_need_replicas_that_live() {
     let refusal = "-NOREPLICAS Not enough good replicas to write.\r\n";
     assert_eq!(net.ask("a", "SET k 1"), refusal);
     assert_eq!(net.ask("a", "GET k"), "$-1\r\n");
+    let loading = psync(&mut net, "a", MODERN, "PSYNC ? -1");
+    assert!(!net.read(loading).is_empty());
+    assert_eq!(net.ask("a", "SET k 1"), refusal, "nothing says that it holds the dataset");
+    net.close(loading);
     attach(&mut net, "a");
     net.run("a", "SET k 1");
     net.run("a", "MULTI");

@@ -87,6 +87,10 @@ pub enum CommandError<'a> {
     UnknownReplconf(&'a [u8]),
     /// `REPLCONF ip-address` with too much text.
     AnnouncedIpTooLong(usize),
+    /// `REPLCONF rdb-only` with another number than these.
+    NotZeroOrOne,
+    /// `PSYNC` for a part of the dataset without the `eof` capability.
+    FilterWithoutEof,
     /// `REPLCONF rdb-filter-only` with something it does not know.
     UnsupportedFilter(&'a [u8]),
     /// `SHUTDOWN SAVE`: this version writes no snapshot files.
@@ -160,6 +164,8 @@ impl fmt::Display for CommandError<'_> {
                      bytes"
                 );
             }
+            Self::NotZeroOrOne => "ERR value is out of range, value must between 0 and 1",
+            Self::FilterWithoutEof => "ERR Filtered replica requires EOF capability",
             Self::UnsupportedFilter(filter) => {
                 return write!(f, "ERR Unsupported rdb-filter-only option: {}", Text(filter));
             }

@@ -16,7 +16,8 @@ use crate::{
 };
 
 const fn spec(name: &'static str, arity: i8, summary: &'static str, handler: Handler) -> Spec {
-    let (flags, keys, group) = (Flags::READONLY, Keys::NONE, "generic");
+    let (keys, group) = (Keys::NONE, "generic");
+    let flags = Flags::READONLY.and(Flags::TOUCHES_ARBITRARY_KEYS);
     Spec { name, arity, flags, keys, group, categories: &["@keyspace"], summary, handler }
 }
 

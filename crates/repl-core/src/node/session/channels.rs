@@ -67,6 +67,9 @@ impl Node {
         args: Args<'a>,
     ) -> Outcome<'a> {
         let Caller::Conn(id) = caller else { return Ok(()) };
+        if self.within_transaction && topic == Topic::Shard {
+            return Err(CommandError::Session(SessionError::SsubscribeInMulti));
+        }
         let Some(Conn { role: Role::Client(client), outbox, .. }) = self.conns.get_mut(id) else {
             return Ok(());
         };

@@ -37,7 +37,7 @@ pub(super) use self::{
 use super::{Node, requests::Caller};
 use crate::{
     base::{ids::Endpoint, number::parse_i64, time::Now},
-    command::{CommandError, DataError, NodeCommand},
+    command::{CommandError, DataError, Handler, NodeCommand, Spec},
     conn::{Client, Topic},
     io::Level,
     repl::master::Protocol,
@@ -183,5 +183,17 @@ impl Node {
         self.follow(now, master);
         self.with_reply(caller, |reply| reply.ok());
         Ok(())
+    }
+}
+
+/// Commands about connections, roles and the process: no master sends them, and obeying one in the
+/// middle of its stream would cut the stream in two.
+pub(super) fn is_for_clients(spec: &Spec) -> bool {
+    match spec.handler {
+        Handler::Data(_)
+        | Handler::Node(
+            NodeCommand::Ping | NodeCommand::Publish | NodeCommand::Select | NodeCommand::Spublish,
+        ) => false,
+        Handler::Node(_) => true,
     }
 }

@@ -9,19 +9,22 @@ use super::{
 };
 use crate::{
     base::time::Now,
-    command::{Flags, Handler, NodeCommand, Spec},
+    command::{CommandError, Flags, Handler, NodeCommand, SessionError, Spec},
     resp::{Args, Reply},
 };
 
 impl Node {
     pub(super) fn monitor(&mut self, caller: Caller) -> Outcome<'static> {
         let Caller::Conn(id) = caller else { return Ok(()) };
-        if let Some(client) = self.client(caller)
-            && !client.monitors
-        {
-            client.monitors = true;
-            self.monitors.push(id);
+        if self.within_transaction {
+            return Err(CommandError::Session(SessionError::MonitorInMulti));
         }
+        // A replica that asks, and a client that monitors already, hear nothing.
+        match self.client(caller) {
+            Some(client) if !client.monitors => client.monitors = true,
+            Some(_) | None => return Ok(()),
+        }
+        self.monitors.push(id);
         self.with_reply(caller, |reply| reply.ok());
         Ok(())
     }

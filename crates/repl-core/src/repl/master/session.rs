@@ -119,6 +119,11 @@ impl Session {
         matches!(self.phase, Phase::Online { .. })
     }
 
+    /// Whether its dataset has left: what Redis calls online, though it may still be loading.
+    pub fn has_payload(&self) -> bool {
+        matches!(self.phase, Phase::AwaitAck { .. } | Phase::Online { .. })
+    }
+
     /// The `state=` of `INFO replication`.
     pub fn state_name(&self) -> &'static str {
         match self.phase {

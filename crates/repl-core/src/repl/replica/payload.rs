@@ -53,6 +53,8 @@ pub struct Loaded {
     pub origin: Option<(ReplId, u64)>,
     /// The database the stream has selected at that byte.
     pub stream_db: DbIndex,
+    /// Whether it ended with a mark: then the stream waits for an acknowledgement.
+    pub has_mark: bool,
 }
 
 /// What became of some bytes.
@@ -154,9 +156,13 @@ impl Payload {
         self.received
     }
 
-    /// Bytes of the snapshot in all, if the master announced them.
-    pub fn announced_bytes(&self) -> Option<u64> {
-        self.announced
+    /// `master_sync_total_bytes`: none before the header, and an unknown number before a mark.
+    pub fn total_bytes(&self) -> i64 {
+        match (&self.state, self.announced) {
+            (State::ExpectHeader { .. }, _) => -1,
+            (State::Loading(_) | State::ExpectMark { .. }, None) => 0,
+            (State::Loading(_) | State::ExpectMark { .. }, Some(total)) => total as i64,
+        }
     }
 
     /// Takes bytes from the master.
@@ -194,8 +200,9 @@ impl Payload {
     }
 
     fn done(self: Box<Self>, consumed: usize) -> PayloadFed {
+        let has_mark = self.announced.is_none();
         let Target { keyspace, stream_db, .. } = self.target;
-        let loaded = Loaded { keyspace, origin: self.origin, stream_db };
+        let loaded = Loaded { keyspace, origin: self.origin, stream_db, has_mark };
         PayloadFed::Done { consumed, loaded: Box::new(loaded) }
     }
 
