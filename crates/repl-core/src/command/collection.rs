@@ -21,11 +21,11 @@ pub(super) fn held<'k, C: Collection>(
     db: DbIndex,
     (hash, sight): (KeyHash, Sight),
     key: &[u8],
-) -> Result<Option<&'k C>, CommandError<'static>> {
+) -> Result<Option<C::Ref<'k>>, CommandError<'static>> {
     match sight {
         Sight::Hidden => Ok(None),
         Sight::AsFound => match keyspace.find(db, hash, key) {
-            Some(entry) => Ok(Some(entry.collection()?)),
+            Some(entry) => Ok(Some(entry.collection::<C>()?)),
             None => Ok(None),
         },
     }
@@ -50,19 +50,21 @@ pub(super) fn change<C: Collection, R>(
     change: impl FnOnce(&mut C) -> R,
 ) -> Result<Option<Changed<R>>, CommandError<'static>> {
     let changed = keyspace.update_if(db, hash, key, |entry| {
-        let collection = match entry.collection_mut::<C>() {
-            Ok(collection) => collection,
-            Err(wrong) => return (Err(wrong), Change::None),
-        };
-        let before = collection.len();
-        let result = change(collection);
-        let len = collection.len();
-        let made = match counts {
-            Counts::ByLength if len == before => Change::None,
-            Counts::ByLength | Counts::Always => Change::Made,
-        };
-        let fate = if collection.is_empty() { Fate::Gone } else { Fate::Stays };
-        (Ok(Changed { result, fate }), made)
+        let changed = entry.change(key, |collection: &mut C| {
+            let before = collection.len();
+            let result = change(collection);
+            let len = collection.len();
+            let made = match counts {
+                Counts::ByLength if len == before => Change::None,
+                Counts::ByLength | Counts::Always => Change::Made,
+            };
+            let fate = if collection.is_empty() { Fate::Gone } else { Fate::Stays };
+            (Changed { result, fate }, made)
+        });
+        match changed {
+            Ok((changed, made)) => (Ok(changed), made),
+            Err(wrong) => (Err(wrong), Change::None),
+        }
     });
     let changed = changed.transpose()?;
     if changed.as_ref().is_some_and(|changed| changed.fate == Fate::Gone) {

@@ -17,7 +17,7 @@ use crate::{
         number::{DIGITS_MAX, format_i64, parse_i64},
     },
     resp::{Args, Proto},
-    value::{Hash, Inserted},
+    value::{Hash, HashRef, Inserted},
 };
 
 const WRITE: Flags = Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST);
@@ -290,7 +290,7 @@ fn hlen<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
     let key = args.get(1);
     let met = data.meet(key);
     let fields = held::<Hash>(data.keyspace, data.db, met, key)?;
-    data.reply.int(fields.map_or(0, Hash::len) as i64);
+    data.reply.int(fields.map_or(0, HashRef::len) as i64);
     Ok(Outcome::Unchanged)
 }
 
@@ -307,12 +307,12 @@ fn all<'a>(data: &mut Data<'_>, args: Args<'a>, parts: Parts) -> Result<Outcome,
     let key = args.get(1);
     let met = data.meet(key);
     let fields = held::<Hash>(data.keyspace, data.db, met, key)?;
-    let count = fields.map_or(0, Hash::len);
+    let count = fields.map_or(0, HashRef::len);
     match parts {
         Parts::Both => data.reply.map_len(count),
         Parts::Field | Parts::Value => data.reply.array_len(count),
     }
-    for (field, value) in fields.into_iter().flat_map(Hash::iter) {
+    for (field, value) in fields.into_iter().flat_map(HashRef::iter) {
         if parts != Parts::Value {
             data.reply.bulk(field);
         }

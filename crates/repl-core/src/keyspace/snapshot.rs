@@ -314,7 +314,7 @@ mod tests {
             40..60 => {
                 let tail = rng.bits().to_le_bytes();
                 let push = |entry: &mut Entry| {
-                    entry.collection_mut::<List>().map(|list| list.push(End::Right, &tail))
+                    entry.change(&key, |list: &mut List| list.push(End::Right, &tail))
                 };
                 if keyspace.update(db, hash, &key, push) != Some(Ok(())) {
                     let mut list = List::new();

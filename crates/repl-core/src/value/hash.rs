@@ -5,7 +5,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use super::{
     Shape,
-    pack::{Pack, Place},
+    pack::{Pack, PackRef, Place},
     set::Inserted,
     table::{Element, Table},
 };
@@ -18,6 +18,16 @@ pub struct Hash(Form);
 enum Form {
     Packed(Pack),
     Table(Box<Table<Pair>>),
+}
+
+/// The fields and their values, to be looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct HashRef<'a>(FormRef<'a>);
+
+#[derive(Clone, Copy, Debug)]
+enum FormRef<'a> {
+    Packed(PackRef<'a>),
+    Table(&'a Table<Pair>),
 }
 
 /// A field and its value in one allocation: the length of the field in four bytes, the field, the
@@ -63,6 +73,85 @@ impl Element for Pair {
     }
 }
 
+impl<'a> HashRef<'a> {
+    /// A compact hash, as its pack is stored.
+    pub(super) const fn packed(pack: PackRef<'a>) -> Self {
+        Self(FormRef::Packed(pack))
+    }
+
+    /// How many fields there are.
+    #[must_use]
+    pub fn len(self) -> usize {
+        match self.0 {
+            FormRef::Packed(pack) => pack.len() / 2,
+            FormRef::Table(table) => table.len(),
+        }
+    }
+
+    /// Whether there is no field.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// What `OBJECT ENCODING` shows.
+    #[must_use]
+    pub const fn encoding(self) -> &'static str {
+        match self.0 {
+            FormRef::Packed(_) => "listpack",
+            FormRef::Table(_) => "hashtable",
+        }
+    }
+
+    /// The value of `field`.
+    #[must_use]
+    pub fn get(self, field: &[u8]) -> Option<&'a [u8]> {
+        match self.0 {
+            FormRef::Packed(pack) => find(pack, field).map(|(_, value)| pack.at(value)),
+            FormRef::Table(table) => table.get(field).map(|pair| pair.parts().1),
+        }
+    }
+
+    /// All fields with their values.
+    pub fn iter(self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let (pack, pairs): (_, &[Pair]) = match self.0 {
+            FormRef::Packed(pack) => (Some(pack), &[]),
+            FormRef::Table(table) => (None, table.elements()),
+        };
+        pack.into_iter().flat_map(packed_pairs).chain(pairs.iter().map(Pair::parts))
+    }
+
+    /// The field numbered `index` in the order of `iter`, and its value.
+    ///
+    /// # Panics
+    /// When there are not that many.
+    #[must_use]
+    pub fn nth(self, index: usize) -> (&'a [u8], &'a [u8]) {
+        match self.0 {
+            FormRef::Packed(pack) => {
+                let place = pack.place(index * 2);
+                (pack.at(place), pack.at(pack.after(place)))
+            }
+            FormRef::Table(table) => table.elements()[index].parts(),
+        }
+    }
+
+    /// One step of a scan that began with cursor zero: looks at about `count` fields and returns
+    /// the next cursor, zero after the last step. A field that is there all the time is met.
+    pub fn scan(self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8], &[u8])) -> u64 {
+        match self.0 {
+            FormRef::Packed(pack) => {
+                packed_pairs(pack).for_each(|(field, value)| visit(field, value));
+                0
+            }
+            FormRef::Table(table) => table.scan(cursor, count, |pair| {
+                let (field, value) = pair.parts();
+                visit(field, value);
+            }),
+        }
+    }
+}
+
 impl Hash {
     /// No fields.
     #[must_use]
@@ -70,28 +159,41 @@ impl Hash {
         Self(Form::Packed(Pack::new()))
     }
 
+    /// A compact hash.
+    pub(super) const fn from_pack(pack: Pack) -> Self {
+        Self(Form::Packed(pack))
+    }
+
+    /// The pack of a compact hash.
+    ///
+    /// # Errors
+    /// When it is a table.
+    pub(super) fn into_pack(self) -> Result<Pack, Self> {
+        match self.0 {
+            Form::Packed(pack) => Ok(pack),
+            Form::Table(_) => Err(self),
+        }
+    }
+
+    /// To be looked at.
+    #[must_use]
+    pub fn view(&self) -> HashRef<'_> {
+        HashRef(match &self.0 {
+            Form::Packed(pack) => FormRef::Packed(pack.view()),
+            Form::Table(table) => FormRef::Table(table),
+        })
+    }
+
     /// How many fields there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        match &self.0 {
-            Form::Packed(pack) => pack.len() / 2,
-            Form::Table(table) => table.len(),
-        }
+        self.view().len()
     }
 
     /// Whether there is no field.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// What `OBJECT ENCODING` shows.
-    #[must_use]
-    pub const fn encoding(&self) -> &'static str {
-        match &self.0 {
-            Form::Packed(_) => "listpack",
-            Form::Table(_) => "hashtable",
-        }
     }
 
     /// Bytes of memory it owns.
@@ -103,19 +205,10 @@ impl Hash {
         }
     }
 
-    /// The value of `field`.
-    #[must_use]
-    pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
-        match &self.0 {
-            Form::Packed(pack) => find(pack, field).map(|(_, value)| pack.at(value)),
-            Form::Table(table) => table.get(field).map(|pair| pair.parts().1),
-        }
-    }
-
     /// Sets `field` to `value`; whether the field is new.
     pub fn set(&mut self, shape: &Shape, field: &[u8], value: &[u8]) -> Inserted {
         if let Form::Packed(pack) = &mut self.0 {
-            let found = find(pack, field);
+            let found = find(pack.view(), field);
             let short = field.len().max(value.len()) <= shape.hash_value_bytes_max;
             let few = found.is_some() || pack.len() / 2 < shape.hash_entries_max;
             if short && few {
@@ -149,7 +242,7 @@ impl Hash {
     pub fn remove(&mut self, field: &[u8]) -> bool {
         match &mut self.0 {
             Form::Packed(pack) => {
-                let Some((field, value)) = find(pack, field) else { return false };
+                let Some((field, value)) = find(pack.view(), field) else { return false };
                 pack.remove(field, pack.after(value), 2);
                 true
             }
@@ -157,50 +250,11 @@ impl Hash {
         }
     }
 
-    /// All fields with their values.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let (pack, pairs): (_, &[Pair]) = match &self.0 {
-            Form::Packed(pack) => (Some(pack), &[]),
-            Form::Table(table) => (None, table.elements()),
-        };
-        pack.into_iter().flat_map(packed_pairs).chain(pairs.iter().map(Pair::parts))
-    }
-
-    /// The field numbered `index` in the order of `iter`, and its value.
-    ///
-    /// # Panics
-    /// When there are not that many.
-    #[must_use]
-    pub fn nth(&self, index: usize) -> (&[u8], &[u8]) {
-        match &self.0 {
-            Form::Packed(pack) => {
-                let place = pack.place(index * 2);
-                (pack.at(place), pack.at(pack.after(place)))
-            }
-            Form::Table(table) => table.elements()[index].parts(),
-        }
-    }
-
-    /// One step of a scan that began with cursor zero: looks at about `count` fields and returns
-    /// the next cursor, zero after the last step. A field that is there all the time is met.
-    pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8], &[u8])) -> u64 {
-        match &self.0 {
-            Form::Packed(pack) => {
-                packed_pairs(pack).for_each(|(field, value)| visit(field, value));
-                0
-            }
-            Form::Table(table) => table.scan(cursor, count, |pair| {
-                let (field, value) = pair.parts();
-                visit(field, value);
-            }),
-        }
-    }
-
     /// The table, made of the pack if there is none yet.
     fn table(&mut self, shape: &Shape) -> &mut Table<Pair> {
         if let Form::Packed(pack) = &self.0 {
             let mut table = Table::new(shape.seed);
-            for (field, value) in packed_pairs(pack) {
+            for (field, value) in packed_pairs(pack.view()) {
                 table.insert_new(Pair::new(field, value));
             }
             self.0 = Form::Table(Box::new(table));
@@ -218,13 +272,13 @@ impl Default for Hash {
     }
 }
 
-fn packed_pairs(pack: &Pack) -> impl Iterator<Item = (&[u8], &[u8])> {
+fn packed_pairs(pack: PackRef<'_>) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut items = pack.iter();
     core::iter::from_fn(move || Some((items.next()?, items.next()?)))
 }
 
 /// Where a field and its value are.
-fn find(pack: &Pack, field: &[u8]) -> Option<(Place, Place)> {
+fn find(pack: PackRef<'_>, field: &[u8]) -> Option<(Place, Place)> {
     let (mut place, end) = (pack.start(), pack.end());
     while place < end {
         let value = pack.after(place);
@@ -261,10 +315,12 @@ mod tests {
             }
             assert_eq!(hash.len(), model.len());
             let pairs: BTreeMap<_, _> =
-                hash.iter().map(|(f, v)| (f.to_vec(), v.to_vec())).collect();
+                hash.view().iter().map(|(f, v)| (f.to_vec(), v.to_vec())).collect();
             assert_eq!(pairs, model);
-            assert!(model.iter().all(|(f, v)| hash.get(f) == Some(v.as_slice())));
-            assert!(hash.iter().enumerate().all(|(index, pair)| hash.nth(index) == pair));
+            assert!(model.iter().all(|(f, v)| hash.view().get(f) == Some(v.as_slice())));
+            assert!(
+                hash.view().iter().enumerate().all(|(index, pair)| hash.view().nth(index) == pair)
+            );
         }
     }
 
@@ -275,12 +331,12 @@ mod tests {
         for number in 0..512_u32 {
             hash.set(&shape, &number.to_le_bytes(), &[0; 64]);
         }
-        assert_eq!(hash.encoding(), "listpack");
+        assert_eq!(hash.view().encoding(), "listpack");
         hash.set(&shape, b"one more", b"");
-        assert_eq!(hash.encoding(), "hashtable");
+        assert_eq!(hash.view().encoding(), "hashtable");
         let mut hash = Hash::new();
         hash.set(&shape, b"f", &[0; 65]);
         hash.set(&shape, b"f", b"short");
-        assert_eq!(hash.encoding(), "hashtable");
+        assert_eq!(hash.view().encoding(), "hashtable");
     }
 }

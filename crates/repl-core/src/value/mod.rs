@@ -18,10 +18,13 @@ mod pack;
 mod set;
 mod table;
 
+use alloc::vec::Vec;
+
+use self::pack::{Pack, PackRef};
 use crate::base::number::{DIGITS_MAX, format_i64};
 
 pub use self::{
-    hash::Hash,
+    hash::{Hash, HashRef},
     list::{End, List},
     set::{Inserted, Set},
 };
@@ -91,6 +94,23 @@ impl Value {
             Self::Hash(hash) => hash.memory_bytes(),
         }
     }
+
+    /// The type of a small value and the allocation that holds it, with what lies before it there.
+    ///
+    /// # Errors
+    /// When the value has no compact form or is not in it.
+    pub fn into_packed(self) -> Result<(Compact, Vec<u8>, usize), Self> {
+        match self {
+            Self::Hash(hash) => match hash.into_pack() {
+                Ok(pack) => {
+                    let (bytes, base) = pack.into_bytes();
+                    Ok((Compact::Hash, bytes, base))
+                }
+                Err(hash) => Err(Self::Hash(hash)),
+            },
+            Self::List(_) | Self::Set(_) => Err(self),
+        }
+    }
 }
 
 /// The types of values.
@@ -116,7 +136,7 @@ pub enum View<'a> {
     /// A set.
     Set(&'a Set),
     /// A hash.
-    Hash(&'a Hash),
+    Hash(HashRef<'a>),
 }
 
 impl View<'_> {
@@ -148,13 +168,15 @@ impl<'a> From<&'a Value> for View<'a> {
         match value {
             Value::List(list) => Self::List(list),
             Value::Set(set) => Self::Set(set),
-            Value::Hash(hash) => Self::Hash(hash),
+            Value::Hash(hash) => Self::Hash(hash.view()),
         }
     }
 }
 
 /// One type of value that has elements, and disappears with the last of them.
 pub trait Collection: Sized {
+    /// One that is only looked at.
+    type Ref<'a>: Copy;
     /// One without elements.
     fn empty() -> Self;
     /// How many elements it has.
@@ -163,8 +185,8 @@ pub trait Collection: Sized {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// This type in `value`, if it is that.
-    fn of(value: &Value) -> Option<&Self>;
+    /// This type in `view`, if it is that.
+    fn of(view: View<'_>) -> Option<Self::Ref<'_>>;
     /// This type in `value`, if it is that, to be changed.
     fn of_mut(value: &mut Value) -> Option<&mut Self>;
     /// As one of all types.
@@ -172,8 +194,10 @@ pub trait Collection: Sized {
 }
 
 macro_rules! collection {
-    ($type:ident) => {
+    ($type:ident, $ref:ty) => {
         impl Collection for $type {
+            type Ref<'a> = $ref;
+
             fn empty() -> Self {
                 Self::new()
             }
@@ -182,8 +206,8 @@ macro_rules! collection {
                 Self::len(self)
             }
 
-            fn of(value: &Value) -> Option<&Self> {
-                if let Value::$type(this) = value { Some(this) } else { None }
+            fn of(view: View<'_>) -> Option<Self::Ref<'_>> {
+                if let View::$type(this) = view { Some(this) } else { None }
             }
 
             fn of_mut(value: &mut Value) -> Option<&mut Self> {
@@ -197,9 +221,34 @@ macro_rules! collection {
     };
 }
 
-collection!(List);
-collection!(Set);
-collection!(Hash);
+collection!(List, &'a List);
+collection!(Set, &'a Set);
+collection!(Hash, HashRef<'a>);
+
+/// The types of which small values lie packed behind their keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compact {
+    /// A hash.
+    Hash,
+}
+
+impl Compact {
+    /// The value whose elements `stored` holds, to be looked at.
+    #[must_use]
+    pub const fn view(self, stored: &[u8]) -> View<'_> {
+        match self {
+            Self::Hash => View::Hash(HashRef::packed(PackRef::new(stored))),
+        }
+    }
+
+    /// The value whose elements `bytes` holds behind the first `base`, to be changed.
+    #[must_use]
+    pub const fn value(self, bytes: Vec<u8>, base: usize) -> Value {
+        match self {
+            Self::Hash => Value::Hash(Hash::from_pack(Pack::behind(bytes, base))),
+        }
+    }
+}
 
 /// An element as it is kept: its bytes, or the number that they spell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,9 @@
 //! A length takes seven bits per byte, lowest first; all but the last have the high bit. `size` is
 //! that of the two parts before it, and is read from its end: so the sequence can be walked from
 //! both sides. An element of up to 126 bytes costs two bytes.
+//!
+//! Bytes of somebody else may come before the sequence in the same allocation. They are kept as
+//! they are, and all places count from behind them.
 
 use alloc::vec::Vec;
 
@@ -22,42 +25,40 @@ const AHEAD_SHARE: usize = 8;
 /// An allocation of up to this many bytes is never shrunk.
 const KEPT_BYTES: usize = 64;
 
-/// The sequence. Without elements it owns no memory.
+/// The sequence. Without elements it owns no memory but what the bytes before it take.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pack(Vec<u8>);
+pub(super) struct Pack {
+    bytes: Vec<u8>,
+    /// Bytes before the sequence.
+    base: usize,
+}
+
+/// The sequence, to be looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PackRef<'a>(&'a [u8]);
 
 /// Where an element begins, or where the sequence ends. Any change makes those behind it worthless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place(usize);
 
-impl Pack {
-    /// No elements.
-    pub(super) const fn new() -> Self {
-        Self(Vec::new())
+impl<'a> PackRef<'a> {
+    /// The sequence that `bytes` hold, as `Pack::stored` gave them.
+    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
     }
 
     /// How many elements there are.
-    pub(super) fn len(&self) -> usize {
+    pub(super) fn len(self) -> usize {
         self.0.first_chunk::<HEAD>().map_or(0, |count| u32::from_le_bytes(*count) as usize)
     }
 
-    /// Bytes of all elements as they are stored.
-    pub(super) fn stored_bytes(&self) -> usize {
-        self.0.len().saturating_sub(HEAD)
-    }
-
-    /// Bytes of memory it owns.
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.0.capacity()
-    }
-
     /// Before the first element.
-    pub(super) const fn start(&self) -> Place {
+    pub(super) const fn start(self) -> Place {
         Place(HEAD)
     }
 
     /// Behind the last element.
-    pub(super) fn end(&self) -> Place {
+    pub(super) fn end(self) -> Place {
         Place(self.0.len().max(HEAD))
     }
 
@@ -65,7 +66,7 @@ impl Pack {
     ///
     /// # Panics
     /// When there are not that many.
-    pub(super) fn place(&self, index: usize) -> Place {
+    pub(super) fn place(self, index: usize) -> Place {
         let count = self.len();
         assert!(index <= count, "an element is asked for by a number it has");
         if index <= count / 2 {
@@ -76,39 +77,123 @@ impl Pack {
     }
 
     /// The element at `place`.
-    pub(super) fn at(&self, place: Place) -> &[u8] {
-        let (length, start) = read_forward(&self.0, place.0);
+    pub(super) fn at(self, place: Place) -> &'a [u8] {
+        let (length, start) = read_forward(self.0, place.0);
         &self.0[start..start + length]
     }
 
     /// The place behind the element at `place`.
-    pub(super) fn after(&self, place: Place) -> Place {
-        let (length, start) = read_forward(&self.0, place.0);
+    pub(super) fn after(self, place: Place) -> Place {
+        let (length, start) = read_forward(self.0, place.0);
         let size = start - place.0 + length;
         Place(place.0 + size + number_size(size))
     }
 
     /// The place of the element before `place`.
-    pub(super) fn before(&self, place: Place) -> Place {
-        let (size, end) = read_backward(&self.0, place.0);
+    pub(super) fn before(self, place: Place) -> Place {
+        let (size, end) = read_backward(self.0, place.0);
         Place(end - size)
     }
 
     /// All elements in order.
-    pub(super) fn iter(&self) -> Iter<'_> {
+    pub(super) fn iter(self) -> Iter<'a> {
         Iter { pack: self, front: self.start(), back: self.end() }
     }
 
     /// The elements from `place` on.
-    pub(super) fn iter_from(&self, place: Place) -> Iter<'_> {
+    pub(super) fn iter_from(self, place: Place) -> Iter<'a> {
         Iter { pack: self, front: place, back: self.end() }
+    }
+}
+
+impl Pack {
+    /// No elements.
+    pub(super) const fn new() -> Self {
+        Self { bytes: Vec::new(), base: 0 }
+    }
+
+    /// The sequence that `bytes` hold behind the first `base`.
+    pub(super) const fn behind(bytes: Vec<u8>, base: usize) -> Self {
+        Self { bytes, base }
+    }
+
+    /// The whole allocation, and how many bytes in it come before the sequence.
+    pub(super) fn into_bytes(self) -> (Vec<u8>, usize) {
+        (self.bytes, self.base)
+    }
+
+    /// To be looked at.
+    #[inline]
+    pub(super) fn view(&self) -> PackRef<'_> {
+        PackRef(&self.bytes[self.base..])
+    }
+
+    /// How many elements there are.
+    pub(super) fn len(&self) -> usize {
+        self.view().len()
+    }
+
+    /// Bytes of all elements as they are stored.
+    pub(super) fn stored_bytes(&self) -> usize {
+        self.view().0.len().saturating_sub(HEAD)
+    }
+
+    /// Bytes of memory it owns.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Before the first element.
+    pub(super) fn start(&self) -> Place {
+        self.view().start()
+    }
+
+    /// Behind the last element.
+    pub(super) fn end(&self) -> Place {
+        self.view().end()
+    }
+
+    /// Where the element numbered `index` begins; the end for the number of elements.
+    ///
+    /// # Panics
+    /// When there are not that many.
+    pub(super) fn place(&self, index: usize) -> Place {
+        self.view().place(index)
+    }
+
+    /// The element at `place`.
+    pub(super) fn at(&self, place: Place) -> &[u8] {
+        self.view().at(place)
+    }
+
+    /// The place behind the element at `place`.
+    pub(super) fn after(&self, place: Place) -> Place {
+        self.view().after(place)
+    }
+
+    /// The place of the element before `place`.
+    pub(super) fn before(&self, place: Place) -> Place {
+        self.view().before(place)
+    }
+
+    /// All elements in order.
+    pub(super) fn iter(&self) -> Iter<'_> {
+        self.view().iter()
+    }
+
+    /// The elements from `place` on.
+    pub(super) fn iter_from(&self, place: Place) -> Iter<'_> {
+        self.view().iter_from(place)
     }
 
     /// Puts an element in front of the one at `place`.
     pub(super) fn insert(&mut self, place: Place, item: &[u8]) {
-        if self.0.is_empty() {
-            self.0.reserve_exact(HEAD + stored_size(item));
-            self.0.extend_from_slice(&[0; HEAD]);
+        if self.bytes.len() == self.base {
+            let wanted = HEAD + stored_size(item);
+            if self.bytes.capacity() - self.base < wanted {
+                self.bytes.reserve_exact(wanted);
+            }
+            self.bytes.extend_from_slice(&[0; HEAD]);
         }
         self.splice(place.0, place.0, item);
         self.add_to_count(1);
@@ -130,12 +215,16 @@ impl Pack {
         if count == 0 {
             return;
         }
-        self.0.drain(from.0..to.0);
+        self.bytes.drain(self.base + from.0..self.base + to.0);
         self.add_to_count(-(count as i64));
         if self.len() == 0 {
-            self.0 = Vec::new();
-        } else if self.0.capacity() > KEPT_BYTES && self.0.len() < self.0.capacity() / 2 {
-            self.0.shrink_to(self.0.len() + self.0.len() / AHEAD_SHARE);
+            self.bytes.truncate(self.base);
+            if self.base == 0 {
+                self.bytes = Vec::new();
+            }
+        } else if self.bytes.capacity() > KEPT_BYTES && self.bytes.len() < self.bytes.capacity() / 2
+        {
+            self.bytes.shrink_to(self.bytes.len() + self.bytes.len() / AHEAD_SHARE);
         }
     }
 
@@ -144,43 +233,45 @@ impl Pack {
         if count == 0 {
             return Self::new();
         }
-        let mut tail = Vec::with_capacity(HEAD + self.0.len() - place.0);
+        let moved = &self.view().0[place.0..];
+        let mut tail = Vec::with_capacity(HEAD + moved.len());
         let number = u32::try_from(count).expect("a pack counts its elements in 32 bits");
         tail.extend_from_slice(&number.to_le_bytes());
-        tail.extend_from_slice(&self.0[place.0..]);
+        tail.extend_from_slice(moved);
         let end = self.end();
         self.remove(place, end, count);
-        Self(tail)
+        Self { bytes: tail, base: 0 }
     }
 
     /// Replaces the bytes `from..to`, one element or none, by `item`.
     fn splice(&mut self, from: usize, to: usize, item: &[u8]) {
-        let (old_end, new_size) = (self.0.len(), stored_size(item));
+        let (from, to) = (self.base + from, self.base + to);
+        let (old_end, new_size) = (self.bytes.len(), stored_size(item));
         let new_end = old_end - (to - from) + new_size;
-        if new_end > self.0.capacity() {
-            self.0.reserve_exact(new_end + new_end / AHEAD_SHARE - old_end);
+        if new_end > self.bytes.capacity() {
+            self.bytes.reserve_exact(new_end + new_end / AHEAD_SHARE - old_end);
         }
         if new_end > old_end {
-            self.0.resize(new_end, 0);
+            self.bytes.resize(new_end, 0);
         }
-        self.0.copy_within(to..old_end, from + new_size);
-        self.0.truncate(new_end);
+        self.bytes.copy_within(to..old_end, from + new_size);
+        self.bytes.truncate(new_end);
         let mut digits = [0; NUMBER_MAX];
         let length = write_number(&mut digits, item.len());
         let body = from + length.len();
-        self.0[from..body].copy_from_slice(length);
-        self.0[body..body + item.len()].copy_from_slice(item);
+        self.bytes[from..body].copy_from_slice(length);
+        self.bytes[body..body + item.len()].copy_from_slice(item);
         let size_at = body + item.len();
         let size = write_number(&mut digits, size_at - from);
         let end = size_at + size.len();
-        self.0[size_at..end].copy_from_slice(size);
-        self.0[size_at..end].reverse();
+        self.bytes[size_at..end].copy_from_slice(size);
+        self.bytes[size_at..end].reverse();
     }
 
     fn add_to_count(&mut self, change: i64) {
         let count = u32::try_from(self.len() as i64 + change);
         let count = count.expect("a pack counts its elements in 32 bits");
-        self.0[..HEAD].copy_from_slice(&count.to_le_bytes());
+        self.bytes[self.base..][..HEAD].copy_from_slice(&count.to_le_bytes());
     }
 }
 
@@ -238,7 +329,7 @@ fn read_backward(bytes: &[u8], mut at: usize) -> (usize, usize) {
 /// The elements of a pack, from both sides.
 #[derive(Clone, Debug)]
 pub(super) struct Iter<'a> {
-    pack: &'a Pack,
+    pack: PackRef<'a>,
     front: Place,
     back: Place,
 }
@@ -251,7 +342,7 @@ impl<'a> Iterator for Iter<'a> {
         if self.front >= self.back {
             return None;
         }
-        let (length, start) = read_forward(&self.pack.0, self.front.0);
+        let (length, start) = read_forward(self.pack.0, self.front.0);
         let size = start - self.front.0 + length;
         self.front = Place(self.front.0 + size + number_size(size));
         Some(&self.pack.0[start..start + length])

@@ -1,5 +1,5 @@
-//! One key with its value and its expiry: packed into one allocation if the value is a string,
-//! otherwise in parts.
+//! One key with its value and its expiry: packed into one allocation if the value is a string or a
+//! small hash, otherwise in parts.
 
 mod packed;
 mod rich;
@@ -39,8 +39,18 @@ impl Entry {
 
     /// An entry that holds another value.
     pub fn rich(key: &[u8], value: Value, expires_at: Option<UnixMillis>) -> Self {
+        match value.into_packed() {
+            Ok((compact, bytes, base)) => {
+                let elements = (compact, &bytes[base..]);
+                Self(Repr::Packed(Packed::collection(key, elements, expires_at)))
+            }
+            Err(value) => Self::in_parts(key, value, expires_at, 0),
+        }
+    }
+
+    fn in_parts(key: &[u8], value: Value, expires_at: Option<UnixMillis>, emitted: u8) -> Self {
         let (key, expires_at) = (key.into(), expires_at.into());
-        Self(Repr::Rich(Box::new(Rich { key, value, expires_at, emitted: 0 })))
+        Self(Repr::Rich(Box::new(Rich { key, value, expires_at, emitted })))
     }
 
     /// The key.
@@ -54,7 +64,7 @@ impl Entry {
     /// The value, whatever its type.
     pub fn view(&self) -> View<'_> {
         match &self.0 {
-            Repr::Packed(packed) => View::String(packed.value()),
+            Repr::Packed(packed) => packed.view(),
             Repr::Rich(rich) => View::from(&rich.value),
         }
     }
@@ -66,8 +76,8 @@ impl Entry {
     #[inline]
     pub fn string(&self) -> Result<&[u8], WrongType> {
         match &self.0 {
-            Repr::Packed(packed) => Ok(packed.value()),
-            Repr::Rich(_) => Err(WrongType),
+            Repr::Packed(packed) if packed.compact().is_none() => Ok(packed.value()),
+            Repr::Packed(_) | Repr::Rich(_) => Err(WrongType),
         }
     }
 
@@ -75,22 +85,34 @@ impl Entry {
     ///
     /// # Errors
     /// When it is something else.
-    pub fn collection<C: Collection>(&self) -> Result<&C, WrongType> {
-        match &self.0 {
-            Repr::Packed(_) => Err(WrongType),
-            Repr::Rich(rich) => C::of(&rich.value).ok_or(WrongType),
-        }
+    pub fn collection<C: Collection>(&self) -> Result<C::Ref<'_>, WrongType> {
+        C::of(self.view()).ok_or(WrongType)
     }
 
-    /// The collection, to be changed.
+    /// Changes the collection under `key`, which is the entry's.
     ///
     /// # Errors
     /// When it is something else.
-    pub fn collection_mut<C: Collection>(&mut self) -> Result<&mut C, WrongType> {
-        match &mut self.0 {
-            Repr::Packed(_) => Err(WrongType),
-            Repr::Rich(rich) => C::of_mut(&mut rich.value).ok_or(WrongType),
+    pub fn change<C: Collection, R>(
+        &mut self,
+        key: &[u8],
+        change: impl FnOnce(&mut C) -> R,
+    ) -> Result<R, WrongType> {
+        let packed = match &mut self.0 {
+            Repr::Packed(packed) => packed,
+            Repr::Rich(rich) => return C::of_mut(&mut rich.value).map(change).ok_or(WrongType),
+        };
+        let compact = packed.compact().ok_or(WrongType)?;
+        let (expires_at, emitted) = (packed.expires_at(), packed.emitted());
+        let (bytes, base) = packed.lend();
+        let mut value = compact.value(bytes, base);
+        let result = C::of_mut(&mut value).map(change);
+        match value.into_packed() {
+            Ok((_, bytes, _)) => packed.take_back(bytes),
+            // It outgrew its compact form.
+            Err(value) => *self = Self::in_parts(key, value, expires_at, emitted),
         }
+        result.ok_or(WrongType)
     }
 
     /// When the key ceases to exist, if ever.
@@ -166,16 +188,8 @@ impl Entry {
 
     /// Makes it `value` with this expiry, whatever it was.
     pub fn replace_rich(&mut self, value: Value, expires_at: Option<UnixMillis>) {
-        match &mut self.0 {
-            Repr::Packed(packed) => {
-                let fresh = Self::rich(packed.key(), value, expires_at);
-                self.succeed(fresh);
-            }
-            Repr::Rich(rich) => {
-                rich.value = value;
-                rich.expires_at = expires_at.into();
-            }
-        }
+        let fresh = Self::rich(self.key(), value, expires_at);
+        self.succeed(fresh);
     }
 
     /// Makes it a string and leaves the expiry as it is.
@@ -192,8 +206,8 @@ impl Entry {
     /// When it is something else.
     pub fn append(&mut self, tail: &[u8]) -> Result<(), WrongType> {
         match &mut self.0 {
-            Repr::Packed(packed) => packed.append(tail),
-            Repr::Rich(_) => return Err(WrongType),
+            Repr::Packed(packed) if packed.compact().is_none() => packed.append(tail),
+            Repr::Packed(_) | Repr::Rich(_) => return Err(WrongType),
         }
         Ok(())
     }
@@ -204,8 +218,8 @@ impl Entry {
     /// When it is something else.
     pub fn write_at(&mut self, at: usize, bytes: &[u8]) -> Result<(), WrongType> {
         match &mut self.0 {
-            Repr::Packed(packed) => packed.write_at(at, bytes),
-            Repr::Rich(_) => return Err(WrongType),
+            Repr::Packed(packed) if packed.compact().is_none() => packed.write_at(at, bytes),
+            Repr::Packed(_) | Repr::Rich(_) => return Err(WrongType),
         }
         Ok(())
     }
@@ -264,12 +278,20 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::{End, List, Set};
+    use crate::value::{End, Hash, HashRef, List, Set, Shape};
 
     fn list() -> Value {
         let mut list = List::new();
         list.push(End::Left, b"element");
         list.into_value()
+    }
+
+    fn hash(fields: usize) -> Value {
+        let mut hash = Hash::new();
+        for number in 0..fields {
+            hash.set(&Shape::default(), &[number as u8], b"value");
+        }
+        hash.into_value()
     }
 
     #[test]
@@ -308,5 +330,62 @@ mod tests {
         assert_eq!(entry.expires_at(), Some(UnixMillis(-7)));
         entry.set_expiry(None);
         assert_eq!((entry.expires_at(), entry.is_volatile()), (None, false));
+    }
+
+    #[test]
+    fn a_small_hash_shares_the_allocation_of_its_key() {
+        let entry = Entry::rich(b"hash:00000001", hash(5), None);
+        assert!(matches!(entry.0, Repr::Packed(_)));
+        // Three bytes, the key, the count; for each field its name and value with their lengths.
+        assert_eq!(entry.memory_bytes(), usize::next_multiple_of(3 + 13 + 4 + 5 * (3 + 7), 8));
+        assert_eq!((entry.key(), entry.string()), (&b"hash:00000001"[..], Err(WrongType)));
+        let copy = entry.under_key(b"copy");
+        assert_eq!(copy.collection::<Hash>().map(|hash| hash.get(&[4])), Ok(Some(&b"value"[..])));
+    }
+
+    #[test]
+    fn a_small_hash_grows_shrinks_and_outgrows_its_place_with_all_that_belongs_to_its_key() {
+        let shape = Shape { hash_entries_max: 40, ..Shape::default() };
+        let key = [b'k'; 300];
+        for expires_at in [None, Some(UnixMillis(9))] {
+            let mut entry = Entry::rich(&key, hash(1), expires_at);
+            entry.mark_emitted(1);
+            for number in (0..60_u8).chain(0..50) {
+                let change = |hash: &mut Hash| hash.set(&shape, &[number], &[number; 50]);
+                assert!(entry.change(&key, change).is_ok());
+                let last = entry.collection::<Hash>().map(|hash| hash.get(&[number]));
+                assert_eq!(last, Ok(Some(&[number; 50][..])));
+                assert_eq!((entry.key(), entry.expires_at()), (&key[..], expires_at));
+                assert!(entry.is_emitted(1) && !entry.is_emitted(0));
+                assert_eq!(matches!(entry.0, Repr::Packed(_)), number < 40 && !is_table(&entry));
+            }
+            assert!(is_table(&entry));
+            let mut entry = Entry::rich(&key, hash(100), expires_at);
+            for number in 0..100 {
+                assert_eq!(entry.change(&key, |hash: &mut Hash| hash.remove(&[number])), Ok(true));
+            }
+            assert_eq!(entry.collection::<Hash>().map(HashRef::len), Ok(0));
+            assert!(entry.memory_bytes() < 800, "{}", entry.memory_bytes());
+        }
+    }
+
+    fn is_table(entry: &Entry) -> bool {
+        entry.collection::<Hash>().map(HashRef::encoding) == Ok("hashtable")
+    }
+
+    #[test]
+    fn a_small_hash_is_no_other_type_and_stays_whole_when_taken_for_one() {
+        let mut entry = Entry::rich(b"k", hash(2), None);
+        assert_eq!(entry.change(b"k", |list: &mut List| list.len()), Err(WrongType));
+        assert_eq!(entry.append(b"tail"), Err(WrongType));
+        assert_eq!(entry.write_at(0, b"tail"), Err(WrongType));
+        assert_eq!(entry.collection::<Hash>().map(HashRef::len), Ok(2));
+        entry.set_expiry(Some(UnixMillis(3)));
+        assert_eq!(entry.collection::<Hash>().map(HashRef::len), Ok(2));
+        entry.replace(b"a string", None, Form::Whole);
+        assert_eq!((entry.string(), entry.expires_at()), (Ok(&b"a string"[..]), None));
+        entry.replace_rich(hash(3), None);
+        entry.set_value(b"");
+        assert_eq!(entry.string(), Ok(&b""[..]));
     }
 }

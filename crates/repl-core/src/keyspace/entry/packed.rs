@@ -1,4 +1,4 @@
-//! One key with its string and its expiry, packed into one allocation. Knows no other type.
+//! One key with its string or its small collection and its expiry, packed into one allocation.
 //!
 //! ```text
 //!  flags  slack  key length   [expiry]   key        value        unused
@@ -10,10 +10,17 @@
 //! A key of 16 bytes with a value of 64 takes 83 bytes, rounded up to 88. The unused end lets a
 //! value of about the same size take the place of the old one without an allocation. When `slack`
 //! reads 255 the true count stands in the last eight bytes, little endian.
+//!
+//! A collection that is changed takes the allocation with it, header and key in front, and brings
+//! it back: no byte of it is copied unless it grows.
 
 use alloc::{boxed::Box, vec, vec::Vec};
+use core::mem;
 
-use crate::base::time::UnixMillis;
+use crate::{
+    base::time::UnixMillis,
+    value::{Compact, View},
+};
 
 /// The key length takes four bytes instead of one.
 const LONG_KEY: u8 = 1 << 0;
@@ -21,10 +28,14 @@ const LONG_KEY: u8 = 1 << 0;
 const EXPIRES: u8 = 1 << 1;
 /// The value was changed in place by a command that gives up the compact encodings (`APPEND`).
 const RAW: u8 = 1 << 2;
+/// The value is the elements of a small hash.
+const HASH: u8 = 1 << 3;
 /// The first of the bits, one per snapshot, that say "this entry's image is out already".
 const EMITTED_SHIFT: u8 = 6;
 /// The flags that describe the value's layout rather than its history.
 const LAYOUT: u8 = LONG_KEY | EXPIRES;
+/// The flags that describe the value.
+const VALUE: u8 = RAW | HASH;
 
 /// A slack that does not fit one byte.
 const SLACK_LONG: u8 = u8::MAX;
@@ -45,7 +56,7 @@ pub enum Form {
     Grown,
 }
 
-/// A key, its string value and its expiry.
+/// A key, its value and its expiry.
 #[derive(Clone, Debug)]
 pub(super) struct Packed(Box<[u8]>);
 
@@ -66,6 +77,19 @@ impl Packed {
         form: Form,
     ) -> Self {
         Self::with_slack(key, value, expires_at, form, 0)
+    }
+
+    /// An entry with a small collection, whose elements `stored` holds.
+    pub(super) fn collection(
+        key: &[u8],
+        (compact, stored): (Compact, &[u8]),
+        expires_at: Option<UnixMillis>,
+    ) -> Self {
+        let mut entry = Self::new(key, stored, expires_at, Form::Whole);
+        entry.0[0] |= match compact {
+            Compact::Hash => HASH,
+        };
+        entry
     }
 
     fn with_slack(
@@ -117,6 +141,37 @@ impl Packed {
         &self.0[layout.value_at..layout.value_end]
     }
 
+    /// Which collection the value is; `None` for a string.
+    #[inline]
+    pub(super) fn compact(&self) -> Option<Compact> {
+        (self.0[0] & HASH != 0).then_some(Compact::Hash)
+    }
+
+    /// The value as what it is.
+    pub(super) fn view(&self) -> View<'_> {
+        match self.compact() {
+            None => View::String(self.value()),
+            Some(compact) => compact.view(self.value()),
+        }
+    }
+
+    /// Gives away the allocation of a collection that is about to be changed, and how many bytes
+    /// come before its elements. Nothing may be asked of the entry until `take_back`.
+    pub(super) fn lend(&mut self) -> (Vec<u8>, usize) {
+        let layout = self.layout();
+        let mut bytes = mem::take(&mut self.0).into_vec();
+        bytes.truncate(layout.value_end);
+        (bytes, layout.value_at)
+    }
+
+    /// Takes back what `lend` gave away.
+    pub(super) fn take_back(&mut self, mut bytes: Vec<u8>) {
+        let (used, capacity) = (bytes.len(), bytes.capacity());
+        bytes.resize(capacity, 0);
+        self.0 = bytes.into_boxed_slice();
+        self.write_slack(capacity - used);
+    }
+
     /// When the key ceases to exist, if ever.
     pub(super) fn expires_at(&self) -> Option<UnixMillis> {
         if self.0[0] & EXPIRES == 0 {
@@ -166,7 +221,7 @@ impl Packed {
             }
             self.set_form(form);
         } else {
-            let emitted = self.0[0] & !(LAYOUT | RAW);
+            let emitted = self.0[0] & !(LAYOUT | VALUE);
             let mut entry = Self::new(self.key(), value, expires_at, form);
             entry.0[0] |= emitted;
             *self = entry;
@@ -198,8 +253,8 @@ impl Packed {
 
     fn set_form(&mut self, form: Form) {
         match form {
-            Form::Whole => self.0[0] &= !RAW,
-            Form::Grown => self.0[0] |= RAW,
+            Form::Whole => self.0[0] &= !VALUE,
+            Form::Grown => self.0[0] = self.0[0] & !VALUE | RAW,
         }
     }
 
@@ -243,7 +298,9 @@ impl Packed {
 
     /// The same value under another key, with the same expiry. No snapshot knows it yet.
     pub(super) fn under_key(&self, key: &[u8]) -> Self {
-        Self::new(key, self.value(), self.expires_at(), self.form())
+        let mut entry = Self::new(key, self.value(), self.expires_at(), self.form());
+        entry.0[0] |= self.0[0] & VALUE;
+        entry
     }
 
     /// Sets or removes the expiry.
@@ -258,6 +315,11 @@ impl Packed {
                 *self = entry;
             }
         }
+    }
+
+    /// One bit per snapshot: the entry's image is out already.
+    pub(super) fn emitted(&self) -> u8 {
+        self.0[0] >> EMITTED_SHIFT
     }
 
     /// Whether the image of this entry is out for the snapshot in `slot`.
