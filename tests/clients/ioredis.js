@@ -7,6 +7,12 @@ const { assert, load, main, port, run, until } = require('./smoke.js');
 const { library: Redis, version } = load('ioredis');
 const connect = (options = {}) => new Redis({ port, ...options });
 
+const waiting = (client) =>
+  until('a blocked client', async () => {
+    const info = await client.info('clients');
+    return /blocked_clients:[1-9]/.test(info) ? true : undefined;
+  });
+
 main(async () => {
   const client = connect({ connectionName: 'smoke' });
   const other = connect();
@@ -93,6 +99,22 @@ main(async () => {
       );
       await until('the message', () => (heard.length === 3 ? true : undefined));
       listener.disconnect();
+    },
+
+    'blocking pops': async () => {
+      assert.equal(await client.blpop('none', 0.1), null);
+      const move = () => client.blmove('from', 'to', 'LEFT', 'RIGHT', 20);
+      for (const [wait, act, expected] of [
+        [() => client.blpop('none', 'queue', 20), () => other.rpush('queue', 'a'), ['queue', 'a']],
+        [() => client.brpop('queue', 20), () => other.lpush('queue', 'b', 'c'), ['queue', 'b']],
+        [move, () => other.rpush('from', 'd'), 'd'],
+      ]) {
+        const popped = wait();
+        await waiting(other);
+        await act();
+        assert.deepEqual(await popped, expected);
+      }
+      assert.deepEqual(await other.lrange('queue', 0, -1), ['c']);
     },
 
     iteration: async () => {

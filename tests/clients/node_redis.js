@@ -15,6 +15,12 @@ const connect = async (RESP, options = {}) => {
   return client.connect();
 };
 
+const waiting = (client) =>
+  until('a blocked client', async () => {
+    const info = await client.info('clients');
+    return /blocked_clients:[1-9]/.test(info) ? true : undefined;
+  });
+
 // Maps have no prototype in RESP2 and are ordinary objects in RESP3, or the other way round.
 const plain = (map) => Object.fromEntries(Object.entries(map));
 
@@ -111,6 +117,24 @@ const checks = async (RESP) => {
       );
       await until('the message', () => (heard.length === 3 ? true : undefined));
       listener.destroy();
+    },
+
+    'blocking pops': async () => {
+      assert.equal(await client.blPop('none', 0.1), null);
+      const [first, last] = ['a', 'b'].map((element) => ({ key: 'queue', element }));
+      const move = () => client.blMove('from', 'to', 'LEFT', 'RIGHT', 20);
+      for (const [wait, act, expected] of [
+        [() => client.blPop(['none', 'queue'], 20), () => other.rPush('queue', 'a'), first],
+        [() => client.brPop('queue', 20), () => other.lPush('queue', ['b', 'c']), last],
+        [move, () => other.rPush('from', 'd'), 'd'],
+      ]) {
+        const popped = wait();
+        await waiting(other);
+        await act();
+        const found = await popped;
+        assert.deepEqual(typeof found === 'string' ? found : plain(found), expected);
+      }
+      assert.equal(await other.lLen('queue'), 1);
     },
 
     iteration: async () => {

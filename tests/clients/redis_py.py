@@ -2,6 +2,7 @@
 
 import faulthandler
 import sys
+import threading
 import time
 
 import redis
@@ -136,6 +137,38 @@ def channels(protocol):
     pubsub.close()
 
 
+def blocking_pops(protocol):
+    client, other = connect(protocol), connect(protocol)
+    assert client.blpop("none", timeout=0.1) is None
+    other.rpush("queue", "ready")
+    assert list(client.blpop(["none", "queue"], timeout=5)) == ["queue", "ready"]
+
+    def later(act):
+        def run():
+            while not other.info("clients")["blocked_clients"]:
+                time.sleep(0.01)
+            act()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        return thread
+
+    def move():
+        return client.blmove("from", "to", 20, "LEFT", "RIGHT")
+
+    for wait, act, expected in [
+        (lambda: client.blpop("queue", 20), lambda: other.rpush("queue", "a"), ("queue", "a")),
+        (lambda: client.brpop("queue", 20), lambda: other.lpush("queue", "b", "c"), ("queue", "b")),
+        (move, lambda: other.rpush("from", "d"), "d"),
+    ]:
+        thread = later(act)
+        found = wait()
+        thread.join()
+        assert (tuple(found) if isinstance(found, list) else found) == expected, (found, expected)
+    assert other.lrange("to", 0, -1) == ["d"] and other.lrange("queue", 0, -1) == ["c"]
+    assert other.blmpop(1, 2, "none", "queue", direction="LEFT", count=2) == ["queue", ["c"]]
+
+
 def iteration(protocol):
     client = connect(protocol)
     client.mset({f"scan:{number}": number for number in range(1000)})
@@ -202,6 +235,7 @@ CHECKS = [
     pipelines,
     transactions,
     channels,
+    blocking_pops,
     iteration,
     errors,
     big_values,

@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     process::{Command, Stdio},
     sync::mpsc,
+    thread,
 };
 
 use libtest_mimic::Trial;
@@ -25,12 +26,13 @@ use crate::{
 /// What one client checks: with a connection for itself, and a way to get more.
 type Check = fn(&Client, &mut Connection);
 
-const CHECKS: [(&str, Check); 9] = [
+const CHECKS: [(&str, Check); 10] = [
     ("connects", connects),
     ("values of all types", values_of_all_types),
     ("pipelines", pipelines),
     ("transactions", transactions),
     ("channels", channels),
+    ("blocking pops", blocking_pops),
     ("iteration", iteration),
     ("errors", errors),
     ("big values", big_values),
@@ -194,6 +196,22 @@ fn pushes(client: &Client, connection: &mut Connection) {
     });
     let words = ["news", "hello"].map(|word| Value::BulkString(word.as_bytes().to_vec()));
     assert_eq!(message.data, words);
+}
+
+fn blocking_pops(client: &Client, connection: &mut Connection) {
+    assert_eq!(connection.blpop("none", 0.05), Ok(None::<[String; 2]>));
+    let mut other = client.get_connection().expect("the server listens");
+    thread::scope(|scope| {
+        let popped = scope.spawn(|| connection.blpop(&["none", "queue"], 20.0));
+        wait_for("a blocked client", || {
+            let info: String = redis::cmd("INFO").arg("clients").query(&mut other).expect("text");
+            if info.contains("blocked_clients:1") { Ok(()) } else { Err(info) }
+        });
+        assert_eq!(other.rpush("queue", "a"), Ok(1));
+        let popped = popped.join().expect("it does not panic");
+        assert_eq!(popped, Ok(Some(["queue".to_owned(), "a".to_owned()])));
+    });
+    assert_eq!(other.exists("queue"), Ok(false));
 }
 
 fn iteration(_: &Client, connection: &mut Connection) {
