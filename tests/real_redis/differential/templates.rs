@@ -110,6 +110,11 @@ const LISTS: &[&str] = &[
     "RPOPLPUSH $key $key",
     "LMPOP $numkeys $key $key $end",
     "LMPOP $numkeys $key $key $end COUNT $count",
+    "BLPOP $key $key 0.001; LLEN $=",
+    "BRPOP $key 0.001; LLEN $=",
+    "BLMOVE $key $key $end $end 0.001",
+    "BRPOPLPUSH $key $key 0.001",
+    "BLMPOP 0.001 $numkeys $key $key $end COUNT $count",
 ];
 
 const SETS: &[&str] = &[
