@@ -11,11 +11,13 @@
 //! * `~ "PING\r\n"`: bytes, sent as they are.
 //! * `< +OK`: a line of the reply to what was sent last, without `\r\n`, everything odd escaped.
 //! * `! closed`: the server closes the connection.
+//! * `2> RPUSH key a`, `2< :1`: the same on another connection, which the digit names.
+//! * `? 1`: waits until so many clients are blocked.
 //! * `# ...`: a comment.
 //!
 //! With `REPL_TEST_BLESS=1` the replies are not compared but written, from what redis-server says.
 
-use std::{env, fs, mem, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, env, fs, mem, path::PathBuf, time::Duration};
 
 use libtest_mimic::Trial;
 
@@ -23,6 +25,7 @@ use crate::{
     fixture::{
         client::{Client, Ending, encode},
         server::{Kind, Server},
+        wait_for,
     },
     trial,
 };
@@ -31,6 +34,8 @@ use crate::{
 /// one, it is known how much must come.
 const QUIET: Duration = Duration::from_millis(200);
 const CLOSED: &str = "! closed";
+/// The connection of lines that name none.
+const FIRST: char = '1';
 
 /// One test for every transcript and kind of server.
 pub(crate) fn trials() -> Vec<Trial> {
@@ -77,7 +82,7 @@ enum Replies {
 /// Plays a transcript against a fresh server and returns it with the replies as they came.
 fn play(text: &str, kind: Kind, replies: Replies) -> String {
     let server = Server::start(kind, &[]);
-    let mut player = Player { client: server.client(), section: String::new(), replies };
+    let mut player = Player::new(&server, replies);
     let mut written = String::new();
     let mut held = Vec::new();
     let mut lines = text.lines().peekable();
@@ -88,12 +93,17 @@ fn play(text: &str, kind: Kind, replies: Replies) -> String {
             let words = words(rest);
             encode(&words.iter().map(Vec::as_slice).collect::<Vec<_>>())
         };
-        match line.split_once(' ') {
+        let (connection, said) = connection_of(line);
+        match said.split_once(' ') {
             Some(("===", name)) => {
                 player.finish_section();
                 server.client().ok("FLUSHALL");
-                player.client = server.client();
+                player = Player::new(&server, replies);
                 name.clone_into(&mut player.section);
+                continue;
+            }
+            Some(("?", count)) => {
+                player.wait_for_blocked(count);
                 continue;
             }
             Some(("&", rest)) => {
@@ -106,10 +116,14 @@ fn play(text: &str, kind: Kind, replies: Replies) -> String {
             _ => panic!("{}: `{line}` is no line of a transcript", player.section),
         }
         let mut expected = Vec::new();
-        while let Some(reply) = lines.next_if(|line| line.starts_with('<') || *line == CLOSED) {
+        while let Some(reply) = lines.next_if(|line| {
+            let (_, said) = connection_of(line);
+            said.starts_with('<') || said == CLOSED
+        }) {
             expected.push(reply);
         }
-        for reply in player.exchange(line, &mem::take(&mut held), &expected) {
+        player.send(connection, line, &mem::take(&mut held));
+        for reply in player.replies(line, &expected) {
             written += &reply;
             written.push('\n');
         }
@@ -118,23 +132,54 @@ fn play(text: &str, kind: Kind, replies: Replies) -> String {
     written
 }
 
+/// The connection of a line, and the line without its name.
+fn connection_of(line: &str) -> (char, &str) {
+    let first = line.chars().next().filter(char::is_ascii_digit);
+    first.map_or((FIRST, line), |name| (name, &line[1..]))
+}
+
+/// What a line of a connection begins with.
+fn prefix(connection: char) -> String {
+    if connection == FIRST { String::new() } else { connection.to_string() }
+}
+
 /// A section that is being played.
-struct Player {
-    client: Client,
+struct Player<'a> {
+    server: &'a Server,
+    clients: BTreeMap<char, Client>,
     section: String,
     replies: Replies,
 }
 
-impl Player {
-    /// Sends the bytes of `line` and returns the lines of the reply.
+impl<'a> Player<'a> {
+    fn new(server: &'a Server, replies: Replies) -> Self {
+        let clients = BTreeMap::from([(FIRST, server.client())]);
+        Self { server, clients, section: String::new(), replies }
+    }
+
+    fn client(&mut self, connection: char) -> &mut Client {
+        self.clients.entry(connection).or_insert_with(|| self.server.client())
+    }
+
+    fn wait_for_blocked(&self, count: &str) {
+        wait_for("clients to be blocked", || match self.server.info("blocked_clients") {
+            blocked if blocked == count => Ok(()),
+            blocked => Err(blocked),
+        });
+    }
+
+    /// Sends the bytes of `line`.
+    fn send(&mut self, connection: char, line: &str, bytes: &[u8]) {
+        if let Err(error) = self.client(connection).send(bytes) {
+            panic!("{}: `{line}`: {error}", self.section);
+        }
+    }
+
+    /// The lines that come in reply to `line`.
     ///
     /// # Panics
     /// When they are compared, and differ from `expected`.
-    fn exchange(&mut self, line: &str, bytes: &[u8], expected: &[&str]) -> Vec<String> {
-        let section = &self.section;
-        if let Err(error) = self.client.send(bytes) {
-            panic!("{section}: `{line}`: {error}");
-        }
+    fn replies(&mut self, line: &str, expected: &[&str]) -> Vec<String> {
         match self.replies {
             Replies::Write => self.all_that_comes(),
             Replies::Compare => {
@@ -147,16 +192,19 @@ impl Player {
 
     /// Everything until the server is quiet, as lines of a transcript.
     fn all_that_comes(&mut self) -> Vec<String> {
-        let read = self.client.until_quiet(QUIET).expect("the server's reply can be read");
-        let (bytes, ending) = read;
         let mut lines: Vec<String> = Vec::new();
-        if !bytes.is_empty() {
-            let text = bytes.strip_suffix(b"\r\n").unwrap_or(&bytes);
-            let text = text.split(|&byte| byte == b'\n');
-            lines.extend(text.map(|line| shown(line.strip_suffix(b"\r").unwrap_or(line))));
-        }
-        if ending == Ending::Closed {
-            lines.push(CLOSED.to_owned());
+        for (&connection, client) in &mut self.clients {
+            let (bytes, ending) = client.until_quiet(QUIET).expect("the reply can be read");
+            let prefix = prefix(connection);
+            if !bytes.is_empty() {
+                let text = bytes.strip_suffix(b"\r\n").unwrap_or(&bytes);
+                let text = text.split(|&byte| byte == b'\n');
+                let text = text.map(|line| shown(line.strip_suffix(b"\r").unwrap_or(line)));
+                lines.extend(text.map(|line| format!("{prefix}{line}")));
+            }
+            if ending == Ending::Closed {
+                lines.push(format!("{prefix}{CLOSED}"));
+            }
         }
         lines
     }
@@ -165,13 +213,15 @@ impl Player {
     fn as_much_as(&mut self, expected: &[&str]) -> Vec<String> {
         let mut lines = Vec::new();
         for &line in expected {
-            if line == CLOSED {
-                let seen = if self.client.is_closed() { CLOSED } else { "! open" };
-                lines.push(seen.to_owned());
+            let (connection, said) = connection_of(line);
+            let (client, prefix) = (self.client(connection), prefix(connection));
+            if said == CLOSED {
+                let seen = if client.is_closed() { CLOSED } else { "! open" };
+                lines.push(format!("{prefix}{seen}"));
                 continue;
             }
-            match self.client.line_bytes() {
-                Ok(line) => lines.push(shown(&line)),
+            match client.line_bytes() {
+                Ok(line) => lines.push(format!("{prefix}{}", shown(&line))),
                 Err(error) => {
                     lines.push(format!("! nothing more came: {error}"));
                     break;
@@ -183,11 +233,13 @@ impl Player {
 
     /// Nothing may be left over when a section ends: the next reply is the one to a last ECHO.
     fn finish_section(&mut self) {
-        // A closed connection says nothing more. Neither is there anything to compare while
-        // writing.
-        let open = self.client.send(&encode(&[b"ECHO", b"end"])).is_ok();
-        if let (true, Replies::Compare, Ok(line)) = (open, self.replies, self.client.line()) {
-            assert!(["$3", "+QUEUED"].contains(&&*line), "{}: {line:?} too much", self.section);
+        for client in self.clients.values_mut() {
+            // A closed connection says nothing more. Neither is there anything to compare while
+            // writing.
+            let open = client.send(&encode(&[b"ECHO", b"end"])).is_ok();
+            if let (true, Replies::Compare, Ok(line)) = (open, self.replies, client.line()) {
+                assert!(["$3", "+QUEUED"].contains(&&*line), "{}: {line:?} too much", self.section);
+            }
         }
     }
 }

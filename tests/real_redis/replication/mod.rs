@@ -8,6 +8,7 @@ mod limits;
 mod mixed;
 mod old_peers;
 mod stream;
+mod waiters;
 mod wire;
 
 use libtest_mimic::Trial;
@@ -42,11 +43,12 @@ const CHAINS: [Arrangement; 4] = [
 type Case = fn(&[Kind]);
 
 /// Cases for chains of any length.
-const CHAIN_CASES: [(&str, Case); 8] = [
+const CHAIN_CASES: [(&str, Case); 9] = [
     ("a full sync carries every kind of value", full_sync::carries_every_kind_of_value),
     ("a full sync in the $length form", full_sync::in_the_length_form),
     ("writes during a full sync arrive once", full_sync::writes_during_it_arrive_once),
     ("live writes in three databases", stream::live_writes),
+    ("clients that wait are served", waiters::are_served),
     ("a cut link is resumed by CONTINUE", stream::cut_link_is_resumed),
     ("a stalled link loses nothing", stream::stalled_link_loses_nothing),
     ("a cut beyond the backlog costs a full sync", stream::cut_beyond_the_backlog),

@@ -25,8 +25,9 @@ pub struct Client {
     pub waits: Option<Waits>,
     /// The last command it ran, in lower case; empty for none.
     pub last_command: &'static str,
-    /// The end of the history just after its last write: what `WAIT` waits for.
-    pub wrote_at: u64,
+    /// The end of the history just after its last command, be it a write of its own or a read of
+    /// somebody else's: what `WAIT` waits for.
+    pub knows_until: u64,
     /// A transaction that has begun.
     pub transaction: Option<Queue>,
     /// The keys whose change makes `EXEC` do nothing.
@@ -151,7 +152,7 @@ impl Client {
             hears: Hears::All,
             waits: None,
             last_command: "",
-            wrote_at: 0,
+            knows_until: 0,
             transaction: None,
             watches: Vec::new(),
             subscriptions: None,

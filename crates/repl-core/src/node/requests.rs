@@ -290,13 +290,13 @@ impl Node {
                 self.enqueue(id, spec, args);
             } else {
                 self.execute(now, Caller::Conn(id), spec, request);
-                if !self.unit.is_empty() {
-                    if spec.flags.has(Flags::TOUCHES_ARBITRARY_KEYS) {
-                        self.tell(History::feed_apart);
-                    } else {
-                        self.finish_unit();
-                    }
-                    self.note_write(id);
+                if spec.flags.has(Flags::TOUCHES_ARBITRARY_KEYS) {
+                    self.tell(History::feed_apart);
+                } else {
+                    self.finish_unit();
+                }
+                if self.history.is_recording() {
+                    self.note_offset(id);
                 }
                 if self.keyspace.has_ready() {
                     self.serve_ready(now);
@@ -321,11 +321,12 @@ impl Node {
         }
     }
 
-    /// The history holds a write of this client: what `WAIT` waits for.
-    pub(super) fn note_write(&mut self, id: ConnId) {
+    /// This client knows of the history up to here: what `WAIT` waits for.
+    // redis: server.c, processCommand
+    pub(super) fn note_offset(&mut self, id: ConnId) {
         let offset = self.history.offset();
         if let Some(client) = self.conns.get_mut(id).and_then(Conn::client_mut) {
-            client.wrote_at = offset;
+            client.knows_until = offset;
         }
     }
 

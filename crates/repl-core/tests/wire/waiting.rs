@@ -42,6 +42,20 @@ fn wait_asks_replicas_and_goes_on_when_they_answer() {
 }
 
 #[test]
+fn who_has_seen_a_write_of_another_waits_for_it_too() {
+    let mut net = Net::with(&["a"], &config());
+    let (replica, ..) = attach(&mut net, "a");
+    let (reader, stranger) = (net.connect("a"), net.connect("a"));
+    net.run("a", "SET k 1");
+    assert_eq!(net.command(reader, "GET k"), "$1\r\n1\r\n");
+    assert_eq!(net.command(reader, "WAIT 1 0"), "");
+    assert_eq!(net.command(stranger, "WAIT 1 0"), ":1\r\n", "who has seen nothing does not");
+    let end = net.view("a").offset;
+    net.send(replica, &command(&format!("REPLCONF ACK {end}")));
+    assert_eq!(net.read_text(reader), ":1\r\n");
+}
+
+#[test]
 fn wait_gives_up_after_its_timeout() {
     let mut net = Net::with(&["a"], &config());
     attach(&mut net, "a");

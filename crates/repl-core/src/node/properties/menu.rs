@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Commands with their arguments; `K` stands for a key, `N` for a number.
-const COMMANDS: [&str; 53] = [
+const COMMANDS: [&str; 67] = [
     "GET K",
     "SET K N",
     "SET K v PX N",
@@ -66,6 +66,20 @@ const COMMANDS: [&str; 53] = [
     "SHUTDOWN NOSAVE",
     "SHUTDOWN ABORT",
     "AUTH K",
+    "RPUSH K v",
+    "LPUSH K v N",
+    "LMOVE K K LEFT RIGHT",
+    "RENAME K K",
+    "SWAPDB 0 1",
+    "BLPOP K K 0",
+    "BRPOP K 1",
+    "BLPOP K N",
+    "BLMPOP 0 2 K K RIGHT COUNT N",
+    "BLMOVE K K LEFT RIGHT 0",
+    "BRPOPLPUSH K K 5",
+    "CLIENT UNBLOCK N",
+    "CLIENT PAUSE N WRITE",
+    "WAIT N N",
 ];
 
 /// What replicas say; `I` stands for the node's replication id, `J` for its second one, `O` for its

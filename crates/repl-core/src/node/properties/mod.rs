@@ -37,10 +37,12 @@ mod tests {
             sum.streaming += u64::from(seen.streaming > 0);
             sum.full_syncs += seen.full_syncs;
             sum.partial_syncs += seen.partial_syncs;
+            sum.blocked += u64::from(seen.blocked > 0);
         }
         // The choices come to what they are meant to come to.
         assert!(sum.online_replicas > 100 && sum.streaming > 100, "{sum:?}");
         assert!(sum.full_syncs > 100 && sum.partial_syncs > 20, "{sum:?}");
+        assert!(sum.blocked > 100, "{sum:?}");
     }
 
     #[test]

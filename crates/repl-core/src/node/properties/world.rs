@@ -54,6 +54,8 @@ pub struct Seen {
     pub full_syncs: u64,
     /// Partial syncs granted.
     pub partial_syncs: u64,
+    /// Clients that were seen waiting for a key, once after every step.
+    pub blocked: u64,
 }
 
 #[derive(Debug)]
@@ -118,6 +120,7 @@ pub fn any_inputs(choices: &mut Unstructured<'_>) -> Result<Seen> {
             break;
         }
         world.check();
+        world.seen.blocked += world.node.blocked_on_keys() as u64;
     }
     world.close_all();
     Ok(world.seen)
@@ -423,6 +426,7 @@ impl World {
         for conn in &self.gone {
             assert_eq!(self.node.transmit(*conn), [&[][..], &[]]);
         }
+        self.node.check_waits();
         if let Some((first, end)) = self.node.replication().backlog {
             let config = self.node.config();
             let limit = config.output_limit_replica.hard_bytes.max(config.repl_backlog_size);

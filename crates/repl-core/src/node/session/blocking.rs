@@ -92,10 +92,48 @@ impl Node {
         }
         if !self.unit.is_empty() {
             self.finish_unit();
-            self.note_write(id);
+            self.note_offset(id);
         }
         if self.is_greedy(id) {
             self.close_greedy_client(now, id);
+        }
+    }
+}
+
+/// For tests of the whole node.
+#[cfg(any(test, feature = "arbitrary"))]
+impl Node {
+    /// How many clients wait for a key.
+    pub(in crate::node) fn blocked_on_keys(&self) -> usize {
+        self.waiting.blocked(Ticket(0)).0
+    }
+
+    /// What must hold of clients that wait, between inputs.
+    pub(in crate::node) fn check_waits(&self) {
+        let (mut waiting, mut blocked) = (0, 0);
+        let clients = self.conns.iter().filter_map(|(id, conn)| Some((id, conn.client()?.waits?)));
+        for (id, waits) in clients {
+            waiting += 1;
+            assert_eq!(self.waiting.client(waits.ticket), Some(id), "a ticket is a client's");
+            if matches!(waits.on, Wait::Keys { .. }) {
+                blocked += 1;
+                self.check_lines(waits.ticket);
+            }
+        }
+        assert_eq!(waiting, self.waiting.count(), "who waits is a client that waits");
+        assert_eq!(blocked, self.blocked_on_keys(), "and claims something");
+        assert!(!self.keyspace.has_ready() || self.may_hold_back(), "what was ready has served");
+    }
+
+    fn check_lines(&self, ticket: Ticket) {
+        let blocked = self.waiting.blocked(ticket).1.expect("who waits for keys claims something");
+        let starves = self.following.is_none() && !self.may_hold_back();
+        for key in &blocked.keys {
+            let kind = blocked.claim.kind();
+            let spot = Spot { db: blocked.db, kind, key: key.clone() };
+            let before = Some(Ticket(ticket.0 - 1));
+            assert_eq!(self.keyspace.next_in_line(&spot, before), Some(ticket));
+            assert!(!(starves && self.keyspace.holds(&spot)), "nobody waits for what is there");
         }
     }
 }

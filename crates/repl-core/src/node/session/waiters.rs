@@ -103,6 +103,12 @@ impl Waiting {
         self.blocked.remove(&ticket)
     }
 
+    /// How many wait for keys, and what this one claims.
+    #[cfg(any(test, feature = "arbitrary"))]
+    pub(super) fn blocked(&self, ticket: Ticket) -> (usize, Option<&Blocked>) {
+        (self.blocked.len(), self.blocked.get(&ticket))
+    }
+
     /// When the first deadline comes.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|(at, _)| *at)

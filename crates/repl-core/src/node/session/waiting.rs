@@ -59,7 +59,7 @@ impl Node {
         let Caller::Conn(id) = caller else { return Ok(()) };
         let count = parse_i64(args.get(1)).ok_or(CommandError::NotInteger)?;
         let millis = timeout(args.get(2))?;
-        let offset = self.client(caller).map_or(0, |client| client.wrote_at);
+        let offset = self.client(caller).map_or(0, |client| client.knows_until);
         let count = u64::try_from(count).unwrap_or(0);
         let have = self.replicas_that_have(offset);
         if have >= count || self.within_transaction {
