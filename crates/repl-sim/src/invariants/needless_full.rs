@@ -8,6 +8,8 @@
 //! * *unknown asker*: a peer that is no node of the lab and names no history;
 //! * *unfinished full sync*: the asker was granted a snapshot before and may have dropped its own
 //!   history for it;
+//! * *a question given up*: it names no history, and the asker's link to another master is up: it
+//!   asked over a connection that it has since closed, before it had the history it holds now;
 //! * *older than the second id*: the asker's id is two promotions old; a node remembers one id
 //!   before its own;
 //! * *beyond the switch the granter knows*: a granter that was told of a promotion late knows the
@@ -36,6 +38,7 @@ impl NeedlessFull {
     ) -> Result<(), Broken> {
         let held = match (asked, asker) {
             (Some((id, wanted)), _) => (id, wanted.saturating_sub(1)),
+            (None, Some(seen)) if seen.view.link == "connected" => return Ok(()),
             (None, Some(seen)) if !seen.full_sync_pending => (seen.view.replid, seen.view.offset),
             (None, Some(_) | None) => return Ok(()),
         };
@@ -120,6 +123,9 @@ mod tests {
         assert_eq!(check(&granter, Some(&asker), None), Err(NAME));
         let unfinished = Seen { full_sync_pending: true, ..asker };
         assert_eq!(check(&granter, Some(&unfinished), None), Ok(0));
+        let linked = seen(View { link: "connected", ..master(a, 61..=80) });
+        assert_eq!(check(&granter, Some(&linked), None), Ok(0), "it asks nobody any more");
+        assert_eq!(check(&granter, Some(&linked), Some((a, 81))), Err(NAME), "it named a history");
         assert_eq!(check(&granter, None, None), Ok(0));
     }
 }
