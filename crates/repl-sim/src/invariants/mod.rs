@@ -55,6 +55,18 @@ pub(crate) struct Broken {
     pub(crate) actual: String,
 }
 
+impl Broken {
+    /// Nothing, if the server has refused the request; otherwise that it should have.
+    fn unless_refused(property: &'static str, expected: &str, reply: &Reply) -> Result<(), Self> {
+        match reply {
+            Reply::Error(_) => Ok(()),
+            Reply::Simple(_) | Reply::Integer(_) | Reply::Bulk(_) | Reply::Array(_) => {
+                Err(Self { property, expected: expected.to_owned(), actual: format!("{reply:?}") })
+            }
+        }
+    }
+}
+
 /// How the judge met a property's premise, by property.
 pub type Premises = BTreeMap<&'static str, u64>;
 

@@ -30,16 +30,7 @@ impl ReadOnly {
             return Ok(());
         }
         self.premise_count += 1;
-        match reply {
-            Reply::Error(_) => Ok(()),
-            Reply::Simple(_) | Reply::Integer(_) | Reply::Bulk(_) | Reply::Array(_) => {
-                Err(Broken {
-                    property: NAME,
-                    expected: "READONLY or another error from a replica".to_owned(),
-                    actual: format!("{reply:?}"),
-                })
-            }
-        }
+        Broken::unless_refused(NAME, "READONLY or another error from a replica", reply)
     }
 }
 

@@ -30,16 +30,7 @@ impl StaleSwitch {
             return Ok(());
         }
         self.premise_count += 1;
-        match reply {
-            Reply::Error(_) => Ok(()),
-            Reply::Simple(_) | Reply::Integer(_) | Reply::Bulk(_) | Reply::Array(_) => {
-                Err(Broken {
-                    property: NAME,
-                    expected: "MASTERDOWN or another error, without the master".to_owned(),
-                    actual: format!("{reply:?}"),
-                })
-            }
-        }
+        Broken::unless_refused(NAME, "MASTERDOWN or another error, without the master", reply)
     }
 }
 
