@@ -189,7 +189,7 @@ fn steps(draw: &mut Draw) -> Vec<Step> {
             0 => steps.push(exact("MULTI")),
             1..=3 => steps.push(exact("EXEC")),
             4 => steps.push(exact("DISCARD")),
-            5 => steps.push(filled(draw, who, "WATCH $key $key")),
+            5 => steps.push(drawn(draw, who, "WATCH $key $key", &mut Vec::new())),
             6 => steps.push(exact("UNWATCH")),
             7 | 8 => steps.push(any_arguments(draw, who)),
             _ => {
@@ -208,10 +208,6 @@ fn steps(draw: &mut Draw) -> Vec<Step> {
 fn exact(line: &str) -> Step {
     let words = line.split(' ').map(|word| word.into()).collect();
     Step { who: Who::Main, words, alike: Alike::Exactly }
-}
-
-fn filled(draw: &mut Draw, who: Who, template: &str) -> Step {
-    drawn(draw, who, template, &mut Vec::new())
 }
 
 /// A command made of a template. `key` is the last key that was drawn.
@@ -258,9 +254,19 @@ fn alike_of(words: &[Vec<u8>]) -> Alike {
         b"SPOP" if has(b"1000") => Alike::InAnyOrder,
         b"HRANDFIELD" if has(b"2000") => Alike::InAnyOrder,
         b"SPOP" | b"SRANDMEMBER" | b"HRANDFIELD" | b"RANDOMKEY" | b"TIME" => Alike::InShape,
-        // Without weights the elements of a set come in any order, and so do those of equal weight.
-        b"SORT" | b"SORT_RO" if has(b"BY") && !has(b"STORE") => Alike::InAnyOrder,
+        b"SORT" | b"SORT_RO" if has_free_order(words) => Alike::InAnyOrder,
         b"HELLO" => Alike::NotAtAll,
         _ => Alike::Exactly,
     }
+}
+
+/// Whether a `SORT` leaves the order, or a part of it, to the order of a set: it sorts by nothing,
+/// or by texts of which some may be equal. Equal numbers are told apart by the elements.
+fn has_free_order(words: &[Vec<u8>]) -> bool {
+    let is = |word: &[u8], wanted: &[u8]| word.eq_ignore_ascii_case(wanted);
+    let by = words.windows(2).find(|pair| is(&pair[0], b"BY")).map(|pair| &pair[1]);
+    by.is_some_and(|pattern| {
+        let by_texts = words.iter().any(|word| is(word, b"ALPHA"));
+        by_texts || !pattern.contains(&b'*')
+    })
 }
