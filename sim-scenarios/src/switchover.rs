@@ -1,9 +1,9 @@
 //! Another node becomes the master: who can go on with the stream, and who must not.
 
-use std::time::Duration;
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use repl_sim::{
-    lab::{Role, Syncs},
+    lab::{Lost, Reply, Role, Syncs},
     scenarios,
 };
 
@@ -172,5 +172,41 @@ scenarios! {
         for node in [&top, &middle, &bottom] {
             assert_eq!(node.dataset(), other.dataset());
         }
+    }
+    /// Who waits for a key of the old master is sent away: served by what the new one writes, it
+    /// would take it from the new master's dataset.
+    async fn waiters_do_not_outlive_a_demotion(lab: Lab) as Directed seeds = 50 {
+        let [master, heir] = lab.peers().await;
+        heir.follow(&master).await;
+        lab.settle().await;
+        let heard = Rc::new(RefCell::new(Vec::new()));
+        let mut waiters = Vec::new();
+        for command in [["BLPOP", "queue", "0"], ["BRPOP", "queue", "0"]] {
+            let (mut client, heard) = (master.client(), Rc::clone(&heard));
+            waiters.push(lab.in_background(async move {
+                let reply = client.call(&command).await;
+                heard.borrow_mut().push(reply);
+            }));
+        }
+        lab.pass(secs(5)).await;
+
+        heir.promote().await;
+        master.follow(&heir).await;
+        lab.settle().await;
+        let pushed = heir.client().call(&["RPUSH", "queue", "one", "two", "three"]).await;
+        assert_eq!(pushed, Ok(Reply::Integer(3)));
+        heir.client().work(200, secs(10)).await;
+        lab.settle().await;
+        assert_eq!(master.dataset(), heir.dataset());
+        for waiter in waiters {
+            waiter.await;
+        }
+        // Sent away in words, or without them where the connection was the first to go.
+        let sent_away = |reply: &Result<Reply, Lost>| match reply {
+            Ok(Reply::Error(text)) => text.starts_with("UNBLOCKED"),
+            Ok(Reply::Simple(_) | Reply::Integer(_) | Reply::Bulk(_) | Reply::Array(_)) => false,
+            Err(Lost) => true,
+        };
+        assert!(heard.borrow().iter().all(sent_away), "{heard:?}");
     }
 }
