@@ -1,11 +1,18 @@
-//! Connections and transactions: `PING ECHO AUTH HELLO CLIENT SELECT RESET QUIT`, `MULTI EXEC
+//! Connections and transactions: `PING ECHO AUTH HELLO SELECT RESET QUIT`, `MULTI EXEC
 //! DISCARD WATCH UNWATCH`, and `WAIT`.
 
 use super::{Flags, Handler, Keys, NodeCommand, Outcome, Spec};
 
-const fn node(name: &'static str, arity: i8, flags: Flags, what: NodeCommand) -> Spec {
+const fn node(
+    name: &'static str,
+    since: &'static str,
+    arity: i8,
+    flags: Flags,
+    what: NodeCommand,
+) -> Spec {
     Spec {
         name,
+        since,
         arity,
         flags,
         keys: Keys::NONE,
@@ -13,6 +20,7 @@ const fn node(name: &'static str, arity: i8, flags: Flags, what: NodeCommand) ->
         categories: &["@connection"],
         summary: "",
         handler: Handler::Node(what),
+        ..Spec::PLAIN
     }
 }
 
@@ -21,25 +29,22 @@ const TRANSACTION: Flags = ANYTIME.and(Flags::NOSCRIPT);
 
 pub(super) const SPECS: &[Spec] = &[
     Spec {
-        summary: "Authenticate to the server",
+        summary: "Gives the server the password.",
         ..node(
             "auth",
+            "1.0.0",
             -2,
             TRANSACTION.and(Flags::FAST).and(Flags::NO_AUTH).and(Flags::ALLOW_BUSY),
             NodeCommand::Auth,
         )
     },
-    // Redis gives the flags to the subcommands of CLIENT; all of them have these.
-    Spec {
-        summary: "A container for client connection commands",
-        ..node("client", -2, TRANSACTION.and(Flags::CONTAINER), NodeCommand::Client)
-    },
     Spec {
         group: "transactions",
         categories: &["@transaction"],
-        summary: "Discard all commands issued after MULTI",
+        summary: "Gives up the transaction that was begun.",
         ..node(
             "discard",
+            "2.0.0",
             1,
             TRANSACTION.and(Flags::FAST).and(Flags::ALLOW_BUSY),
             NodeCommand::Discard,
@@ -47,27 +52,30 @@ pub(super) const SPECS: &[Spec] = &[
     },
     Spec {
         name: "echo",
+        since: "1.0.0",
         arity: 2,
         flags: ANYTIME.and(Flags::FAST),
         keys: Keys::NONE,
         group: "connection",
         categories: &["@connection"],
-        summary: "Echo the given string",
+        summary: "Says what it is told.",
         handler: Handler::Data(|data, args| {
             data.reply.bulk(args.get(1));
             Ok(Outcome::Unchanged)
         }),
+        ..Spec::PLAIN
     },
     Spec {
         group: "transactions",
         categories: &["@transaction"],
-        summary: "Execute all commands issued after MULTI",
-        ..node("exec", 1, TRANSACTION.and(Flags::SKIP_SLOWLOG), NodeCommand::Exec)
+        summary: "Runs the commands queued since MULTI.",
+        ..node("exec", "1.2.0", 1, TRANSACTION.and(Flags::SKIP_SLOWLOG), NodeCommand::Exec)
     },
     Spec {
-        summary: "Handshake with Redis",
+        summary: "Chooses the version of the protocol, and may log in.",
         ..node(
             "hello",
+            "6.0.0",
             -1,
             TRANSACTION.and(Flags::FAST).and(Flags::NO_AUTH).and(Flags::ALLOW_BUSY),
             NodeCommand::Hello,
@@ -76,42 +84,52 @@ pub(super) const SPECS: &[Spec] = &[
     Spec {
         group: "transactions",
         categories: &["@transaction"],
-        summary: "Mark the start of a transaction block",
-        ..node("multi", 1, TRANSACTION.and(Flags::FAST).and(Flags::ALLOW_BUSY), NodeCommand::Multi)
+        summary: "Begins a transaction.",
+        ..node(
+            "multi",
+            "1.2.0",
+            1,
+            TRANSACTION.and(Flags::FAST).and(Flags::ALLOW_BUSY),
+            NodeCommand::Multi,
+        )
     },
     Spec {
-        summary: "Ping the server",
+        summary: "Answers, which shows that the server is alive.",
         // Neither stale nor loading: a Sentinel learns from the refusal how the node is.
-        ..node("ping", -1, Flags::FAST, NodeCommand::Ping)
+        ..node("ping", "1.0.0", -1, Flags::FAST, NodeCommand::Ping)
+            .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
     },
     Spec {
-        summary: "Close the connection",
+        summary: "Ends the connection.",
         ..node(
             "quit",
+            "1.0.0",
             -1,
             TRANSACTION.and(Flags::FAST).and(Flags::NO_AUTH).and(Flags::ALLOW_BUSY),
             NodeCommand::Quit,
         )
     },
     Spec {
-        summary: "Reset the connection",
+        summary: "Makes the connection like a new one.",
         ..node(
             "reset",
+            "6.2.0",
             1,
             TRANSACTION.and(Flags::FAST).and(Flags::NO_AUTH).and(Flags::ALLOW_BUSY),
             NodeCommand::Reset,
         )
     },
     Spec {
-        summary: "Change the selected database for the current connection",
-        ..node("select", 2, ANYTIME.and(Flags::FAST), NodeCommand::Select)
+        summary: "Chooses the database for this connection.",
+        ..node("select", "1.0.0", 2, ANYTIME.and(Flags::FAST), NodeCommand::Select)
     },
     Spec {
         group: "transactions",
         categories: &["@transaction"],
-        summary: "Forget about all watched keys",
+        summary: "Watches no key any longer.",
         ..node(
             "unwatch",
+            "2.2.0",
             1,
             TRANSACTION.and(Flags::FAST).and(Flags::ALLOW_BUSY),
             NodeCommand::Unwatch,
@@ -119,15 +137,21 @@ pub(super) const SPECS: &[Spec] = &[
     },
     Spec {
         group: "generic",
-        summary: "Wait for the synchronous replication of all the write commands sent in the \
-                  context of the current connection",
-        ..node("wait", 3, Flags::NOSCRIPT, NodeCommand::Wait)
+        summary: "Waits until replicas have all that this connection has written.",
+        ..node("wait", "3.0.0", 3, Flags::NOSCRIPT, NodeCommand::Wait)
+            .tips(&["request_policy:all_shards", "response_policy:agg_min"])
     },
     Spec {
         group: "transactions",
         categories: &["@transaction"],
         keys: Keys::all(&["RO"]),
-        summary: "Watch the given keys to determine execution of the MULTI/EXEC block",
-        ..node("watch", -2, TRANSACTION.and(Flags::FAST).and(Flags::ALLOW_BUSY), NodeCommand::Watch)
+        summary: "Lets the next transaction fail if one of the keys changes.",
+        ..node(
+            "watch",
+            "2.2.0",
+            -2,
+            TRANSACTION.and(Flags::FAST).and(Flags::ALLOW_BUSY),
+            NodeCommand::Watch,
+        )
     },
 ];

@@ -3,18 +3,25 @@
 //! Every expiry leaves this node as an absolute time (`PEXPIREAT`), so that no delay and no other
 //! clock can change when a key ceases to exist.
 
-use super::{CommandError, Data, Expiry, Flags, Handler, Keys, Outcome, Spec, is_word};
+use super::{Access, CommandError, Data, Expiry, Flags, Handler, Keys, Outcome, Spec, is_word};
 use crate::{
     base::{number::parse_i64, time::UnixMillis},
     resp::Args,
 };
 
-const UPDATE: &[&str] = &["RW", "update"];
-const ACCESS: &[&str] = &["RO", "access"];
+const UPDATE: Access = &["RW", "update"];
+const ACCESS: Access = &["RO", "access"];
 
-const fn write(name: &'static str, arity: i8, summary: &'static str, handler: Handler) -> Spec {
+const fn write(
+    name: &'static str,
+    since: &'static str,
+    arity: i8,
+    summary: &'static str,
+    handler: Handler,
+) -> Spec {
     Spec {
         name,
+        since,
         arity,
         flags: Flags::WRITE.and(Flags::FAST),
         keys: Keys::one(UPDATE),
@@ -22,12 +29,19 @@ const fn write(name: &'static str, arity: i8, summary: &'static str, handler: Ha
         categories: &["@keyspace"],
         summary,
         handler,
+        ..Spec::PLAIN
     }
 }
 
-const fn read(name: &'static str, summary: &'static str, handler: Handler) -> Spec {
+const fn read(
+    name: &'static str,
+    since: &'static str,
+    summary: &'static str,
+    handler: Handler,
+) -> Spec {
     Spec {
         name,
+        since,
         arity: 2,
         flags: Flags::READONLY.and(Flags::FAST),
         keys: Keys::one(ACCESS),
@@ -35,55 +49,66 @@ const fn read(name: &'static str, summary: &'static str, handler: Handler) -> Sp
         categories: &["@keyspace"],
         summary,
         handler,
+        ..Spec::PLAIN
     }
 }
 
 pub(super) const SPECS: &[Spec] = &[
     write(
         "expire",
+        "1.0.0",
         -3,
-        "Set a key's time to live in seconds",
+        "Lets a key expire after some seconds.",
         Handler::Data(|data, args| expire(data, args, Unit::Seconds, data.now, "expire")),
     ),
     write(
         "expireat",
+        "1.2.0",
         -3,
-        "Set the expiration for a key as a UNIX timestamp",
+        "Lets a key expire at a time in Unix seconds.",
         Handler::Data(|data, args| expire(data, args, Unit::Seconds, UnixMillis(0), "expireat")),
     ),
     write(
         "pexpire",
+        "2.6.0",
         -3,
-        "Set a key's time to live in milliseconds",
+        "Lets a key expire after some milliseconds.",
         Handler::Data(|data, args| expire(data, args, Unit::Millis, data.now, "pexpire")),
     ),
     write(
         "pexpireat",
+        "2.6.0",
         -3,
-        "Set the expiration for a key as a UNIX timestamp specified in milliseconds",
+        "Lets a key expire at a time in Unix milliseconds.",
         Handler::Data(|data, args| expire(data, args, Unit::Millis, UnixMillis(0), "pexpireat")),
     ),
-    write("persist", 2, "Remove the expiration from a key", Handler::Data(persist)),
+    write("persist", "2.2.0", 2, "Takes away the expiry of a key.", Handler::Data(persist)),
     read(
         "expiretime",
-        "Get the expiration Unix timestamp for a key",
+        "7.0.0",
+        "Tells when a key expires, in Unix seconds.",
         Handler::Data(|data, args| time(data, args, Unit::Seconds, UnixMillis(0))),
     ),
     read(
         "pexpiretime",
-        "Get the expiration Unix timestamp for a key in milliseconds",
+        "7.0.0",
+        "Tells when a key expires, in Unix milliseconds.",
         Handler::Data(|data, args| time(data, args, Unit::Millis, UnixMillis(0))),
     ),
     read(
         "pttl",
-        "Get the time to live for a key in milliseconds",
+        "2.6.0",
+        "Tells how many milliseconds a key has left.",
         Handler::Data(|data, args| time(data, args, Unit::Millis, data.now)),
-    ),
+    )
+    .tips(&["nondeterministic_output"]),
     read(
         "ttl",
-        "Get the time to live for a key in seconds",
+        "1.0.0",
+        "Tells how many seconds a key has left.",
         Handler::Data(|data, args| time(data, args, Unit::Seconds, data.now)),
-    ),
+    )
+    .tips(&["nondeterministic_output"]),
 ];
 
 /// What a number of a command counts.

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec,
+    Access, CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec,
     collection::{
         Counts, Scan, change, change_or_create, draw, draw_one, drawn, held, integer, outcome,
         random_count,
@@ -22,80 +22,109 @@ use crate::{
 
 const WRITE: Flags = Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST);
 const FAST: Flags = Flags::READONLY.and(Flags::FAST);
-const UPDATE: &[&str] = &["RW", "update"];
-const READ: &[&str] = &["RO"];
-const ACCESS: &[&str] = &["RO", "access"];
+const UPDATE: Access = &["RW", "update"];
+const READ: Access = &["RO"];
+const ACCESS: Access = &["RO", "access"];
 
 const fn spec(
     name: &'static str,
+    since: &'static str,
     arity: i8,
     flags: Flags,
-    access: &'static [&'static str],
+    access: Access,
     summary: &'static str,
     handler: Handler,
 ) -> Spec {
     let keys = Keys::one(access);
-    Spec { name, arity, flags, keys, group: "hash", categories: &["@hash"], summary, handler }
+    Spec {
+        name,
+        since,
+        arity,
+        flags,
+        keys,
+        group: "hash",
+        categories: &["@hash"],
+        summary,
+        handler,
+        ..Spec::PLAIN
+    }
 }
 
 pub(super) const SPECS: &[Spec] = &[
     spec(
         "hdel",
+        "2.0.0",
         -3,
         Flags::WRITE.and(Flags::FAST),
         &["RW", "delete"],
-        "Delete one or more hash fields",
+        "Deletes fields of a hash.",
         Handler::Data(hdel),
     ),
-    spec("hexists", 3, FAST, READ, "Determine if a hash field exists", Handler::Data(hexists)),
-    spec("hget", 3, FAST, ACCESS, "Get the value of a hash field", Handler::Data(hget)),
+    spec(
+        "hexists",
+        "2.0.0",
+        3,
+        FAST,
+        READ,
+        "Tells whether a hash has a field.",
+        Handler::Data(hexists),
+    ),
+    spec("hget", "2.0.0", 3, FAST, ACCESS, "Reads a field of a hash.", Handler::Data(hget)),
     spec(
         "hgetall",
+        "2.0.0",
         2,
         Flags::READONLY,
         ACCESS,
-        "Get all the fields and values in a hash",
+        "Reads all fields of a hash and their values.",
         Handler::Data(|data, args| all(data, args, Parts::Both)),
-    ),
+    )
+    .tips(&["nondeterministic_output_order"]),
     spec(
         "hincrby",
+        "2.0.0",
         4,
         WRITE,
         &["RW", "access", "update"],
-        "Increment the integer value of a hash field by the given number",
+        "Adds to an integer in a field of a hash.",
         Handler::Data(hincrby),
     ),
     spec(
         "hincrbyfloat",
+        "2.6.0",
         4,
         WRITE,
         &["RW", "access", "update"],
-        "Increment the float value of a hash field by the given amount",
+        "Adds to a number in a field of a hash.",
         Handler::Data(hincrbyfloat),
     ),
     spec(
         "hkeys",
+        "2.0.0",
         2,
         Flags::READONLY,
         ACCESS,
-        "Get all the fields in a hash",
+        "Lists the fields of a hash.",
         Handler::Data(|data, args| all(data, args, Parts::Field)),
-    ),
-    spec("hlen", 2, FAST, READ, "Get the number of fields in a hash", Handler::Data(hlen)),
+    )
+    .tips(&["nondeterministic_output_order"]),
+    spec("hlen", "2.0.0", 2, FAST, READ, "Counts the fields of a hash.", Handler::Data(hlen)),
     spec(
         "hmget",
+        "2.0.0",
         -3,
         FAST,
         ACCESS,
-        "Get the values of all the given hash fields",
+        "Reads several fields of a hash.",
         Handler::Data(hmget),
     ),
     spec(
         "hmset",
+        "2.0.0",
         -4,
         WRITE,
         UPDATE,
-        "Set multiple hash fields to multiple values",
+        "Sets several fields of a hash.",
         Handler::Data(|data, args| {
             set(data, args, "hmset")?;
             data.reply.ok();
@@ -104,26 +133,31 @@ pub(super) const SPECS: &[Spec] = &[
     ),
     spec(
         "hrandfield",
+        "6.2.0",
         -2,
         Flags::READONLY,
         ACCESS,
-        "Get one or multiple random fields from a hash",
+        "Draws fields of a hash at random.",
         Handler::Data(hrandfield),
-    ),
+    )
+    .tips(&["nondeterministic_output"]),
     spec(
         "hscan",
+        "2.8.0",
         -3,
         Flags::READONLY,
         ACCESS,
-        "Incrementally iterate hash fields and associated values",
+        "Walks through the fields of a hash in steps.",
         Handler::Data(hscan),
-    ),
+    )
+    .tips(&["nondeterministic_output"]),
     spec(
         "hset",
+        "2.0.0",
         -4,
         WRITE,
         UPDATE,
-        "Set the string value of a hash field",
+        "Sets fields of a hash.",
         Handler::Data(|data, args| {
             let created = set(data, args, "hset")?;
             data.reply.int(created);
@@ -132,28 +166,32 @@ pub(super) const SPECS: &[Spec] = &[
     ),
     spec(
         "hsetnx",
+        "2.0.0",
         4,
         WRITE,
         &["RW", "insert"],
-        "Set the value of a hash field, only if the field does not exist",
+        "Sets a field of a hash unless it exists.",
         Handler::Data(hsetnx),
     ),
     spec(
         "hstrlen",
+        "3.2.0",
         3,
         FAST,
         READ,
-        "Get the length of the value of a hash field",
+        "Measures the value in a field of a hash.",
         Handler::Data(hstrlen),
     ),
     spec(
         "hvals",
+        "2.0.0",
         2,
         Flags::READONLY,
         ACCESS,
-        "Get all the values in a hash",
+        "Lists the values in a hash.",
         Handler::Data(|data, args| all(data, args, Parts::Value)),
-    ),
+    )
+    .tips(&["nondeterministic_output_order"]),
 ];
 
 /// What of each field is asked for.

@@ -5,15 +5,21 @@
 //! [`Outcome`] that says what replicas must hear; the node feeds it to the history. The same
 //! handlers run for clients and for the stream of our master.
 
+mod about_commands;
 mod blocking;
+mod client;
 mod collection;
+mod config;
 mod connection;
+mod debug;
 mod diagnostics;
 mod error;
 mod expire;
 mod hash;
+mod key_specs;
 mod keys;
 mod list;
+mod node_command;
 mod pubsub;
 mod server;
 mod session_error;
@@ -39,9 +45,13 @@ use crate::{
 pub use self::{
     blocking::{Block, Claim, Served},
     error::{CommandError, DataError, Text},
+    key_specs::{Access, Key, KeySpec, Keys, Place},
+    node_command::{
+        ClientCommand, CommandCommand, ConfigCommand, DebugCommand, NodeCommand, PubsubCommand,
+    },
     session_error::SessionError,
-    spec::{Flags, Handler, Keys, NodeCommand, Spec},
-    subcommands::{check as check_subcommand, find as find_subcommand, words as subcommand_words},
+    spec::{Flags, Handler, Spec},
+    subcommands::{Subcommand, Subcommands, at_most},
 };
 
 /// What a handler did to the dataset, as replicas must hear it.
@@ -167,7 +177,11 @@ pub struct Table {
 
 const FREE: u8 = u8::MAX;
 const GROUPS: &[&[Spec]] = &[
+    about_commands::SPECS,
+    client::SPECS,
+    config::SPECS,
     connection::SPECS,
+    debug::SPECS,
     diagnostics::SPECS,
     expire::SPECS,
     hash::SPECS,

@@ -1,5 +1,5 @@
-//! The server itself: specs of `COMMAND CONFIG DEBUG INFO MONITOR PSYNC REPLCONF REPLICAOF ROLE
-//! SHUTDOWN SLAVEOF SYNC`.
+//! The server itself: specs of `INFO MONITOR PSYNC REPLCONF REPLICAOF ROLE SHUTDOWN SLAVEOF
+//! SYNC`.
 //!
 //! Their handlers are in `node`, since they are about roles, connections and configuration.
 
@@ -7,6 +7,7 @@ use super::{Flags, Handler, Keys, NodeCommand, Spec};
 
 const fn spec(
     name: &'static str,
+    since: &'static str,
     arity: i8,
     flags: Flags,
     summary: &'static str,
@@ -14,6 +15,7 @@ const fn spec(
 ) -> Spec {
     Spec {
         name,
+        since,
         arity,
         flags,
         keys: Keys::NONE,
@@ -21,6 +23,7 @@ const fn spec(
         categories: &[],
         summary,
         handler: Handler::Node(what),
+        ..Spec::PLAIN
     }
 }
 
@@ -31,79 +34,86 @@ const FOLLOW: Flags = ADMIN.and(Flags::STALE).and(Flags::NO_ASYNC_LOADING);
 
 pub(super) const SPECS: &[Spec] = &[
     Spec {
-        categories: &["@connection"],
-        ..spec(
-            "command",
-            -1,
-            ANYTIME.and(Flags::CONTAINER),
-            "Get array of Redis command details",
-            NodeCommand::Command,
-        )
-    },
-    // Redis gives the access flags to the subcommands of CONFIG; all of them are these.
-    spec(
-        "config",
-        -2,
-        ADMIN.and(ANYTIME).and(Flags::CONTAINER),
-        "A container for server configuration commands",
-        NodeCommand::Config,
-    ),
-    spec("debug", -2, ADMIN.and(ANYTIME), "A container for debugging commands", NodeCommand::Debug),
-    Spec {
         categories: &["@dangerous"],
         ..spec(
             "info",
+            "1.0.0",
             -1,
             ANYTIME,
-            "Get information and statistics about the server",
+            "Reports on the server, section by section.",
             NodeCommand::Info,
         )
+        .tips(&[
+            "nondeterministic_output",
+            "request_policy:all_shards",
+            "response_policy:special",
+        ])
     },
     spec(
         "monitor",
+        "1.0.0",
         1,
         ADMIN.and(ANYTIME),
-        "Listen for all requests received by the server in real time",
+        "Shows every command as it is run.",
         NodeCommand::Monitor,
     ),
-    spec("psync", -3, SYNC, "Internal command used for replication", NodeCommand::Psync),
+    spec(
+        "psync",
+        "2.8.0",
+        -3,
+        SYNC,
+        "Asks a master for its stream, from an offset on if possible.",
+        NodeCommand::Psync,
+    ),
     spec(
         "replconf",
+        "3.0.0",
         -1,
         ADMIN.and(ANYTIME).and(Flags::ALLOW_BUSY),
-        "An internal command for configuring the replication stream",
+        "What replicas and masters tell each other.",
         NodeCommand::Replconf,
     ),
     spec(
         "replicaof",
+        "5.0.0",
         3,
         FOLLOW,
-        "Make the server a replica of another instance, or promote it as master.",
+        "Follows a master, or becomes one.",
         NodeCommand::Replicaof,
     ),
     Spec {
         categories: &["@admin", "@dangerous"],
         ..spec(
             "role",
+            "2.8.12",
             1,
             ANYTIME.and(Flags::NOSCRIPT).and(Flags::FAST),
-            "Return the role of the instance in the context of replication",
+            "Tells whether this is a master or a replica, and of whom.",
             NodeCommand::Role,
         )
     },
     spec(
         "shutdown",
+        "1.0.0",
         -1,
         ADMIN.and(ANYTIME).and(Flags::NO_MULTI).and(Flags::ALLOW_BUSY),
-        "Synchronously save the dataset to disk and then shut down the server",
+        "Ends the server.",
         NodeCommand::Shutdown,
     ),
     spec(
         "slaveof",
+        "1.0.0",
         3,
         FOLLOW,
-        "Make the server a replica of another instance, or promote it as master.",
+        "Follows a master, or becomes one.",
         NodeCommand::Replicaof,
     ),
-    spec("sync", 1, SYNC, "Internal command used for replication", NodeCommand::Sync),
+    spec(
+        "sync",
+        "1.0.0",
+        1,
+        SYNC,
+        "Asks a master for its dataset and its stream, the old way.",
+        NodeCommand::Sync,
+    ),
 ];

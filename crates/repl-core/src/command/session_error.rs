@@ -36,13 +36,6 @@ pub enum SessionError<'a> {
     PauseMode,
     /// `CLIENT UNBLOCK` with a reason that does not exist.
     UnblockReason,
-    /// Too many arguments for a subcommand with options.
-    Subcommand {
-        /// The container, in upper case.
-        command: &'static str,
-        /// What was asked.
-        asked: &'a [u8],
-    },
     /// A timeout that is no number.
     TimeoutNotInteger,
     /// A timeout in seconds that is no number.
@@ -107,14 +100,6 @@ impl fmt::Display for SessionError<'_> {
             Self::NoSuchUser(user) => return write!(f, "ERR No such user '{}'", Text(user)),
             Self::PauseMode => "ERR CLIENT PAUSE mode must be WRITE or ALL",
             Self::UnblockReason => "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
-            Self::Subcommand { command, asked } => {
-                return write!(
-                    f,
-                    "ERR unknown subcommand or wrong number of arguments for '{}'. Try {command} \
-                     HELP.",
-                    Text(asked)
-                );
-            }
             Self::TimeoutNotInteger => "ERR timeout is not an integer or out of range",
             Self::TimeoutNotFloat => "ERR timeout is not a float or out of range",
             Self::TimeoutNegative => "ERR timeout is negative",

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    CommandError, Data, Flags, Handler, Keys, Outcome, Spec,
+    Access, CommandError, Data, Flags, Handler, Keys, Outcome, Spec,
     collection::{
         Counts, Fate, Scan, change, change_or_create, count, draw, draw_one, drawn, held, outcome,
         random_count,
@@ -18,83 +18,122 @@ use crate::{
 const READ: Flags = Flags::READONLY;
 const FAST: Flags = Flags::READONLY.and(Flags::FAST);
 const WRITE: Flags = Flags::WRITE.and(Flags::FAST);
-const ACCESS: &[&str] = &["RO", "access"];
+const ACCESS: Access = &["RO", "access"];
 
 const fn spec(
     name: &'static str,
+    since: &'static str,
     arity: i8,
     flags: Flags,
-    access: &'static [&'static str],
+    access: Access,
     summary: &'static str,
     handler: Handler,
 ) -> Spec {
     let keys = Keys::one(access);
-    Spec { name, arity, flags, keys, group: "set", categories: &["@set"], summary, handler }
+    Spec {
+        name,
+        since,
+        arity,
+        flags,
+        keys,
+        group: "set",
+        categories: &["@set"],
+        summary,
+        handler,
+        ..Spec::PLAIN
+    }
 }
 
 pub(super) const SPECS: &[Spec] = &[
     spec(
         "sadd",
+        "1.0.0",
         -3,
         WRITE.and(Flags::DENYOOM),
         &["RW", "insert"],
-        "Add one or more members to a set",
+        "Puts members into a set.",
         Handler::Data(sadd),
     ),
-    spec("scard", 2, FAST, &["RO"], "Get the number of members in a set", Handler::Data(scard)),
+    spec("scard", "1.0.0", 2, FAST, &["RO"], "Counts the members of a set.", Handler::Data(scard)),
     spec(
         "sismember",
+        "1.0.0",
         3,
         FAST,
         &["RO"],
-        "Determine if a given value is a member of a set",
+        "Tells whether a set has a member.",
         Handler::Data(sismember),
     ),
-    spec("smembers", 2, READ, ACCESS, "Get all the members in a set", Handler::Data(smembers)),
+    spec(
+        "smembers",
+        "1.0.0",
+        2,
+        READ,
+        ACCESS,
+        "Lists the members of a set.",
+        Handler::Data(smembers),
+    )
+    .tips(&["nondeterministic_output_order"]),
     spec(
         "smismember",
+        "6.2.0",
         -3,
         FAST,
         ACCESS,
-        "Returns the membership associated with the given elements for a set",
+        "Tells of several members whether a set has them.",
         Handler::Data(smismember),
     ),
     Spec {
-        keys: Keys { first: 1, last: 2, step: 1, access: &["RW", "access", "delete"] },
+        keys: Keys::one(&["RW", "access", "delete"]).and(Keys::at(2, &["RW", "insert"])),
         ..spec(
             "smove",
+            "1.0.0",
             4,
             WRITE,
             &[],
-            "Move a member from one set to another",
+            "Moves a member from one set to another.",
             Handler::Data(smove),
         )
     },
     spec(
         "spop",
+        "1.0.0",
         -2,
         WRITE,
         &["RW", "access", "delete"],
-        "Remove and return one or multiple random members from a set",
+        "Takes members of a set at random.",
         Handler::Data(spop),
-    ),
+    )
+    .tips(&["nondeterministic_output"]),
     spec(
         "srandmember",
+        "1.0.0",
         -2,
         READ,
         ACCESS,
-        "Get one or multiple random members from a set",
+        "Draws members of a set at random.",
         Handler::Data(srandmember),
-    ),
+    )
+    .tips(&["nondeterministic_output"]),
     spec(
         "srem",
+        "1.0.0",
         -3,
         WRITE,
         &["RW", "delete"],
-        "Remove one or more members from a set",
+        "Removes members from a set.",
         Handler::Data(srem),
     ),
-    spec("sscan", -3, READ, ACCESS, "Incrementally iterate Set elements", Handler::Data(sscan)),
+    spec(
+        "sscan",
+        "2.8.0",
+        -3,
+        READ,
+        ACCESS,
+        "Walks through the members of a set in steps.",
+        Handler::Data(sscan),
+    )
+    .tips(&["nondeterministic_output"]),
 ];
 
 fn sadd<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec,
+    Access, CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec,
     collection::{count, held, key_count},
     is_word,
 };
@@ -15,74 +15,102 @@ use crate::{
 
 const fn spec(
     name: &'static str,
+    since: &'static str,
     arity: i8,
     flags: Flags,
     keys: Keys,
     summary: &'static str,
     handler: Handler,
 ) -> Spec {
-    Spec { name, arity, flags, keys, group: "set", categories: &["@set"], summary, handler }
+    Spec {
+        name,
+        since,
+        arity,
+        flags,
+        keys,
+        group: "set",
+        categories: &["@set"],
+        summary,
+        handler,
+        ..Spec::PLAIN
+    }
 }
 
-const SOURCES: Keys = Keys::all(&["RO", "access"]);
+const ACCESS: Access = &["RO", "access"];
+const SOURCES: Keys = Keys::all(ACCESS);
+
+/// The first key gets the result of the others.
+const fn stored(access: Access) -> Keys {
+    Keys::one(access).and(Keys::range(2, -1, 1, ACCESS))
+}
+
 const STORE: Flags = Flags::WRITE.and(Flags::DENYOOM);
 
 pub(super) const SPECS: &[Spec] = &[
     spec(
         "sdiff",
+        "1.0.0",
         -2,
         Flags::READONLY,
         SOURCES,
-        "Subtract multiple sets",
+        "Lists what the first set has and no other.",
         Handler::Data(|data, args| show(data, args, Algebra::Difference)),
-    ),
+    )
+    .tips(&["nondeterministic_output_order"]),
     spec(
         "sdiffstore",
+        "1.0.0",
         -3,
         STORE,
-        Keys::all(&["OW", "update"]),
-        "Subtract multiple sets and store the resulting set in a key",
+        stored(&["OW", "update"]),
+        "Stores what the first set has and no other.",
         Handler::Data(|data, args| store(data, args, Algebra::Difference)),
     ),
     spec(
         "sinter",
+        "1.0.0",
         -2,
         Flags::READONLY,
         SOURCES,
-        "Intersect multiple sets",
+        "Lists what all of the sets have.",
         Handler::Data(|data, args| show(data, args, Algebra::Intersection)),
-    ),
-    // Its keys are counted by its first argument: no fixed positions describe them.
+    )
+    .tips(&["nondeterministic_output_order"]),
     spec(
         "sintercard",
+        "7.0.0",
         -3,
         Flags::READONLY,
-        Keys::NONE,
-        "Intersect multiple sets and return the cardinality of the result",
+        Keys::counted(1, ACCESS),
+        "Counts what all of the sets have.",
         Handler::Data(sintercard),
     ),
     spec(
         "sinterstore",
+        "1.0.0",
         -3,
         STORE,
-        Keys::all(&["RW", "update"]),
-        "Intersect multiple sets and store the resulting set in a key",
+        stored(&["RW", "update"]),
+        "Stores what all of the sets have.",
         Handler::Data(|data, args| store(data, args, Algebra::Intersection)),
     ),
     spec(
         "sunion",
+        "1.0.0",
         -2,
         Flags::READONLY,
         SOURCES,
-        "Add multiple sets",
+        "Lists what any of the sets has.",
         Handler::Data(|data, args| show(data, args, Algebra::Union)),
-    ),
+    )
+    .tips(&["nondeterministic_output_order"]),
     spec(
         "sunionstore",
+        "1.0.0",
         -3,
         STORE,
-        Keys::all(&["OW", "update"]),
-        "Add multiple sets and store the resulting set in a key",
+        stored(&["OW", "update"]),
+        "Stores what any of the sets has.",
         Handler::Data(|data, args| store(data, args, Algebra::Union)),
     ),
 ];

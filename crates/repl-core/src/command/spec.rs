@@ -1,10 +1,8 @@
 //! What is known of a command before it runs: one `Spec` drives arity and access checks, key
-//! extraction and the replies of `COMMAND`.
+//! extraction and the replies of `COMMAND`. A subcommand of a container has one of its own.
 
-use crate::{
-    command::{CommandError, Data, Outcome},
-    resp::Args,
-};
+use super::{CommandError, Data, Keys, NodeCommand, Outcome, Subcommands};
+use crate::resp::Args;
 
 /// A set of properties of a command, named as `COMMAND INFO` names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +48,14 @@ impl Flags {
     /// `COMMAND INFO` does not show it.
     pub const TOUCHES_ARBITRARY_KEYS: Self = Self(1 << 17);
 
-    /// Its first argument names a subcommand. `COMMAND INFO` does not show it.
-    pub const CONTAINER: Self = Self(1 << 15);
+    /// Refused unless the configuration allows it. `COMMAND INFO` does not show it.
+    pub const PROTECTED: Self = Self(1 << 18);
+
+    /// Some keys are not found by their positions. Nobody declares this: it follows from the keys.
+    const MOVABLE_KEYS: Self = Self(1 << 15);
 
     /// The names, in the order `COMMAND INFO` lists them.
-    const NAMES: [(Self, &'static str); 15] = [
+    const NAMES: [(Self, &'static str); 16] = [
         (Self::WRITE, "write"),
         (Self::READONLY, "readonly"),
         (Self::DENYOOM, "denyoom"),
@@ -69,6 +70,7 @@ impl Flags {
         (Self::NO_AUTH, "no_auth"),
         (Self::NO_ASYNC_LOADING, "no_async_loading"),
         (Self::NO_MULTI, "no_multi"),
+        (Self::MOVABLE_KEYS, "movablekeys"),
         (Self::ALLOW_BUSY, "allow_busy"),
     ];
 
@@ -90,37 +92,6 @@ impl Flags {
     }
 }
 
-/// Where a command's keys are among its arguments: `first..=last` in steps; a negative `last`
-/// counts from the end. All zero for none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keys {
-    /// Position of the first key.
-    pub first: i8,
-    /// Position of the last key.
-    pub last: i8,
-    /// Distance between keys.
-    pub step: i8,
-    /// What happens to them, as the key specifications of `COMMAND INFO` say it.
-    pub access: &'static [&'static str],
-}
-
-impl Keys {
-    /// The command names no key.
-    pub const NONE: Self = Self { first: 0, last: 0, step: 0, access: &[] };
-
-    /// The first argument is the key.
-    #[must_use]
-    pub const fn one(access: &'static [&'static str]) -> Self {
-        Self { first: 1, last: 1, step: 1, access }
-    }
-
-    /// All arguments are keys.
-    #[must_use]
-    pub const fn all(access: &'static [&'static str]) -> Self {
-        Self { first: 1, last: -1, step: 1, access }
-    }
-}
-
 /// Who runs a command.
 #[derive(Clone, Copy, Debug)]
 pub enum Handler {
@@ -128,45 +99,10 @@ pub enum Handler {
     Data(for<'a> fn(&mut Data<'_>, Args<'a>) -> Result<Outcome, CommandError<'a>>),
     /// The node itself: the command is about connections, roles, configuration.
     Node(NodeCommand),
-}
-
-/// The commands that the node runs itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each is the command of that name")]
-pub enum NodeCommand {
-    Auth,
-    Client,
-    Command,
-    Config,
-    Debug,
-    Discard,
-    Exec,
-    Hello,
-    Info,
-    Monitor,
-    Multi,
-    Ping,
-    Psubscribe,
-    Psync,
-    Publish,
-    Pubsub,
-    Punsubscribe,
-    Quit,
-    Replconf,
-    Replicaof,
-    Reset,
-    Role,
-    Select,
-    Shutdown,
-    Spublish,
-    Ssubscribe,
-    Subscribe,
-    Sunsubscribe,
-    Sync,
-    Unsubscribe,
-    Unwatch,
-    Wait,
-    Watch,
+    /// Nobody: it does nothing without a subcommand.
+    Container,
+    /// It is the `HELP` of the container it belongs to.
+    Help,
 }
 
 /// One command.
@@ -174,6 +110,8 @@ pub enum NodeCommand {
 pub struct Spec {
     /// In lower case.
     pub name: &'static str,
+    /// The version of Redis that brought it.
+    pub since: &'static str,
     /// Arguments including the name; negative for "at least".
     pub arity: i8,
     /// Its properties.
@@ -184,49 +122,89 @@ pub struct Spec {
     pub group: &'static str,
     /// The ACL categories that do not follow from flags: `@string`, `@keyspace`, ...
     pub categories: &'static [&'static str],
-    /// One sentence for `COMMAND DOCS`.
+    /// What proxies should know of its replies, as `COMMAND INFO` says it.
+    pub tips: &'static [&'static str],
+    /// One sentence for `COMMAND DOCS` and for the `HELP` of its container.
     pub summary: &'static str,
     /// Who runs it.
     pub handler: Handler,
+    /// What may follow its name, if it is a container.
+    pub subcommands: Subcommands,
 }
 
 impl Spec {
+    /// What most commands have in common: no keys, no subcommands, nothing to tip.
+    pub const PLAIN: Self = Self {
+        name: "",
+        since: "",
+        arity: 0,
+        flags: Flags::NONE,
+        keys: Keys::NONE,
+        group: "",
+        categories: &[],
+        tips: &[],
+        summary: "",
+        handler: Handler::Container,
+        subcommands: Subcommands::None,
+    };
+
+    /// This spec with these tips.
+    #[must_use]
+    pub const fn tips(self, tips: &'static [&'static str]) -> Self {
+        Self { tips, ..self }
+    }
+
     /// Whether `count` arguments, the name included, fit.
     #[must_use]
     pub fn takes(&self, count: usize) -> bool {
-        Self::arity_takes(self.arity, count)
+        let wanted = usize::from(self.arity.unsigned_abs());
+        if self.arity < 0 { count >= wanted } else { count == wanted }
     }
 
-    /// Whether `count` arguments fit this arity.
-    pub(super) fn arity_takes(arity: i8, count: usize) -> bool {
-        let wanted = usize::from(arity.unsigned_abs());
-        if arity < 0 { count >= wanted } else { count == wanted }
-    }
-
-    /// Whether it may not be answered from a dataset that may be stale. The help of a container
-    /// that is about keys may.
-    pub fn needs_fresh_data(&self, args: Args<'_>) -> bool {
-        let is_help = || {
-            args.len() == 2
-                && ["object", "memory"].contains(&self.name)
-                && args.get(1).eq_ignore_ascii_case(b"HELP")
-        };
-        !self.flags.has(Flags::STALE) && !is_help()
+    /// Its properties, those included that follow from others.
+    #[must_use]
+    pub fn all_flags(&self) -> Flags {
+        if self.keys.are_movable() { self.flags.and(Flags::MOVABLE_KEYS) } else { self.flags }
     }
 
     /// All ACL categories, as `COMMAND INFO` lists them.
     pub fn acl_categories(&self) -> impl Iterator<Item = &'static str> {
-        let derived = [
-            (self.flags.has(Flags::WRITE), "@write"),
-            (self.flags.has(Flags::READONLY), "@read"),
-            (self.flags.has(Flags::ADMIN), "@admin"),
-            (self.flags.has(Flags::ADMIN), "@dangerous"),
-            (self.flags.has(Flags::PUBSUB), "@pubsub"),
-            (self.flags.has(Flags::FAST), "@fast"),
-            (!self.flags.has(Flags::FAST), "@slow"),
-            (self.flags.has(Flags::BLOCKING), "@blocking"),
-        ];
-        let listed = self.categories.iter().copied();
-        listed.chain(derived.into_iter().filter(|(holds, _)| *holds).map(|(_, name)| name))
+        Self::CATEGORIES.iter().copied().filter(|category| self.is_in(category))
     }
+
+    /// Whether it belongs to an ACL category.
+    // redis: server.c, setImplicitACLCategories
+    fn is_in(&self, category: &str) -> bool {
+        let implied = match category {
+            "@write" => self.flags.has(Flags::WRITE),
+            "@read" => self.flags.has(Flags::READONLY),
+            "@admin" | "@dangerous" => self.flags.has(Flags::ADMIN),
+            "@pubsub" => self.flags.has(Flags::PUBSUB),
+            "@fast" => self.flags.has(Flags::FAST),
+            "@slow" => !self.flags.has(Flags::FAST),
+            "@blocking" => self.flags.has(Flags::BLOCKING),
+            _ => false,
+        };
+        implied || self.categories.contains(&category)
+    }
+
+    /// All categories that a command here can belong to, in the order of `COMMAND INFO`.
+    const CATEGORIES: [&'static str; 16] = [
+        "@keyspace",
+        "@read",
+        "@write",
+        "@set",
+        "@sortedset",
+        "@list",
+        "@hash",
+        "@string",
+        "@pubsub",
+        "@admin",
+        "@fast",
+        "@slow",
+        "@blocking",
+        "@dangerous",
+        "@connection",
+        "@transaction",
+    ];
 }

@@ -42,11 +42,12 @@ impl Bench {
     /// The same for words of any bytes.
     pub(crate) fn run_words(&mut self, args: &[&[u8]]) -> (String, String) {
         let spec = self.table.find(args[0]).expect("the test names a command");
+        let mut argv = Argv::new();
+        argv.fill(args.iter().copied());
+        let spec = spec.of_request(argv.view(&[])).expect("the test names a subcommand");
         assert!(spec.takes(args.len()), "the test gives {} its arguments", spec.name);
         let Handler::Data(handler) = spec.handler else { panic!("{} is for the node", spec.name) };
         let (mut effects, mut out, mut expired_count) = (Effects::default(), Vec::new(), 0);
-        let mut argv = Argv::new();
-        argv.fill(args.iter().copied());
         let mut data = Data {
             keyspace: &mut self.keyspace,
             effects: &mut effects,

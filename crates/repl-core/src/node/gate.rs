@@ -6,32 +6,34 @@ use super::{
     session,
 };
 use crate::{
-    base::time::Now,
-    command::{CommandError, Flags, SessionError, Spec, check_subcommand},
+    base::{config::Access, ids::ConnId, time::Now},
+    command::{CommandError, Flags, SessionError, Spec},
     conn::Login,
     resp::Args,
 };
 
 impl Node {
-    /// Whether this caller may run this command now.
+    /// What `args`, which name the command `spec`, ask for, if this caller may run it now.
     // redis: server.c, processCommand
     pub(super) fn gate<'a>(
         &self,
         now: Now,
+        id: ConnId,
         standing: Standing,
         spec: &'static Spec,
         args: Args<'a>,
-    ) -> Result<(), CommandError<'a>> {
+    ) -> Result<&'static Spec, CommandError<'a>> {
+        let spec = spec.of_request(args)?;
         if !spec.takes(args.len()) {
             return Err(CommandError::Arity(spec.name));
         }
-        if spec.flags.has(Flags::CONTAINER) {
-            check_subcommand(spec, args)?;
+        if spec.flags.has(Flags::PROTECTED) && !self.may_debug(id) {
+            return Err(CommandError::DebugNotAllowed);
         }
         if standing.login == Login::Stranger && !spec.flags.has(Flags::NO_AUTH) {
             return Err(CommandError::NoAuth);
         }
-        let (writes, fresh) = (spec.flags.has(Flags::WRITE), spec.needs_fresh_data(args));
+        let writes = spec.flags.has(Flags::WRITE);
         match standing.kind {
             Kind::Client | Kind::Waiting => {}
             Kind::Queueing if spec.flags.has(Flags::NO_MULTI) => {
@@ -50,7 +52,17 @@ impl Node {
                 }
             }
         }
-        self.role_gate(now, writes, fresh)
+        self.role_gate(now, writes, !spec.flags.has(Flags::STALE))?;
+        Ok(spec)
+    }
+
+    /// `enable-debug-command`.
+    fn may_debug(&self, id: ConnId) -> bool {
+        match self.config.enable_debug_command {
+            Access::Yes => true,
+            Access::Local => self.conns.get(id).is_some_and(|conn| conn.peer.is_local()),
+            Access::No => false,
+        }
     }
 
     /// What our role forbids: writes that would be lost, stale answers where they are not wanted.

@@ -3,7 +3,7 @@
 use alloc::{format, string::String, vec::Vec};
 use core::fmt::Write as _;
 
-use super::{Node, introspect::announced};
+use super::{Node, role::announced};
 use crate::{
     base::{REDIS_VERSION, time::Now},
     conn::{Role, Topic},

@@ -10,18 +10,20 @@
 //! | `transfers` | snapshots on their way, what each replica is sent, and their limits |
 //! | `link` | our master: the link, its failures, the stream we apply |
 //! | `cron` | what happens by itself: expiry, pings, timeouts |
-//! | `info`, `introspect` | `INFO ROLE COMMAND` |
+//! | `info`, `role` | `INFO ROLE` |
+//! | `commands` | `COMMAND`, and the `HELP` of containers |
 //! | `view` | what an observer may see |
 
 mod ahead;
+mod commands;
 mod cron;
 mod gate;
 mod info;
-mod introspect;
 mod link;
 #[cfg(any(test, feature = "arbitrary"))]
 pub mod properties;
 mod requests;
+mod role;
 mod session;
 mod stats;
 mod sync;

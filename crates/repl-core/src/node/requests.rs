@@ -276,37 +276,56 @@ impl Node {
         request: Request<'_>,
     ) -> Handled {
         let args = request.args;
-        if let Some(spec) = self.commands.find(args.name()) {
-            if let Err(error) = self.gate(now, standing, spec, args) {
-                if matches!(spec.handler, Handler::Node(NodeCommand::Exec)) {
+        if let Some(command) = self.commands.find(args.name()) {
+            match self.gate(now, id, standing, command, args) {
+                Ok(spec) => {
+                    if self.on_admitted(now, id, standing, spec, request) == Handled::HeldBack {
+                        return Handled::HeldBack;
+                    }
+                }
+                Err(error) if matches!(command.handler, Handler::Node(NodeCommand::Exec)) => {
                     self.abort_transaction(Caller::Conn(id), error);
-                } else {
-                    self.refuse(now, id, &format!("{error}"));
                 }
-            } else if self.may_hold_back() && self.is_held_back(now, id, spec) {
-                self.begin_wait(id, Wait::Pause);
-                return Handled::HeldBack;
-            } else if standing.kind == Kind::Queueing && waits_in_queue(spec) {
-                self.enqueue(id, spec, args);
-            } else {
-                self.execute(now, Caller::Conn(id), spec, request);
-                if spec.flags.has(Flags::TOUCHES_ARBITRARY_KEYS) {
-                    self.tell(History::feed_apart);
-                } else {
-                    self.finish_unit();
-                }
-                if self.history.is_recording() {
-                    self.note_offset(id);
-                }
-                if self.keyspace.has_ready() {
-                    self.serve_ready(now);
-                }
+                Err(error) => self.refuse(now, id, &format!("{error}")),
             }
         } else {
             self.refuse(now, id, &unknown_command(args));
         }
         if standing.hears == Hears::AllButNext {
             self.hear_again(id);
+        }
+        Handled::Done
+    }
+
+    /// A request that has passed the gate.
+    #[inline]
+    fn on_admitted(
+        &mut self,
+        now: Now,
+        id: ConnId,
+        standing: Standing,
+        spec: &'static Spec,
+        request: Request<'_>,
+    ) -> Handled {
+        if self.may_hold_back() && self.is_held_back(now, id, spec) {
+            self.begin_wait(id, Wait::Pause);
+            return Handled::HeldBack;
+        }
+        if standing.kind == Kind::Queueing && waits_in_queue(spec) {
+            self.enqueue(id, spec, request.args);
+            return Handled::Done;
+        }
+        self.execute(now, Caller::Conn(id), spec, request);
+        if spec.flags.has(Flags::TOUCHES_ARBITRARY_KEYS) {
+            self.tell(History::feed_apart);
+        } else {
+            self.finish_unit();
+        }
+        if self.history.is_recording() {
+            self.note_offset(id);
+        }
+        if self.keyspace.has_ready() {
+            self.serve_ready(now);
         }
         Handled::Done
     }
@@ -369,22 +388,38 @@ impl Node {
         request: Request<'_>,
     ) {
         self.stats.commands += 1;
-        match spec.handler {
-            Handler::Data(handler) => {
-                self.run_data(now, caller, spec, request, handler);
-            }
-            Handler::Node(command) => {
-                let named = (spec.name, command);
-                if let Err(error) = self.run_node_command(now, caller, named, request.args) {
-                    let text = format!("{error}");
-                    self.stats.error_replies += 1;
-                    self.with_reply(caller, |reply| reply.error(&text));
-                }
-            }
-        }
+        self.run(now, caller, spec, request);
         self.drop_unread(now, caller, spec.name);
         if !self.monitors.is_empty() {
             self.show_to_monitors(now, caller, spec, request.args);
+        }
+    }
+
+    fn run(&mut self, now: Now, caller: Caller, spec: &'static Spec, request: Request<'_>) {
+        let args = request.args;
+        let result = match spec.handler {
+            Handler::Data(handler) => {
+                return self.run_data(now, caller, spec, request, handler);
+            }
+            Handler::Node(command) => {
+                self.run_node_command(now, caller, (spec.name, command), args)
+            }
+            Handler::Help => {
+                self.help(caller, spec);
+                Ok(())
+            }
+            Handler::Container => {
+                let asked = args.try_get(1).unwrap_or_default();
+                match spec.subcommand(asked).filter(|found| found.takes(args.len())) {
+                    Some(found) => return self.run(now, caller, found, request),
+                    None => Err(CommandError::SubcommandSyntax { container: spec.name, asked }),
+                }
+            }
+        };
+        if let Err(error) = result {
+            let text = format!("{error}");
+            self.stats.error_replies += 1;
+            self.with_reply(caller, |reply| reply.error(&text));
         }
     }
 

@@ -11,6 +11,14 @@ pub enum DataError {
     NotFinite,
     /// `SETRANGE` before the beginning.
     OffsetOutOfRange,
+    /// `COMMAND GETKEYS` of a command that does not exist.
+    NoSuchCommand,
+    /// `COMMAND GETKEYS` of a command that names no keys.
+    NoKeyArguments,
+    /// `COMMAND GETKEYS` with fewer or more arguments than the command takes.
+    KeysOfWrongArity,
+    /// `COMMAND GETKEYS` with arguments among which no keys can be told.
+    KeysNotFound,
     /// A key that must exist does not.
     NoSuchKey,
     /// `COPY` or `MOVE` of a key to itself.
@@ -75,6 +83,10 @@ impl DataError {
             Self::NotFloat => "ERR value is not a valid float",
             Self::NotFinite => "ERR increment would produce NaN or Infinity",
             Self::OffsetOutOfRange => "ERR offset is out of range",
+            Self::NoSuchCommand => "ERR Invalid command specified",
+            Self::NoKeyArguments => "ERR The command has no key arguments",
+            Self::KeysOfWrongArity => "ERR Invalid number of arguments specified for command",
+            Self::KeysNotFound => "ERR Invalid arguments specified for command",
             Self::NoSuchKey => "ERR no such key",
             Self::SameObject => "ERR source and destination objects are the same",
             Self::InvalidFirstDb => "ERR invalid first DB index",

@@ -44,13 +44,18 @@ pub enum CommandError<'a> {
     Arity(&'static str),
     /// A container command with a subcommand it does not know.
     UnknownSubcommand {
-        /// The container, in upper case.
-        command: &'static str,
+        /// The name of the container.
+        container: &'static str,
         /// What was asked.
         asked: &'a [u8],
     },
-    /// `DEBUG` with a subcommand it does not know, or with the wrong number of arguments.
-    UnknownDebug(&'a [u8]),
+    /// The same, or with the wrong number of arguments: found out when the command runs.
+    SubcommandSyntax {
+        /// The name of the container.
+        container: &'static str,
+        /// What was asked.
+        asked: &'a [u8],
+    },
     /// A client must authenticate first.
     NoAuth,
     /// A wrong password or user.
@@ -128,11 +133,18 @@ impl fmt::Display for CommandError<'_> {
             Self::Arity(command) => {
                 return write!(f, "ERR wrong number of arguments for '{command}' command");
             }
-            Self::UnknownSubcommand { command, asked } => {
-                let asked = c_text(asked, 128);
-                return write!(f, "ERR unknown subcommand '{asked}'. Try {command} HELP.");
+            Self::UnknownSubcommand { container, asked } => {
+                let (asked, container) = (c_text(asked, 128), container.to_ascii_uppercase());
+                return write!(f, "ERR unknown subcommand '{asked}'. Try {container} HELP.");
             }
-            Self::UnknownDebug(asked) => return unknown_debug(f, asked),
+            Self::SubcommandSyntax { container, asked } => {
+                let (asked, container) = (c_text(asked, 128), container.to_ascii_uppercase());
+                return write!(
+                    f,
+                    "ERR unknown subcommand or wrong number of arguments for '{asked}'. Try \
+                     {container} HELP."
+                );
+            }
             Self::NoAuth => "NOAUTH Authentication required.",
             Self::WrongPass => "WRONGPASS invalid username-password pair or user is disabled.",
             Self::AuthNotConfigured => {
@@ -177,11 +189,6 @@ impl fmt::Display for CommandError<'_> {
             }
         })
     }
-}
-
-fn unknown_debug(f: &mut fmt::Formatter<'_>, asked: &[u8]) -> fmt::Result {
-    let asked = c_text(asked, 128);
-    write!(f, "ERR unknown subcommand or wrong number of arguments for '{asked}'. Try DEBUG HELP.")
 }
 
 impl From<DataError> for CommandError<'_> {

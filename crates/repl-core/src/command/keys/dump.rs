@@ -17,24 +17,28 @@ use crate::{
 pub(in crate::command) const SPECS: &[Spec] = &[
     Spec {
         name: "dump",
+        since: "2.6.0",
         arity: 2,
         flags: Flags::READONLY,
         keys: Keys::one(&["RO", "access"]),
         group: "generic",
         categories: &["@keyspace"],
-        summary: "Return a serialized version of the value stored at the specified key.",
+        tips: &["nondeterministic_output"],
+        summary: "Serializes a value, for RESTORE.",
         handler: Handler::Data(dump),
+        ..Spec::PLAIN
     },
     Spec {
         name: "restore",
+        since: "2.6.0",
         arity: -4,
         flags: Flags::WRITE.and(Flags::DENYOOM),
         keys: Keys::one(&["OW", "update"]),
         group: "generic",
         categories: &["@keyspace", "@dangerous"],
-        summary: "Create a key using the provided serialized value, previously obtained using \
-                  DUMP.",
+        summary: "Creates a key from what DUMP has serialized.",
         handler: Handler::Data(restore),
+        ..Spec::PLAIN
     },
 ];
 

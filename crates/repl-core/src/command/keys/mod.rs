@@ -7,115 +7,140 @@ pub(super) mod relocate;
 pub(super) mod scan;
 pub(super) mod sort;
 
-use super::{CommandError, Data, Expiry, Flags, Handler, Keys, Outcome, Spec, is_word};
+use super::{Access, CommandError, Data, Expiry, Flags, Handler, Keys, Outcome, Spec, is_word};
 use crate::{
     base::glob::{self, Case},
     keyspace::{DbIndex, Entry},
     resp::Args,
 };
 
-const DELETE: &[&str] = &["RM", "delete"];
+const DELETE: Access = &["RM", "delete"];
 
 pub(super) const SPECS: &[Spec] = &[
     Spec {
         name: "dbsize",
+        since: "1.0.0",
         arity: 1,
         flags: Flags::READONLY.and(Flags::FAST),
         keys: Keys::NONE,
         group: "server",
         categories: &["@keyspace"],
-        summary: "Return the number of keys in the selected database",
+        tips: &["request_policy:all_shards", "response_policy:agg_sum"],
+        summary: "Counts the keys of the selected database.",
         handler: Handler::Data(dbsize),
+        ..Spec::PLAIN
     },
     Spec {
         name: "del",
+        since: "1.0.0",
         arity: -2,
         flags: Flags::WRITE,
         keys: Keys::all(DELETE),
         group: "generic",
         categories: &["@keyspace"],
-        summary: "Delete a key",
+        tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
+        summary: "Deletes keys.",
         handler: Handler::Data(del),
+        ..Spec::PLAIN
     },
     Spec {
         name: "exists",
+        since: "1.0.0",
         arity: -2,
         flags: Flags::READONLY.and(Flags::FAST),
         keys: Keys::all(&["RO"]),
         group: "generic",
         categories: &["@keyspace"],
-        summary: "Determine if a key exists",
+        tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
+        summary: "Counts how many of the keys exist.",
         handler: Handler::Data(exists),
+        ..Spec::PLAIN
     },
     Spec {
         name: "flushall",
+        since: "1.0.0",
         arity: -1,
         flags: Flags::WRITE,
         keys: Keys::NONE,
         group: "server",
         categories: &["@keyspace", "@dangerous"],
-        summary: "Remove all keys from all databases",
+        tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+        summary: "Deletes all keys of all databases.",
         handler: Handler::Data(|data, args| {
             flush_mode(args)?;
             let all = data.keyspace.indexes();
             flush(data, all);
             Ok(Outcome::Propagate)
         }),
+        ..Spec::PLAIN
     },
     Spec {
         name: "flushdb",
+        since: "1.0.0",
         arity: -1,
         flags: Flags::WRITE,
         keys: Keys::NONE,
         group: "server",
         categories: &["@keyspace", "@dangerous"],
-        summary: "Remove all keys from the current database",
+        tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+        summary: "Deletes all keys of the selected database.",
         handler: Handler::Data(|data, args| {
             flush_mode(args)?;
             flush(data, core::iter::once(data.db));
             Ok(Outcome::Propagate)
         }),
+        ..Spec::PLAIN
     },
     Spec {
         name: "keys",
+        since: "1.0.0",
         arity: 2,
         flags: Flags::READONLY,
         keys: Keys::NONE,
         group: "generic",
         categories: &["@keyspace", "@dangerous"],
-        summary: "Find all keys matching the given pattern",
+        tips: &["request_policy:all_shards", "nondeterministic_output_order"],
+        summary: "Lists the keys whose names match a pattern.",
         handler: Handler::Data(keys),
+        ..Spec::PLAIN
     },
     Spec {
         name: "touch",
+        since: "3.2.1",
         arity: -2,
         flags: Flags::READONLY.and(Flags::FAST),
         keys: Keys::all(&["RO"]),
         group: "generic",
         categories: &["@keyspace"],
-        summary: "Alters the last access time of a key(s). Returns the number of existing keys \
-                  specified.",
+        tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
+        summary: "Counts how many of the keys exist, as if they were used.",
         handler: Handler::Data(exists),
+        ..Spec::PLAIN
     },
     Spec {
         name: "type",
+        since: "1.0.0",
         arity: 2,
         flags: Flags::READONLY.and(Flags::FAST),
         keys: Keys::one(&["RO"]),
         group: "generic",
         categories: &["@keyspace"],
-        summary: "Determine the type stored at key",
+        summary: "Tells what kind of value a key holds.",
         handler: Handler::Data(type_of),
+        ..Spec::PLAIN
     },
     Spec {
         name: "unlink",
+        since: "4.0.0",
         arity: -2,
         flags: Flags::WRITE.and(Flags::FAST),
         keys: Keys::all(DELETE),
         group: "generic",
         categories: &["@keyspace"],
-        summary: "Delete a key asynchronously; otherwise just as DEL",
+        tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
+        summary: "Deletes keys; their memory may be freed later.",
         handler: Handler::Data(del),
+        ..Spec::PLAIN
     },
 ];
 

@@ -1,10 +1,13 @@
 //! Keys that get another name or another database: `RENAME RENAMENX COPY MOVE SWAPDB`.
 
-use super::super::{CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec, is_word};
+use super::super::{
+    Access, CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec, is_word,
+};
 use crate::{base::number::parse_i64, keyspace::DbIndex, resp::Args};
 
 const fn spec(
     name: &'static str,
+    since: &'static str,
     arity: i8,
     flags: Flags,
     keys: Keys,
@@ -12,44 +15,51 @@ const fn spec(
     handler: Handler,
 ) -> Spec {
     let (group, categories) = ("generic", &["@keyspace"]);
-    Spec { name, arity, flags, keys, group, categories, summary, handler }
+    Spec { name, since, arity, flags, keys, group, categories, summary, handler, ..Spec::PLAIN }
 }
 
-const fn pair(access: &'static [&'static str]) -> Keys {
-    Keys { first: 1, last: 2, step: 1, access }
+const TAKEN: Access = &["RW", "access", "delete"];
+
+/// Both keys of a command.
+const fn pair(from: Access, to: Access) -> Keys {
+    Keys::one(from).and(Keys::at(2, to))
 }
 
 pub(in crate::command) const SPECS: &[Spec] = &[
     spec(
         "copy",
+        "6.2.0",
         -3,
         Flags::WRITE.and(Flags::DENYOOM),
-        pair(&["RO", "access"]),
-        "Copy a key",
+        pair(&["RO", "access"], &["OW", "update"]),
+        "Puts a copy of a value under another key.",
         Handler::Data(copy),
     ),
     spec(
         "move",
+        "1.0.0",
         3,
         Flags::WRITE.and(Flags::FAST),
         Keys::one(&["RW", "access", "update"]),
-        "Move a key to another database",
+        "Moves a key to another database.",
         Handler::Data(move_),
     ),
     spec(
         "rename",
+        "1.0.0",
         3,
         Flags::WRITE,
-        pair(&["RW", "access", "delete"]),
-        "Rename a key",
+        pair(TAKEN, &["OW", "update"]),
+        "Gives a key another name, over a key that may have it.",
         Handler::Data(rename),
     ),
     spec(
         "renamenx",
+        "1.0.0",
         3,
         Flags::WRITE.and(Flags::FAST),
-        pair(&["RW", "access", "delete"]),
-        "Rename a key, only if the new key does not exist",
+        pair(TAKEN, &["OW", "insert"]),
+        "Gives a key another name unless a key has it.",
         Handler::Data(renamenx),
     ),
     Spec {
@@ -57,10 +67,11 @@ pub(in crate::command) const SPECS: &[Spec] = &[
         categories: &["@keyspace", "@dangerous"],
         ..spec(
             "swapdb",
+            "4.0.0",
             3,
             Flags::WRITE.and(Flags::FAST),
             Keys::NONE,
-            "Swaps two Redis databases",
+            "Lets two databases change places.",
             Handler::Data(swapdb),
         )
     },

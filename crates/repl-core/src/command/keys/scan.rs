@@ -15,15 +15,40 @@ use crate::{
     resp::Args,
 };
 
-const fn spec(name: &'static str, arity: i8, summary: &'static str, handler: Handler) -> Spec {
+const fn spec(
+    name: &'static str,
+    since: &'static str,
+    arity: i8,
+    summary: &'static str,
+    handler: Handler,
+) -> Spec {
     let (keys, group) = (Keys::NONE, "generic");
     let flags = Flags::READONLY.and(Flags::TOUCHES_ARBITRARY_KEYS);
-    Spec { name, arity, flags, keys, group, categories: &["@keyspace"], summary, handler }
+    Spec {
+        name,
+        since,
+        arity,
+        flags,
+        keys,
+        group,
+        categories: &["@keyspace"],
+        summary,
+        handler,
+        ..Spec::PLAIN
+    }
 }
 
 pub(in crate::command) const SPECS: &[Spec] = &[
-    spec("randomkey", 1, "Return a random key from the keyspace", Handler::Data(randomkey)),
-    spec("scan", -2, "Incrementally iterate the keys space", Handler::Data(scan)),
+    spec("randomkey", "1.0.0", 1, "Draws a key at random.", Handler::Data(randomkey))
+        .tips(&["request_policy:all_shards", "nondeterministic_output"]),
+    spec(
+        "scan",
+        "2.8.0",
+        -2,
+        "Walks through the keys of the database in steps.",
+        Handler::Data(scan),
+    )
+    .tips(&["nondeterministic_output", "request_policy:special"]),
 ];
 
 /// What `SCAN` asks for.

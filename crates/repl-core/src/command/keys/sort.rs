@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use super::super::{
-    CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Sight, Spec,
+    Access, CommandError, Data, DataError, Flags, Handler, Key, Keys, Outcome, Sight, Spec,
     collection::{held, integer},
     is_word,
 };
@@ -15,30 +15,56 @@ use crate::{
     value::{Collection as _, End, Hash, List, View},
 };
 
-const SUMMARY: &str = "Sort the elements in a list, set or sorted set";
+const ACCESS: Access = &["RO", "access"];
+const STORED: Access = &["OW", "update"];
+/// What is sorted. Patterns may read any other key.
+const SOURCE: Keys = Keys::one(ACCESS);
+const SORTED: Key = Key { at: 1, access: ACCESS };
 
 pub(in crate::command) const SPECS: &[Spec] = &[
     Spec {
         name: "sort",
+        since: "1.0.0",
         arity: -2,
         flags: Flags::WRITE.and(Flags::DENYOOM),
-        keys: Keys::one(&["RO", "access"]),
+        keys: SOURCE.and(Keys::unknown(ACCESS)).and(Keys::unknown(STORED)).found_by(find_keys),
         group: "generic",
         categories: &["@set", "@sortedset", "@list", "@dangerous"],
-        summary: SUMMARY,
+        summary: "Sorts a list or a set, and may store the outcome.",
         handler: Handler::Data(|data, args| sort(data, Request::parse(args, Storing::Allowed)?)),
+        ..Spec::PLAIN
     },
     Spec {
         name: "sort_ro",
+        since: "7.0.0",
         arity: -2,
         flags: Flags::READONLY,
-        keys: Keys::one(&["RO", "access"]),
+        keys: SOURCE.and(Keys::unknown(ACCESS)).found_by(|_| Vec::from([SORTED])),
         group: "generic",
         categories: &["@set", "@sortedset", "@list", "@dangerous"],
-        summary: "Sort the elements in a list, set or sorted set. Read-only variant of SORT.",
+        summary: "Sorts a list or a set and stores nothing.",
         handler: Handler::Data(|data, args| sort(data, Request::parse(args, Storing::Refused)?)),
+        ..Spec::PLAIN
     },
 ];
+
+/// The key that is sorted and the last one that is named behind `STORE`, whatever else is wrong.
+// redis: db.c, sortGetKeys
+fn find_keys(args: Args<'_>) -> Vec<Key> {
+    let mut stored = None;
+    let mut at = 2;
+    while let Some(option) = args.try_get(at) {
+        if is_word(option, "LIMIT") {
+            at += 2;
+        } else if is_word(option, "GET") || is_word(option, "BY") {
+            at += 1;
+        } else if is_word(option, "STORE") && at + 1 < args.len() {
+            stored = Some(Key { at: at + 1, access: STORED });
+        }
+        at += 1;
+    }
+    [SORTED].into_iter().chain(stored).collect()
+}
 
 /// Whether `STORE` is an option.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use super::{
         blocking::Served,
         collection::{Counts, change, change_or_create, count, held, key_count, outcome},
     },
-    CommandError, Data, GROW, Handler, Outcome, WRITE, is_word, spec,
+    CommandError, Data, GROW, Handler, INSERT, Outcome, POP, WRITE, is_word, spec,
 };
 use crate::{
     base::number::{DIGITS_MAX, format_i64},
@@ -14,37 +14,45 @@ use crate::{
     value::{End, List},
 };
 
-pub(super) const BOTH: Keys =
-    Keys { first: 1, last: 2, step: 1, access: &["RW", "access", "delete"] };
+pub(super) const BOTH: Keys = Keys::one(POP).and(Keys::at(2, INSERT));
 
 pub(in crate::command) const SPECS: &[Spec] = &[
     Spec {
         keys: BOTH,
         ..spec(
             "lmove",
+            "6.2.0",
             5,
             GROW,
             &[],
-            "Pop an element from a list, push it to another list and return it",
+            "Moves an element from one list to another.",
             Handler::Data(|data, args| {
                 let (from, to) = (parse_end(args.get(3))?, parse_end(args.get(4))?);
                 move_element(data, args, from, to)
             }),
         )
     },
-    // Its keys are counted by its first argument: no fixed positions describe them.
     Spec {
-        keys: Keys::NONE,
-        ..spec("lmpop", -4, WRITE, &[], "Pop elements from a list", Handler::Data(lmpop))
+        keys: Keys::counted(1, POP),
+        ..spec(
+            "lmpop",
+            "7.0.0",
+            -4,
+            WRITE,
+            &[],
+            "Takes elements from the first list that has any.",
+            Handler::Data(lmpop),
+        )
     },
     Spec {
         keys: BOTH,
         ..spec(
             "rpoplpush",
+            "1.2.0",
             3,
             GROW,
             &[],
-            "Remove the last element in a list, prepend it to another list and return it",
+            "Moves the last element of a list to the front of another.",
             Handler::Data(|data, args| move_element(data, args, End::Right, End::Left)),
         )
     },

@@ -21,30 +21,30 @@ use crate::{
 
 const BLOCKS: Flags = Flags::NOSCRIPT.and(Flags::BLOCKING);
 /// All arguments but the last, which is the timeout.
-const ALL_BUT_LAST: Keys = Keys { first: 1, last: -2, step: 1, access: POP };
+const ALL_BUT_LAST: Keys = Keys::range(1, -2, 1, POP);
 
 pub(in crate::command) const SPECS: &[Spec] = &[
     Spec {
         keys: BOTH,
         ..spec(
             "blmove",
+            "6.2.0",
             6,
             GROW.and(BLOCKS),
             &[],
-            "Pop an element from a list, push it to another list and return it; or block until \
-             one is available",
+            "Moves an element from one list to another, and waits for one if there is none.",
             Handler::Data(blmove),
         )
     },
-    // Its keys are counted by its second argument: no fixed positions describe them.
     Spec {
-        keys: Keys::NONE,
+        keys: Keys::counted(2, POP),
         ..spec(
             "blmpop",
+            "7.0.0",
             -5,
             WRITE.and(Flags::BLOCKING),
             &[],
-            "Pop elements from a list, or block until one is available",
+            "Takes elements from the first list that has any, and waits if none has.",
             Handler::Data(blmpop),
         )
     },
@@ -52,10 +52,11 @@ pub(in crate::command) const SPECS: &[Spec] = &[
         keys: ALL_BUT_LAST,
         ..spec(
             "blpop",
+            "2.0.0",
             -3,
             WRITE.and(BLOCKS),
             &[],
-            "Remove and get the first element in a list, or block until one is available",
+            "Takes the first element of the first list that has any, and waits if none has.",
             Handler::Data(|data, args| blocking_pop(data, args, End::Left)),
         )
     },
@@ -63,10 +64,11 @@ pub(in crate::command) const SPECS: &[Spec] = &[
         keys: ALL_BUT_LAST,
         ..spec(
             "brpop",
+            "2.0.0",
             -3,
             WRITE.and(BLOCKS),
             &[],
-            "Remove and get the last element in a list, or block until one is available",
+            "Takes the last element of the first list that has any, and waits if none has.",
             Handler::Data(|data, args| blocking_pop(data, args, End::Right)),
         )
     },
@@ -74,11 +76,11 @@ pub(in crate::command) const SPECS: &[Spec] = &[
         keys: BOTH,
         ..spec(
             "brpoplpush",
+            "2.2.0",
             4,
             GROW.and(BLOCKS),
             &[],
-            "Pop an element from a list, push it to another list and return it; or block until \
-             one is available",
+            "Moves the last element of a list to the front of another, and waits for one if there is none.",
             Handler::Data(brpoplpush),
         )
     },

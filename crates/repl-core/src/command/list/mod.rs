@@ -8,7 +8,7 @@ mod position;
 mod tests;
 
 use super::{
-    CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec,
+    Access, CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec,
     collection::{Counts, change, change_or_create, count, held, integer, outcome},
     is_word,
 };
@@ -25,106 +25,144 @@ const READ: Flags = Flags::READONLY;
 const FAST: Flags = Flags::READONLY.and(Flags::FAST);
 const GROW: Flags = Flags::WRITE.and(Flags::DENYOOM);
 const WRITE: Flags = Flags::WRITE;
-const ACCESS: &[&str] = &["RO", "access"];
-const INSERT: &[&str] = &["RW", "insert"];
-const DELETE: &[&str] = &["RW", "delete"];
-const POP: &[&str] = &["RW", "access", "delete"];
+const ACCESS: Access = &["RO", "access"];
+const INSERT: Access = &["RW", "insert"];
+const DELETE: Access = &["RW", "delete"];
+const POP: Access = &["RW", "access", "delete"];
 
 const fn spec(
     name: &'static str,
+    since: &'static str,
     arity: i8,
     flags: Flags,
-    access: &'static [&'static str],
+    access: Access,
     summary: &'static str,
     handler: Handler,
 ) -> Spec {
     let keys = Keys::one(access);
-    Spec { name, arity, flags, keys, group: "list", categories: &["@list"], summary, handler }
+    Spec {
+        name,
+        since,
+        arity,
+        flags,
+        keys,
+        group: "list",
+        categories: &["@list"],
+        summary,
+        handler,
+        ..Spec::PLAIN
+    }
 }
 
 pub(super) const SPECS: &[Spec] = &[
     spec(
         "lindex",
+        "1.0.0",
         3,
         READ,
         ACCESS,
-        "Get an element from a list by its index",
+        "Reads the element of a list at a position.",
         Handler::Data(lindex),
     ),
     spec(
         "linsert",
+        "2.2.0",
         5,
         GROW,
         INSERT,
-        "Insert an element before or after another element in a list",
+        "Puts an element into a list beside another one.",
         Handler::Data(linsert),
     ),
-    spec("llen", 2, FAST, &["RO"], "Get the length of a list", Handler::Data(llen)),
+    spec("llen", "1.0.0", 2, FAST, &["RO"], "Counts the elements of a list.", Handler::Data(llen)),
     spec(
         "lpop",
+        "1.0.0",
         -2,
         WRITE.and(Flags::FAST),
         POP,
-        "Remove and get the first elements in a list",
+        "Takes elements from the front of a list.",
         Handler::Data(|data, args| pop(data, args, End::Left, "lpop")),
     ),
     spec(
         "lpos",
+        "6.0.6",
         -3,
         READ,
         ACCESS,
-        "Return the index of matching elements on a list",
+        "Finds the positions of an element in a list.",
         Handler::Data(position::lpos),
     ),
     spec(
         "lpush",
+        "1.0.0",
         -3,
         GROW.and(Flags::FAST),
         INSERT,
-        "Prepend one or multiple elements to a list",
+        "Puts elements in front of a list.",
         Handler::Data(|data, args| push(data, args, End::Left)),
     ),
     spec(
         "lpushx",
+        "2.2.0",
         -3,
         GROW.and(Flags::FAST),
         INSERT,
-        "Prepend an element to a list, only if the list exists",
+        "Puts elements in front of a list that exists.",
         Handler::Data(|data, args| push_existing(data, args, End::Left)),
     ),
-    spec("lrange", 4, READ, ACCESS, "Get a range of elements from a list", Handler::Data(lrange)),
-    spec("lrem", 4, WRITE, DELETE, "Remove elements from a list", Handler::Data(lrem)),
+    spec("lrange", "1.0.0", 4, READ, ACCESS, "Reads a part of a list.", Handler::Data(lrange)),
+    spec(
+        "lrem",
+        "1.0.0",
+        4,
+        WRITE,
+        DELETE,
+        "Removes equal elements from a list.",
+        Handler::Data(lrem),
+    ),
     spec(
         "lset",
+        "1.0.0",
         4,
         GROW,
         &["RW", "update"],
-        "Set the value of an element in a list by its index",
+        "Replaces the element of a list at a position.",
         Handler::Data(lset),
     ),
-    spec("ltrim", 4, WRITE, DELETE, "Trim a list to the specified range", Handler::Data(ltrim)),
+    spec(
+        "ltrim",
+        "1.0.0",
+        4,
+        WRITE,
+        DELETE,
+        "Keeps a part of a list and drops the rest.",
+        Handler::Data(ltrim),
+    ),
     spec(
         "rpop",
+        "1.0.0",
         -2,
         WRITE.and(Flags::FAST),
         POP,
-        "Remove and get the last elements in a list",
+        "Takes elements from the end of a list.",
         Handler::Data(|data, args| pop(data, args, End::Right, "rpop")),
     ),
     spec(
         "rpush",
+        "1.0.0",
         -3,
         GROW.and(Flags::FAST),
         INSERT,
-        "Append one or multiple elements to a list",
+        "Puts elements at the end of a list.",
         Handler::Data(|data, args| push(data, args, End::Right)),
     ),
     spec(
         "rpushx",
+        "2.2.0",
         -3,
         GROW.and(Flags::FAST),
         INSERT,
-        "Append an element to a list, only if the list exists",
+        "Puts elements at the end of a list that exists.",
         Handler::Data(|data, args| push_existing(data, args, End::Right)),
     ),
 ];

@@ -8,13 +8,15 @@ use crate::{base::extended::Extended, resp::Args};
 
 pub(in crate::command) const SPECS: &[Spec] = &[Spec {
     name: "incrbyfloat",
+    since: "2.6.0",
     arity: 3,
     flags: WRITE.and(Flags::FAST),
     keys: Keys::one(RW),
     group: "string",
     categories: &["@string"],
-    summary: "Increment the float value of a key by the given amount",
+    summary: "Adds to a number that may have a fraction.",
     handler: Handler::Data(incrbyfloat),
+    ..Spec::PLAIN
 }];
 
 /// Goes out as the value that came of it: another machine may count in other numbers.

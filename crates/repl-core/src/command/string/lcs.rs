@@ -7,13 +7,15 @@ use crate::{base::number::parse_i64, resp::Args};
 
 pub(in crate::command) const SPECS: &[Spec] = &[Spec {
     name: "lcs",
+    since: "7.0.0",
     arity: -3,
     flags: Flags::READONLY,
-    keys: Keys { first: 1, last: 2, step: 1, access: &["RO", "access"] },
+    keys: Keys::range(1, 2, 1, &["RO", "access"]),
     group: "string",
     categories: &["@string"],
-    summary: "Find longest common substring",
+    summary: "Finds the longest common subsequence of two strings.",
     handler: Handler::Data(lcs),
+    ..Spec::PLAIN
 }];
 
 /// What is wanted.

@@ -1,45 +1,54 @@
 //! Many strings at once: `MGET MSET MSETNX`.
 
 use super::{
-    super::{CommandError, Data, Flags, Handler, Keys, Outcome, Spec},
+    super::{Access, CommandError, Data, Flags, Handler, Keys, Outcome, Spec},
     WRITE, reply_value,
 };
 use crate::{keyspace::WrongType, resp::Args};
 
-const fn pairs(access: &'static [&'static str]) -> Keys {
-    Keys { first: 1, last: -1, step: 2, access }
+const fn pairs(access: Access) -> Keys {
+    Keys::range(1, -1, 2, access)
 }
 
 pub(in crate::command) const SPECS: &[Spec] = &[
     Spec {
         name: "mget",
+        since: "1.0.0",
         arity: -2,
         flags: Flags::READONLY.and(Flags::FAST),
         keys: Keys::all(&["RO", "access"]),
         group: "string",
         categories: &["@string"],
-        summary: "Get the values of all the given keys",
+        tips: &["request_policy:multi_shard"],
+        summary: "Reads several strings.",
         handler: Handler::Data(mget),
+        ..Spec::PLAIN
     },
     Spec {
         name: "mset",
+        since: "1.0.1",
         arity: -3,
         flags: WRITE,
         keys: pairs(&["OW", "update"]),
         group: "string",
         categories: &["@string"],
-        summary: "Set multiple keys to multiple values",
+        tips: &["request_policy:multi_shard", "response_policy:all_succeeded"],
+        summary: "Sets several strings.",
         handler: Handler::Data(mset),
+        ..Spec::PLAIN
     },
     Spec {
         name: "msetnx",
+        since: "1.0.1",
         arity: -3,
         flags: WRITE,
         keys: pairs(&["OW", "insert"]),
         group: "string",
         categories: &["@string"],
-        summary: "Set multiple keys to multiple values, only if none of the keys exist",
+        tips: &["request_policy:multi_shard", "response_policy:agg_min"],
+        summary: "Sets several strings unless one of the keys exists.",
         handler: Handler::Data(msetnx),
+        ..Spec::PLAIN
     },
 ];
 

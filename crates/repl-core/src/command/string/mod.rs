@@ -6,7 +6,9 @@ pub(super) mod many;
 pub(super) mod range;
 pub(super) mod variants;
 
-use super::{CommandError, Data, Flags, Handler, Keys, Outcome, Sight, Spec, is_word};
+use alloc::vec::Vec;
+
+use super::{Access, CommandError, Data, Flags, Handler, Key, Keys, Outcome, Sight, Spec, is_word};
 use crate::{
     base::{
         number::{DIGITS_MAX, format_i64, parse_i64},
@@ -17,96 +19,120 @@ use crate::{
 };
 
 const WRITE: Flags = Flags::WRITE.and(Flags::DENYOOM);
-const RW: &[&str] = &["RW", "access", "update"];
+const RW: Access = &["RW", "access", "update"];
 
 pub(super) const SPECS: &[Spec] = &[
     Spec {
         name: "append",
+        since: "2.0.0",
         arity: 3,
         flags: WRITE.and(Flags::FAST),
         keys: Keys::one(&["RW", "insert"]),
         group: "string",
         categories: &["@string"],
-        summary: "Append a value to a key",
+        summary: "Adds bytes to the end of a string.",
         handler: Handler::Data(append),
+        ..Spec::PLAIN
     },
     Spec {
         name: "decr",
+        since: "1.0.0",
         arity: 2,
         flags: WRITE.and(Flags::FAST),
         keys: Keys::one(RW),
         group: "string",
         categories: &["@string"],
-        summary: "Decrement the integer value of a key by one",
+        summary: "Subtracts one from a number.",
         handler: Handler::Data(|data, args| add(data, args, -1)),
+        ..Spec::PLAIN
     },
     Spec {
         name: "decrby",
+        since: "1.0.0",
         arity: 3,
         flags: WRITE.and(Flags::FAST),
         keys: Keys::one(RW),
         group: "string",
         categories: &["@string"],
-        summary: "Decrement the integer value of a key by the given number",
+        summary: "Subtracts from a number.",
         handler: Handler::Data(|data, args| {
             let amount = parse_i64(args.get(2)).ok_or(CommandError::NotInteger)?;
             add(data, args, amount.checked_neg().ok_or(CommandError::DecrementOverflow)?)
         }),
+        ..Spec::PLAIN
     },
     Spec {
         name: "get",
+        since: "1.0.0",
         arity: 2,
         flags: Flags::READONLY.and(Flags::FAST),
         keys: Keys::one(&["RO", "access"]),
         group: "string",
         categories: &["@string"],
-        summary: "Get the value of a key",
+        summary: "Reads a string.",
         handler: Handler::Data(get),
+        ..Spec::PLAIN
     },
     Spec {
         name: "incr",
+        since: "1.0.0",
         arity: 2,
         flags: WRITE.and(Flags::FAST),
         keys: Keys::one(RW),
         group: "string",
         categories: &["@string"],
-        summary: "Increment the integer value of a key by one",
+        summary: "Adds one to a number.",
         handler: Handler::Data(|data, args| add(data, args, 1)),
+        ..Spec::PLAIN
     },
     Spec {
         name: "incrby",
+        since: "1.0.0",
         arity: 3,
         flags: WRITE.and(Flags::FAST),
         keys: Keys::one(RW),
         group: "string",
         categories: &["@string"],
-        summary: "Increment the integer value of a key by the given amount",
+        summary: "Adds to an integer.",
         handler: Handler::Data(|data, args| {
             let amount = parse_i64(args.get(2)).ok_or(CommandError::NotInteger)?;
             add(data, args, amount)
         }),
+        ..Spec::PLAIN
     },
     Spec {
         name: "set",
+        since: "1.0.0",
         arity: -3,
         flags: WRITE,
-        keys: Keys::one(&["RW", "access", "update", "variable_flags"]),
+        keys: Keys::one(&["RW", "access", "update", "variable_flags"]).found_by(find_key),
         group: "string",
         categories: &["@string"],
-        summary: "Set the string value of a key",
+        summary: "Sets a string, whatever the key held before.",
         handler: Handler::Data(set),
+        ..Spec::PLAIN
     },
     Spec {
         name: "strlen",
+        since: "2.2.0",
         arity: 2,
         flags: Flags::READONLY.and(Flags::FAST),
         keys: Keys::one(&["RO"]),
         group: "string",
         categories: &["@string"],
-        summary: "Get the length of the value stored in a key",
+        summary: "Measures a string.",
         handler: Handler::Data(strlen),
+        ..Spec::PLAIN
     },
 ];
+
+/// `SET` reads its key only with `GET`.
+// redis: db.c, setGetKeys
+fn find_key(args: Args<'_>) -> Vec<Key> {
+    let reads = args.iter().skip(3).any(|option| is_word(option, "GET"));
+    let access: Access = if reads { RW } else { &["OW", "update"] };
+    Vec::from([Key { at: 1, access }])
+}
 
 fn get<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     reply_value(data, args.get(1))?;

@@ -6,32 +6,36 @@ use super::{
 };
 use crate::{base::number::parse_i64, resp::Args};
 
-const fn read(name: &'static str) -> Spec {
+const fn read(name: &'static str, since: &'static str) -> Spec {
     Spec {
         name,
+        since,
         arity: 4,
         flags: Flags::READONLY,
         keys: Keys::one(&["RO", "access"]),
         group: "string",
         categories: &["@string"],
-        summary: "Get a substring of the string stored at a key",
+        summary: "Reads a part of a string.",
         handler: Handler::Data(getrange),
+        ..Spec::PLAIN
     }
 }
 
 pub(in crate::command) const SPECS: &[Spec] = &[
-    read("getrange"),
+    read("getrange", "2.4.0"),
     Spec {
         name: "setrange",
+        since: "2.2.0",
         arity: 4,
         flags: WRITE,
         keys: Keys::one(&["RW", "update"]),
         group: "string",
         categories: &["@string"],
-        summary: "Overwrite part of a string at key starting at the specified offset",
+        summary: "Writes over a part of a string.",
         handler: Handler::Data(setrange),
+        ..Spec::PLAIN
     },
-    read("substr"),
+    read("substr", "1.0.0"),
 ];
 
 /// The bytes from `first` to `last`, both included and counted from the end when negative.

@@ -2,7 +2,7 @@
 
 use super::{
     super::{CommandError, Data, Expiry, Flags, Handler, Keys, Outcome, Spec, is_word},
-    Deadline, RW, WRITE, expire_time, reply_value,
+    Access, Deadline, RW, WRITE, expire_time, reply_value,
 };
 use crate::{
     base::number::{DIGITS_MAX, format_i64},
@@ -11,63 +11,70 @@ use crate::{
 
 const fn spec(
     name: &'static str,
+    since: &'static str,
     arity: i8,
     flags: Flags,
-    access: &'static [&'static str],
+    access: Access,
     summary: &'static str,
     handler: Handler,
 ) -> Spec {
     let (keys, group, categories) = (Keys::one(access), "string", &["@string"]);
-    Spec { name, arity, flags, keys, group, categories, summary, handler }
+    Spec { name, since, arity, flags, keys, group, categories, summary, handler, ..Spec::PLAIN }
 }
 
 pub(in crate::command) const SPECS: &[Spec] = &[
     spec(
         "getdel",
+        "6.2.0",
         2,
         Flags::WRITE.and(Flags::FAST),
         &["RW", "access", "delete"],
-        "Get the value of a key and delete the key",
+        "Reads a string and deletes it.",
         Handler::Data(getdel),
     ),
     spec(
         "getex",
+        "6.2.0",
         -2,
         Flags::WRITE.and(Flags::FAST),
         RW,
-        "Get the value of a key and optionally set its expiration",
+        "Reads a string and sets or takes away its expiry.",
         Handler::Data(getex),
     ),
     spec(
         "getset",
+        "1.0.0",
         3,
         WRITE.and(Flags::FAST),
         RW,
-        "Set the string value of a key and return its old value",
+        "Replaces a string and returns what it was.",
         Handler::Data(getset),
     ),
     spec(
         "psetex",
+        "2.6.0",
         4,
         WRITE,
         &["OW", "update"],
-        "Set the value and expiration in milliseconds of a key",
+        "Sets a string that expires after some milliseconds.",
         Handler::Data(|data, args| setex(data, args, 1, "psetex")),
     ),
     spec(
         "setex",
+        "2.0.0",
         4,
         WRITE,
         &["OW", "update"],
-        "Set the value and expiration of a key",
+        "Sets a string that expires after some seconds.",
         Handler::Data(|data, args| setex(data, args, 1000, "setex")),
     ),
     spec(
         "setnx",
+        "1.0.0",
         3,
         WRITE.and(Flags::FAST),
         &["OW", "insert"],
-        "Set the value of a key, only if the key does not exist",
+        "Sets a string unless the key exists.",
         Handler::Data(setnx),
     ),
 ];

@@ -12,7 +12,7 @@ use crate::{
         ids::ConnId,
         time::Now,
     },
-    command::{CommandError, Handler, NodeCommand, SessionError, Spec},
+    command::{CommandError, Handler, NodeCommand, PubsubCommand, SessionError, Spec, at_most},
     conn::{Client, Conn, Role, Subscriptions, Topic},
     resp::{Args, Reply},
 };
@@ -161,46 +161,52 @@ impl Node {
         reached.len()
     }
 
-    pub(super) fn pubsub<'a>(&mut self, caller: Caller, args: Args<'a>) -> Outcome<'a> {
-        let what = args.get(1);
-        let is = |word: &str| what.eq_ignore_ascii_case(word.as_bytes());
-        if (is("CHANNELS") || is("SHARDCHANNELS")) && args.len() <= 3 {
-            let topic = if is("CHANNELS") { Topic::Channel } else { Topic::Shard };
-            let pattern = args.try_get(2);
-            let names = self.channels.names(topic).filter(|name| {
-                pattern.is_none_or(|pattern| glob::matches(pattern, name, Case::Sensitive))
-            });
-            let names: Vec<Vec<u8>> = names.map(Vec::from).collect();
-            self.with_reply(caller, |reply| {
-                reply.array_len(names.len());
-                names.iter().for_each(|name| reply.bulk(name));
-            });
-        } else if is("NUMSUB") || is("SHARDNUMSUB") {
-            let topic = if is("NUMSUB") { Topic::Channel } else { Topic::Shard };
-            let counts = args.iter().skip(2).map(|name| {
-                let count = self.channels.listeners(topic, name).len();
-                (name, count as i64)
-            });
-            let counts: Vec<(&[u8], i64)> = counts.collect();
-            self.with_reply(caller, |reply| {
-                reply.array_len(counts.len() * 2);
-                for (name, count) in counts {
-                    reply.bulk(name);
-                    reply.int(count);
-                }
-            });
-        } else if is("NUMPAT") && args.len() == 2 {
-            let count = self.channels.names(Topic::Pattern).len() as i64;
-            self.with_reply(caller, |reply| reply.int(count));
-        } else if is("CHANNELS") || is("SHARDCHANNELS") {
-            let error = SessionError::Subcommand { command: "PUBSUB", asked: what };
-            return Err(CommandError::Session(error));
-        } else if is("NUMPAT") {
-            return Err(CommandError::Arity("pubsub|numpat"));
-        } else {
-            return Err(CommandError::UnknownSubcommand { command: "PUBSUB", asked: what });
+    pub(super) fn pubsub<'a>(
+        &mut self,
+        caller: Caller,
+        what: PubsubCommand,
+        args: Args<'a>,
+    ) -> Outcome<'a> {
+        match what {
+            PubsubCommand::Channels => self.list_channels(caller, Topic::Channel, args)?,
+            PubsubCommand::Shardchannels => self.list_channels(caller, Topic::Shard, args)?,
+            PubsubCommand::Numsub => self.count_listeners(caller, Topic::Channel, args),
+            PubsubCommand::Shardnumsub => self.count_listeners(caller, Topic::Shard, args),
+            PubsubCommand::Numpat => {
+                let count = self.channels.names(Topic::Pattern).len() as i64;
+                self.with_reply(caller, |reply| reply.int(count));
+            }
         }
         Ok(())
+    }
+
+    fn list_channels<'a>(&mut self, caller: Caller, topic: Topic, args: Args<'a>) -> Outcome<'a> {
+        at_most(3, "pubsub", args)?;
+        let pattern = args.try_get(2);
+        let names = self.channels.names(topic).filter(|name| {
+            pattern.is_none_or(|pattern| glob::matches(pattern, name, Case::Sensitive))
+        });
+        let names: Vec<Vec<u8>> = names.map(Vec::from).collect();
+        self.with_reply(caller, |reply| {
+            reply.array_len(names.len());
+            names.iter().for_each(|name| reply.bulk(name));
+        });
+        Ok(())
+    }
+
+    fn count_listeners(&mut self, caller: Caller, topic: Topic, args: Args<'_>) {
+        let counts = args.iter().skip(2).map(|name| {
+            let count = self.channels.listeners(topic, name).len();
+            (name, count as i64)
+        });
+        let counts: Vec<(&[u8], i64)> = counts.collect();
+        self.with_reply(caller, |reply| {
+            reply.array_len(counts.len() * 2);
+            for (name, count) in counts {
+                reply.bulk(name);
+                reply.int(count);
+            }
+        });
     }
 }
 

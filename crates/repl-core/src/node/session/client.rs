@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     base::{ids::ConnId, number::parse_i64, time::Now},
-    command::{CommandError, SessionError, find_subcommand, subcommand_words},
-    conn::{Conn, Hears, Role, Wait, Waits},
+    command::{ClientCommand, CommandError, SessionError, at_most},
+    conn::{Client, Conn, Hears, Role, Wait, Waits},
     io::CloseCause,
     repl::replica::LinkError,
     resp::Args,
@@ -33,115 +33,95 @@ impl Node {
         &mut self,
         now: Now,
         caller: Caller,
+        what: ClientCommand,
         args: Args<'a>,
     ) -> Outcome<'a> {
-        let asked = args.get(1);
-        let Some((name, _)) = find_subcommand("CLIENT", asked) else {
-            return Err(CommandError::UnknownSubcommand { command: "CLIENT", asked });
-        };
-        let word = name.trim_start_matches("client|");
-        if args.len() > 4 && matches!(word, "pause" | "unblock") {
-            let error = SessionError::Subcommand { command: "CLIENT", asked };
-            return Err(CommandError::Session(error));
-        }
-        if let Some(client) = self.client(caller) {
-            client.last_command = name;
-        }
-        match word {
-            "id" => {
-                let number = self.number(caller);
-                self.with_reply(caller, |reply| reply.int(number));
-            }
-            "kill" => return self.client_kill(now, caller, args),
-            "list" => {
-                let text = self.client_list(now, args)?;
-                self.with_reply(caller, |reply| reply.verbatim(b"txt", text.as_bytes()));
-            }
-            "info" => {
-                let text = self.client_line(now, caller);
-                self.with_reply(caller, |reply| reply.verbatim(b"txt", text.as_bytes()));
-            }
-            "pause" => self.client_pause(now, caller, args)?,
-            "unpause" => {
-                self.end_pause(now);
-                self.with_reply(caller, |reply| reply.ok());
-            }
-            "unblock" => self.client_unblock(caller, args)?,
-            "help" => self.client_help(caller),
-            _ => return self.client_setting(caller, word, args),
-        }
-        Ok(())
-    }
-
-    /// What a client says and asks about itself.
-    fn client_setting<'a>(&mut self, caller: Caller, word: &str, args: Args<'a>) -> Outcome<'a> {
-        match word {
-            "setname" => {
-                let name = String::from(client_name(args.get(2))?);
-                if let Some(client) = self.client(caller) {
-                    client.name = name;
-                }
-            }
-            "getname" => {
+        match what {
+            ClientCommand::Getname => {
                 let name = self.client(caller).map(|client| client.name.clone());
                 match name.filter(|name| !name.is_empty()) {
                     Some(name) => self.with_reply(caller, |reply| reply.bulk(name.as_bytes())),
                     None => self.with_reply(caller, |reply| reply.null()),
                 }
-                return Ok(());
             }
-            "setinfo" => self.set_library(caller, args.get(2), args.get(3))?,
-            "reply" => {
-                let hears = match args.get(2) {
-                    word if word.eq_ignore_ascii_case(b"ON") => Hears::All,
-                    word if word.eq_ignore_ascii_case(b"OFF") => Hears::Nothing,
-                    word if word.eq_ignore_ascii_case(b"SKIP") => Hears::AllButNext,
-                    _ => return Err(CommandError::Syntax),
-                };
-                if let Some(client) = self.client(caller) {
-                    // Who hears nothing does not begin to hear by skipping.
-                    if hears != Hears::AllButNext || client.hears != Hears::Nothing {
-                        client.hears = hears;
-                    }
-                }
-                if hears != Hears::All {
-                    return Ok(());
-                }
+            ClientCommand::Getredir => self.with_reply(caller, |reply| reply.int(-1)),
+            ClientCommand::Id => {
+                let number = self.number(caller);
+                self.with_reply(caller, |reply| reply.int(number));
             }
-            "no-evict" | "no-touch" => {
-                let on = match args.get(2) {
-                    word if word.eq_ignore_ascii_case(b"ON") => true,
-                    word if word.eq_ignore_ascii_case(b"OFF") => false,
-                    _ => return Err(CommandError::Syntax),
-                };
-                if let Some(client) = self.client(caller) {
-                    match word {
-                        "no-evict" => client.exempt.eviction = on,
-                        _ => client.exempt.touching = on,
-                    }
-                }
+            ClientCommand::Info => {
+                let text = self.client_line(now, caller);
+                self.with_reply(caller, |reply| reply.verbatim(b"txt", text.as_bytes()));
             }
-            "getredir" => {
-                self.with_reply(caller, |reply| reply.int(-1));
-                return Ok(());
+            ClientCommand::Kill => self.client_kill(now, caller, args)?,
+            ClientCommand::List => {
+                let text = self.client_list(now, args)?;
+                self.with_reply(caller, |reply| reply.verbatim(b"txt", text.as_bytes()));
             }
-            _ => {
-                // TRACKINGINFO: nobody tracks anything.
-                self.with_reply(caller, |reply| {
-                    reply.map_len(3);
-                    reply.bulk(b"flags");
-                    reply.set_len(1);
-                    reply.bulk(b"off");
-                    reply.bulk(b"redirect");
-                    reply.int(-1);
-                    reply.bulk(b"prefixes");
-                    reply.array_len(0);
-                });
-                return Ok(());
+            ClientCommand::NoEvict => {
+                let on = switch(args)?;
+                self.set_client(caller, |client| client.exempt.eviction = on);
+            }
+            ClientCommand::NoTouch => {
+                let on = switch(args)?;
+                self.set_client(caller, |client| client.exempt.touching = on);
+            }
+            ClientCommand::Pause => self.client_pause(now, caller, args)?,
+            ClientCommand::Reply => self.client_reply(caller, args)?,
+            ClientCommand::Setinfo => self.set_library(caller, args.get(2), args.get(3))?,
+            ClientCommand::Setname => {
+                let name = String::from(client_name(args.get(2))?);
+                self.set_client(caller, |client| client.name = name);
+            }
+            ClientCommand::Trackinginfo => self.client_trackinginfo(caller),
+            ClientCommand::Unblock => self.client_unblock(caller, args)?,
+            ClientCommand::Unpause => {
+                self.end_pause(now);
+                self.with_reply(caller, |reply| reply.ok());
             }
         }
-        self.with_reply(caller, |reply| reply.ok());
         Ok(())
+    }
+
+    /// Changes something about the caller, and says so.
+    fn set_client(&mut self, caller: Caller, set: impl FnOnce(&mut Client)) {
+        if let Some(client) = self.client(caller) {
+            set(client);
+        }
+        self.with_reply(caller, |reply| reply.ok());
+    }
+
+    fn client_reply<'a>(&mut self, caller: Caller, args: Args<'a>) -> Outcome<'a> {
+        let hears = match args.get(2) {
+            word if word.eq_ignore_ascii_case(b"ON") => Hears::All,
+            word if word.eq_ignore_ascii_case(b"OFF") => Hears::Nothing,
+            word if word.eq_ignore_ascii_case(b"SKIP") => Hears::AllButNext,
+            _ => return Err(CommandError::Syntax),
+        };
+        if let Some(client) = self.client(caller) {
+            // Who hears nothing does not begin to hear by skipping.
+            if hears != Hears::AllButNext || client.hears != Hears::Nothing {
+                client.hears = hears;
+            }
+        }
+        if hears == Hears::All {
+            self.with_reply(caller, |reply| reply.ok());
+        }
+        Ok(())
+    }
+
+    /// `CLIENT TRACKINGINFO`: nobody tracks anything.
+    fn client_trackinginfo(&mut self, caller: Caller) {
+        self.with_reply(caller, |reply| {
+            reply.map_len(3);
+            reply.bulk(b"flags");
+            reply.set_len(1);
+            reply.bulk(b"off");
+            reply.bulk(b"redirect");
+            reply.int(-1);
+            reply.bulk(b"prefixes");
+            reply.array_len(0);
+        });
     }
 
     /// `CLIENT SETINFO`, which clients send to every server and which came with 7.2.
@@ -160,9 +140,7 @@ impl Node {
         };
         let text =
             printable(value).ok_or(CommandError::Session(SessionError::LibraryText(name)))?;
-        if let Some(client) = self.client(caller) {
-            client.library[place] = text.into();
-        }
+        self.set_client(caller, |client| client.library[place] = text.into());
         Ok(())
     }
 
@@ -202,6 +180,7 @@ impl Node {
     }
 
     fn client_pause<'a>(&mut self, now: Now, caller: Caller, args: Args<'a>) -> Outcome<'a> {
+        at_most(4, "client", args)?;
         let of = match args.try_get(3) {
             None => Paused::All,
             Some(word) if word.eq_ignore_ascii_case(b"ALL") => Paused::All,
@@ -215,6 +194,7 @@ impl Node {
     }
 
     fn client_unblock<'a>(&mut self, caller: Caller, args: Args<'a>) -> Outcome<'a> {
+        at_most(4, "client", args)?;
         let with_error = match args.try_get(3) {
             None => false,
             Some(word) if word.eq_ignore_ascii_case(b"TIMEOUT") => false,
@@ -238,15 +218,6 @@ impl Node {
         self.with_reply(caller, |reply| reply.int(i64::from(found.is_some())));
         Ok(())
     }
-
-    fn client_help(&mut self, caller: Caller) {
-        self.with_reply(caller, |reply| {
-            let words = subcommand_words("CLIENT");
-            reply.array_len(words.clone().count() + 1);
-            reply.simple("CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-            words.for_each(|word| reply.simple(&word.to_ascii_uppercase()));
-        });
-    }
 }
 
 impl Filter<'_> {
@@ -259,6 +230,15 @@ impl Filter<'_> {
             && address.as_ref().is_none_or(is_address)
             && local_address.is_none_or(|wanted| conn.peer.local.as_bytes() == wanted)
             && *spared != Some(id)
+    }
+}
+
+/// What `ON` and `OFF` mean.
+fn switch(args: Args<'_>) -> Result<bool, CommandError<'static>> {
+    match args.get(2) {
+        word if word.eq_ignore_ascii_case(b"ON") => Ok(true),
+        word if word.eq_ignore_ascii_case(b"OFF") => Ok(false),
+        _ => Err(CommandError::Syntax),
     }
 }
 

@@ -59,10 +59,13 @@ impl Node {
         }
         match command {
             NodeCommand::Auth => self.auth(caller, args),
-            NodeCommand::Client => self.client_command(now, caller, args),
-            NodeCommand::Command => self.command(caller, args),
-            NodeCommand::Config => self.config_command(caller, args),
-            NodeCommand::Debug => self.debug(caller, args),
+            NodeCommand::Client(what) => self.client_command(now, caller, what, args),
+            NodeCommand::Command(what) => self.command(caller, what, args),
+            NodeCommand::Config(what) => self.config_command(caller, what, args),
+            NodeCommand::Debug(what) => {
+                self.debug(caller, what, args);
+                Ok(())
+            }
             NodeCommand::Discard => self.discard(caller),
             NodeCommand::Exec => self.exec(now, caller),
             NodeCommand::Hello => self.hello(caller, args),
@@ -78,7 +81,7 @@ impl Node {
             NodeCommand::Sync => self.sync(now, caller, Protocol::Sync, args),
             NodeCommand::Publish => self.publish_command(now, caller, Topic::Channel, args),
             NodeCommand::Spublish => self.publish_command(now, caller, Topic::Shard, args),
-            NodeCommand::Pubsub => self.pubsub(caller, args),
+            NodeCommand::Pubsub(what) => self.pubsub(caller, what, args),
             NodeCommand::Subscribe => self.subscribe(caller, Topic::Channel, args),
             NodeCommand::Psubscribe => self.subscribe(caller, Topic::Pattern, args),
             NodeCommand::Ssubscribe => self.subscribe(caller, Topic::Shard, args),
@@ -194,6 +197,6 @@ pub(super) fn is_for_clients(spec: &Spec) -> bool {
         | Handler::Node(
             NodeCommand::Ping | NodeCommand::Publish | NodeCommand::Select | NodeCommand::Spublish,
         ) => false,
-        Handler::Node(_) => true,
+        Handler::Node(_) | Handler::Container | Handler::Help => true,
     }
 }

@@ -40,7 +40,7 @@ impl Node {
     ) {
         let (is_auth, is_hello) = match spec.handler {
             Handler::Node(command) => (command == NodeCommand::Auth, command == NodeCommand::Hello),
-            Handler::Data(_) => (false, false),
+            Handler::Data(_) | Handler::Container | Handler::Help => (false, false),
         };
         let is_quit = matches!(spec.handler, Handler::Node(NodeCommand::Quit));
         if spec.flags.has(Flags::ADMIN) || is_quit {

@@ -104,7 +104,7 @@ impl Node {
             queue.writes |= spec.flags.has(Flags::WRITE);
             queue.may_replicate |=
                 spec.flags.has(Flags::WRITE) || spec.flags.has(Flags::MAY_REPLICATE);
-            queue.needs_fresh_data |= spec.needs_fresh_data(args);
+            queue.needs_fresh_data |= !spec.flags.has(Flags::STALE);
         }
         self.with_reply(caller, |reply| reply.simple("QUEUED"));
     }
@@ -123,13 +123,15 @@ impl Node {
             };
             let request = Request { args: argv.view(buf), canonical: buf.get(at..end) };
             at = end;
-            let spec = self.commands.find(request.args.name()).expect("it was found when queued");
+            let command = self.commands.find(request.args.name());
+            let spec = command.and_then(|command| command.of_request(request.args).ok());
+            let spec = spec.expect("it was found when queued");
             if self.is_greedy(id) {
                 self.close_greedy_client(now, id);
                 break;
             }
             // A role change inside the transaction counts for what follows it.
-            let fresh = spec.needs_fresh_data(request.args);
+            let fresh = !spec.flags.has(Flags::STALE);
             match self.role_gate(now, spec.flags.has(Flags::WRITE), fresh) {
                 Ok(()) => self.execute(now, caller, spec, request),
                 Err(error) => {

@@ -1,0 +1,105 @@
+//! The commands that the node runs itself: they are about connections, roles and configuration.
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the command of that name")]
+pub enum NodeCommand {
+    Auth,
+    Client(ClientCommand),
+    Command(CommandCommand),
+    Config(ConfigCommand),
+    Debug(DebugCommand),
+    Discard,
+    Exec,
+    Hello,
+    Info,
+    Monitor,
+    Multi,
+    Ping,
+    Psubscribe,
+    Psync,
+    Publish,
+    Pubsub(PubsubCommand),
+    Punsubscribe,
+    Quit,
+    Replconf,
+    Replicaof,
+    Reset,
+    Role,
+    Select,
+    Shutdown,
+    Spublish,
+    Ssubscribe,
+    Subscribe,
+    Sunsubscribe,
+    Sync,
+    Unsubscribe,
+    Unwatch,
+    Wait,
+    Watch,
+}
+
+/// A subcommand of `CLIENT`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the subcommand of that name")]
+pub enum ClientCommand {
+    Getname,
+    Getredir,
+    Id,
+    Info,
+    Kill,
+    List,
+    NoEvict,
+    NoTouch,
+    Pause,
+    Reply,
+    Setinfo,
+    Setname,
+    Trackinginfo,
+    Unblock,
+    Unpause,
+}
+
+/// A subcommand of `COMMAND`, or none: all commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the subcommand of that name")]
+pub enum CommandCommand {
+    All,
+    Count,
+    Docs,
+    Getkeys,
+    Getkeysandflags,
+    Info,
+    List,
+}
+
+/// A subcommand of `CONFIG`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the subcommand of that name")]
+pub enum ConfigCommand {
+    Get,
+    Resetstat,
+    Rewrite,
+    Set,
+}
+
+/// A subcommand of `DEBUG`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the subcommand of that name")]
+pub enum DebugCommand {
+    ChangeReplId,
+    Digest,
+    DigestValue,
+    SetActiveExpire,
+}
+
+/// A subcommand of `PUBSUB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the subcommand of that name")]
+pub enum PubsubCommand {
+    Channels,
+    Numpat,
+    Numsub,
+    Shardchannels,
+    Shardnumsub,
+}
