@@ -15,6 +15,8 @@ struct Step {
     run: fn(&Path, &[String]) -> Outcome,
 }
 
+const TIDY: &[&str] = &["test", "--quiet", "-p", "ci", "--test", "tidy"];
+
 const STEPS: &[Step] = &[
     Step {
         name: "peers",
@@ -25,6 +27,11 @@ const STEPS: &[Step] = &[
         name: "check",
         does: "format, clippy, tidiness, documents, licences; writes nothing",
         run: |root, _| check(root),
+    },
+    Step {
+        name: "tidy",
+        does: "what `check` says of tidiness, without the rest",
+        run: |root, _| shell::run(shell::cargo(root, TIDY)),
     },
     Step {
         name: "fix",
@@ -136,7 +143,7 @@ fn all(root: &Path) -> Outcome {
 fn check(root: &Path) -> Outcome {
     let cargo = |arguments: &[&str]| shell::run(shell::cargo(root, arguments));
     cargo(&["fmt", "--all", "--check"])?;
-    cargo(&["test", "--quiet", "-p", "ci", "--test", "tidy"])?;
+    cargo(TIDY)?;
     cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     // Through --config, because RUSTDOCFLAGS would replace the flags of .cargo/config.toml.
     let strict = "build.rustdocflags = ['-D', 'warnings']";

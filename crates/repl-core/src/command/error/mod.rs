@@ -134,16 +134,11 @@ impl fmt::Display for CommandError<'_> {
                 return write!(f, "ERR wrong number of arguments for '{command}' command");
             }
             Self::UnknownSubcommand { container, asked } => {
-                let (asked, container) = (c_text(asked, 128), container.to_ascii_uppercase());
-                return write!(f, "ERR unknown subcommand '{asked}'. Try {container} HELP.");
+                return refuse_word(f, "unknown subcommand", container, asked);
             }
             Self::SubcommandSyntax { container, asked } => {
-                let (asked, container) = (c_text(asked, 128), container.to_ascii_uppercase());
-                return write!(
-                    f,
-                    "ERR unknown subcommand or wrong number of arguments for '{asked}'. Try \
-                     {container} HELP."
-                );
+                let why = "unknown subcommand or wrong number of arguments for";
+                return refuse_word(f, why, container, asked);
             }
             Self::NoAuth => "NOAUTH Authentication required.",
             Self::WrongPass => "WRONGPASS invalid username-password pair or user is disabled.",
@@ -189,6 +184,16 @@ impl fmt::Display for CommandError<'_> {
             }
         })
     }
+}
+
+fn refuse_word(
+    f: &mut fmt::Formatter<'_>,
+    why: &str,
+    container: &str,
+    asked: &[u8],
+) -> fmt::Result {
+    let (asked, container) = (c_text(asked, 128), container.to_ascii_uppercase());
+    write!(f, "ERR {why} '{asked}'. Try {container} HELP.")
 }
 
 impl From<DataError> for CommandError<'_> {

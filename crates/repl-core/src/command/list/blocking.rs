@@ -80,7 +80,7 @@ pub(in crate::command) const SPECS: &[Spec] = &[
             4,
             GROW.and(BLOCKS),
             &[],
-            "Moves the last element of a list to the front of another, and waits for one if there is none.",
+            "Moves the last element of a list to the front of another, and waits for it.",
             Handler::Data(brpoplpush),
         )
     },
