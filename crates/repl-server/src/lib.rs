@@ -2,7 +2,8 @@
 //! platform on tokio.
 //!
 //! The simulator uses [`driver`] and [`platform`] only. The rest makes the shipped server: where
-//! its configuration comes from ([`args`], [`config_file`]), its [`log`] and its [`signals`].
+//! its configuration comes from ([`args`], [`config_file`]), its [`log`], its [`signals`] and its
+//! [`open_files`].
 
 pub mod args;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod config_docs;
 pub mod config_file;
 pub mod driver;
 pub mod log;
+pub mod open_files;
 pub mod platform;
 pub mod signals;
 pub mod tokio_platform;

@@ -27,6 +27,7 @@ use repl_server::{
     config_file::{LoadError, Origin, load_file, load_text},
     driver::Driver,
     log::{self, Role},
+    open_files,
     platform::Platform as _,
     signals::{Signals, Termination},
     tokio_platform::{TokioPlatform, bind_all, run},
@@ -72,7 +73,10 @@ fn start(sources: &Sources) -> ExitCode {
 }
 
 /// Listens, drives the node until it asks to exit, and returns its status.
-async fn serve(config: Config, config_file: String) -> ExitCode {
+async fn serve(mut config: Config, config_file: String) -> ExitCode {
+    if let Err(error) = allow_clients(&mut config) {
+        return fail(&error.to_string());
+    }
     // To the operating system port 0 is any free one; to Redis it means not to listen.
     if config.port == 0 {
         return fail("Configured to not listen anywhere, exiting.");
@@ -103,6 +107,16 @@ async fn serve(config: Config, config_file: String) -> ExitCode {
     let status = driver.run().await;
     // The operating system keeps eight bits of a status.
     ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX))
+}
+
+/// Has the operating system allow as many open files as clients need, or serves fewer clients.
+fn allow_clients(config: &mut Config) -> Result<(), open_files::TooFew> {
+    let allowance = open_files::raise(config.maxclients)?;
+    for (level, text) in allowance.remarks {
+        log::write(Role::Master, level, &text);
+    }
+    config.maxclients = allowance.maxclients;
+    Ok(())
 }
 
 /// Tells the node when the operator wants the process to end. Who insists gets it at once.

@@ -18,6 +18,9 @@ pub use self::{
 };
 use crate::{base::time::Instant, io::PeerInfo, repl::master::Session, resp::Parser};
 
+/// An idle connection's buffer may have so much room that holds nothing: less is not worth a copy.
+const SPARE_BYTES_MAX: usize = 1024;
+
 /// One connection.
 #[derive(Debug)]
 pub struct Conn {
@@ -84,6 +87,13 @@ impl Conn {
         }
     }
 
+    /// Gives back the memory of its buffers that holds nothing. For a connection that is idle: its
+    /// next request allocates anew.
+    pub fn free_spare_memory(&mut self) {
+        shrink(&mut self.inbox.bytes);
+        self.outbox.free_spare_memory();
+    }
+
     /// The replica behind it, if it is one.
     pub fn session(&self) -> Option<&Session> {
         match &self.role {
@@ -114,5 +124,11 @@ impl Conn {
             Role::Client(client) => Some(client),
             Role::Replica(_) | Role::Master => None,
         }
+    }
+}
+
+fn shrink(bytes: &mut Vec<u8>) {
+    if bytes.capacity() - bytes.len() > SPARE_BYTES_MAX {
+        bytes.shrink_to_fit();
     }
 }

@@ -18,6 +18,9 @@ const EXPIRED_PER_BATCH: usize = 64;
 /// And so many batches at most per turn: what is left waits for the next.
 const EXPIRED_BATCHES: usize = 128;
 
+/// What a connection has no use for stays for so long with it, for its next request.
+const BUFFERS_KEPT_FOR: Duration = Duration::from_secs(2);
+
 /// Small tables freed or cleaned per turn.
 const SEGMENTS_PER_TURN: usize = 64;
 
@@ -44,6 +47,7 @@ impl Node {
             self.next_second = now.mono + SECOND;
             self.link_cron(now);
             self.enforce_client_limits(now);
+            self.free_idle_buffers(now);
             self.replica_cron(now);
         }
     }
@@ -111,6 +115,16 @@ impl Node {
         }
         for id in greedy {
             self.close_greedy_client(now, id);
+        }
+    }
+
+    /// Many connections are rarely busy: the room of their last busy moment is given back.
+    // redis: server.c, clientsCronResizeQueryBuffer
+    fn free_idle_buffers(&mut self, now: Now) {
+        for (_, conn) in self.conns.iter_mut() {
+            if now.mono.since(conn.last_io_at) > BUFFERS_KEPT_FOR {
+                conn.free_spare_memory();
+            }
         }
     }
 

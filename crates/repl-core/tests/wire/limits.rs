@@ -119,6 +119,34 @@ fn one_client_too_many_is_told_so() {
     assert_eq!(net.command(next, "PING"), "+PONG\r\n");
 }
 
+/// The memory that a client takes, as another one sees it.
+fn memory_of(net: &mut Net, number: usize) -> usize {
+    let line = net.ask("a", &format!("CLIENT LIST ID {number}"));
+    let field = line.split(' ').find_map(|field| field.strip_prefix("tot-mem="));
+    field.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no tot-mem: {line}"))
+}
+
+#[test]
+fn an_idle_connection_does_not_keep_the_room_of_its_busy_moments() {
+    let mut net = Net::with(&["a"], &config());
+    let client = net.connect("a");
+    net.run("a", &format!("SET big {}", "x".repeat(60_000)));
+    net.command(client, "GET big");
+    // A request that comes in two halves needs room for the first.
+    let echo = command(&format!("ECHO {}", "y".repeat(14_000)));
+    let (most, rest) = echo.split_at(13_000);
+    net.send(client, most);
+    assert!(memory_of(&mut net, 1) > 60_000);
+    net.pass_secs(4);
+    let idle = memory_of(&mut net, 1);
+    assert!((13_000..15_000).contains(&idle), "{idle} bytes: what came is kept, and no more");
+    net.send(client, rest);
+    net.pass_secs(4);
+    net.read_text(client);
+    let idle = memory_of(&mut net, 1);
+    assert!(idle <= 2 * 1024, "{idle} bytes");
+}
+
 /// A client that sends `line` a thousand times and reads nothing: how much was counted as executed,
 /// and whether it is still connected.
 fn greedy(config: Config, line: &str) -> (u64, bool) {

@@ -63,6 +63,18 @@ fn resident_bytes() -> Option<u64> {
     Some(pages.saturating_mul(PAGE_BYTES))
 }
 
+/// `jemalloc-bg-thread`: whether a thread of the allocator returns freed memory to the system.
+/// Without one, memory stays until the server allocates again: after a burst of clients, for ever.
+#[cfg(feature = "jemalloc")]
+pub(super) fn set_background_thread(on: bool) {
+    // An allocator without such threads goes on as before.
+    let _ = tikv_jemalloc_ctl::background_thread::write(on);
+}
+
+/// The system's allocator has no such thread.
+#[cfg(not(feature = "jemalloc"))]
+pub(super) fn set_background_thread(_on: bool) {}
+
 /// Bytes the allocator has handed out.
 #[cfg(feature = "jemalloc")]
 fn allocated_bytes() -> Option<u64> {

@@ -43,6 +43,8 @@ pub struct TokioPlatform {
     keepalive: Duration,
     /// Who the lines of the log are from.
     speaker: Cell<Role>,
+    /// `jemalloc-bg-thread`, as it was last acted on.
+    background_thread: Cell<bool>,
 }
 
 impl TokioPlatform {
@@ -57,6 +59,7 @@ impl TokioPlatform {
             host: Host::new(config_file),
             keepalive,
             speaker: Cell::new(Role::Master),
+            background_thread: Cell::new(false),
         }
     }
 }
@@ -103,11 +106,17 @@ impl Platform for TokioPlatform {
         self.host.facts(self.origin.elapsed())
     }
 
-    /// Lets the log know, once per turn of the node's periodic work, who speaks and how loud it may
-    /// be.
+    /// Once per turn of the node's periodic work, lets the log know who speaks and how loud it may
+    /// be, and the allocator whether it may have a thread.
     fn observe(&self, node: &Node, event: Event<'_>) {
         if let Event::Woken = event {
-            log::set_threshold(node.config().loglevel);
+            let config = node.config();
+            log::set_threshold(config.loglevel);
+            if self.background_thread.replace(config.jemalloc_bg_thread)
+                != config.jemalloc_bg_thread
+            {
+                host::set_background_thread(config.jemalloc_bg_thread);
+            }
             self.speaker.set(match node.replication().role {
                 NodeRole::Master => Role::Master,
                 NodeRole::Replica => Role::Replica,

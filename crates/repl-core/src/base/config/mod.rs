@@ -124,6 +124,8 @@ pub struct Config {
     pub tcp_keepalive: Duration,
     /// `protected-mode`: without a password, clients of other hosts are refused.
     pub protected_mode: bool,
+    /// `jemalloc-bg-thread`.
+    pub jemalloc_bg_thread: bool,
     /// `loglevel`.
     pub loglevel: LogLevel,
     /// `logfile`: empty for standard output.
@@ -331,6 +333,7 @@ impl Default for Config {
             tcp_backlog: 511,
             tcp_keepalive: secs(300),
             protected_mode: true,
+            jemalloc_bg_thread: true,
             loglevel: LogLevel::Notice,
             logfile: String::new(),
             pidfile: String::new(),

@@ -88,7 +88,6 @@ pub(super) static ROWS: &[Directive] = &[
     kept("bind-source-addr", "", Text, OWN_PROCESS),
     kept("io-threads", "1", Number(1, 128), OWN_THREADS).at_boot(),
     kept("io-threads-do-reads", "no", YesNo, OWN_THREADS).at_boot(),
-    kept("jemalloc-bg-thread", "yes", YesNo, OWN_THREADS),
     kept("dynamic-hz", "yes", YesNo, "The periodic work runs hz times a second, always."),
     kept("activerehashing", "yes", YesNo, "The keyspace never rehashes as a whole."),
     kept("active-expire-effort", "1", Number(1, 10), "One effort fits all."),

@@ -131,6 +131,12 @@ pub(super) static PROCESS: &[Directive] = &[
     row("logfile", Server, text!(logfile), "Where the log goes; empty: standard output.").at_boot(),
     row("pidfile", Server, text!(pidfile), "File to write the process id to.").at_boot(),
     row("dir", Server, text!(dir), "Working directory, entered at boot.").at_boot(),
+    row(
+        "jemalloc-bg-thread",
+        Server,
+        yes_no!(jemalloc_bg_thread),
+        "A thread returns freed memory to the system while the server has nothing to do.",
+    ),
 ];
 
 /// What the node acts on, replication aside.
