@@ -7,7 +7,10 @@
 use alloc::string::String;
 use core::fmt;
 
-use crate::base::ids::{ConnId, Endpoint, ReplId};
+use crate::base::{
+    ids::{ConnId, Endpoint, ReplId},
+    time::Instant,
+};
 
 /// One thing that happened outside the node.
 #[derive(Debug)]
@@ -98,6 +101,9 @@ impl PeerInfo {
 pub enum Effect {
     /// The interest of this connection may have changed, or it has bytes to send.
     Wake(ConnId),
+    /// The connection has bytes to send that gain by waiting for more: as `Wake`, at this instant.
+    /// Earlier is allowed, much later is a replica that lags.
+    WakeBy(ConnId, Instant),
     /// Open a connection, then say `Connected` or `Closed`.
     Dial {
         /// Its name, already given.

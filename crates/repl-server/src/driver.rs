@@ -68,6 +68,10 @@ struct Shared<P: Platform> {
     sleepers: RefCell<Vec<Option<(ConnId, Waker)>>>,
     /// The deadline the timer task sleeps for, and its waker.
     timer: RefCell<(Option<Instant>, Option<Waker>)>,
+    /// The connections whose bytes wait for company, each at most once, and until when.
+    departures: RefCell<Vec<(Instant, ConnId)>>,
+    /// Where the task sleeps that sees them off.
+    departure_waker: RefCell<Option<Waker>>,
     exit: Cell<Option<i32>>,
     /// The last reading of the clocks. Bytes that leave in the turn in which they were made left at
     /// the same time.
@@ -88,6 +92,8 @@ impl<P: Platform> Driver<P> {
             platform,
             sleepers: RefCell::default(),
             timer: RefCell::default(),
+            departures: RefCell::default(),
+            departure_waker: RefCell::default(),
             exit: Cell::new(None),
             read_buffer: RefCell::new(vec![0; READ_BYTES]),
         }));
@@ -135,6 +141,7 @@ impl<P: Platform> Driver<P> {
     /// Serves the node's deadlines until it asks to exit; resolves with the exit status.
     pub async fn run(&self) -> i32 {
         let shared = &self.0;
+        shared.platform.spawn(Shared::see_off(Rc::clone(shared)));
         loop {
             if let Some(status) = shared.exit.get() {
                 shared.platform.exit(status);
@@ -215,6 +222,7 @@ impl<P: Platform> Shared<P> {
             match effect {
                 None => break,
                 Some(Effect::Wake(conn)) => shared.wake(conn),
+                Some(Effect::WakeBy(conn, at)) => shared.wake_by(conn, at),
                 Some(Effect::Dial { conn, to }) => {
                     shared.platform.spawn(Self::dial(Rc::clone(shared), conn, to));
                 }
@@ -242,6 +250,42 @@ impl<P: Platform> Shared<P> {
             && *sleeper == conn
         {
             waker.wake_by_ref();
+        }
+    }
+
+    /// Wakes the task of `conn` at `at`, or before.
+    fn wake_by(&self, conn: ConnId, at: Instant) {
+        let mut departures = self.departures.borrow_mut();
+        // As many as there are replicas.
+        if departures.iter().any(|(_, known)| *known == conn) {
+            return;
+        }
+        departures.push((at, conn));
+        if let Some(waker) = self.departure_waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Wakes connections whose bytes have waited for company long enough, for ever.
+    async fn see_off(shared: Rc<Self>) {
+        loop {
+            let next = poll_fn(|cx| {
+                let first = shared.departures.borrow().iter().map(|(at, _)| *at).min();
+                if first.is_none() {
+                    shared.departure_waker.replace(Some(cx.waker().clone()));
+                }
+                first.map_or(Poll::Pending, Poll::Ready)
+            })
+            .await;
+            shared.platform.sleep_briefly(next).await;
+            let now = shared.platform.now().mono;
+            shared.departures.borrow_mut().retain(|(at, conn)| {
+                let waits = *at > now;
+                if !waits {
+                    shared.wake(*conn);
+                }
+                waits
+            });
         }
     }
 

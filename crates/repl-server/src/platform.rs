@@ -38,6 +38,12 @@ pub trait Platform: Sized + 'static {
     /// Ends when the monotonic clock reads `at` or later.
     fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + 'static;
 
+    /// As `sleep_until`, for instants less than a millisecond away, which runtimes' timers round up
+    /// to.
+    fn sleep_briefly(&self, at: Instant) -> impl Future<Output = ()> + 'static {
+        self.sleep_until(at)
+    }
+
     /// Connects to `to`.
     ///
     /// # Errors

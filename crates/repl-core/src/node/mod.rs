@@ -53,7 +53,10 @@ use crate::{
     conn::{self, Channels, Client, Conn, Fate, Slots},
     io::{Effect, HostFacts, Input, Interest, Level, PeerInfo, Want},
     keyspace::{KeyHasher, Keyspace},
-    repl::{Effects, History, master::Transfer},
+    repl::{
+        Effects, History,
+        master::{Departure, Transfer},
+    },
     resp::{Argv, Proto, Reply},
 };
 
@@ -338,16 +341,17 @@ impl Node {
     /// What every input ends with: replicas hear of new bytes, and what nobody needs is freed.
     fn after_input(&mut self, now: Now) {
         self.advance_shutdown(now);
-        self.settle_waits(now);
-        if !self.grown {
+        let urgency = self.settle_waits(now);
+        if !mem::take(&mut self.grown) {
             return;
         }
-        self.grown = false;
-        for at in 0..self.replicas.len() {
-            let id = self.replicas[at];
-            if self.conns.get(id).and_then(Conn::session).is_some_and(|session| session.is_online())
-            {
-                self.wake(id);
+        let end = self.history.next();
+        for id in &self.replicas {
+            let session = self.conns.get_mut(*id).and_then(Conn::session_mut);
+            match session.and_then(|session| session.departure(now.mono, end, urgency)) {
+                Some(Departure::Now) => self.effects.push_back(Effect::Wake(*id)),
+                Some(Departure::At(due)) => self.effects.push_back(Effect::WakeBy(*id, due)),
+                Some(Departure::Arranged) | None => {}
             }
         }
         self.enforce_replica_limits(now);

@@ -256,7 +256,7 @@ impl Node {
                 let transfer = *transfer;
                 self.advance_transfer(now, id, transfer);
             }
-            Phase::Online { next } => *next += count as u64,
+            Phase::Online { .. } => session.sent(now.mono, count as u64),
             Phase::Waiting { .. } | Phase::AwaitAck { .. } => {
                 unreachable!("nothing was shown to be sent")
             }

@@ -450,7 +450,7 @@ impl Net {
         let host = &mut self.hosts[at];
         while let Some(effect) = host.node.poll_effect() {
             match effect {
-                Effect::Wake(_) => {}
+                Effect::Wake(_) | Effect::WakeBy(..) => {}
                 Effect::Exit(status) => host.exit = Some(status),
                 Effect::Dial { conn, to } => self.dials.push_back((at, conn, to)),
                 Effect::Log(_, text) => host.log.push(text),

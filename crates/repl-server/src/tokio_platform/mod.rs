@@ -3,6 +3,7 @@
 //! Everything runs inside one `LocalSet` on a current-thread runtime ([`run`]). Knows nothing of
 //! the protocol: the driver moves the bytes.
 
+mod alarm;
 mod host;
 mod socket;
 
@@ -10,6 +11,7 @@ use std::{
     cell::Cell,
     future::Future,
     io::{self, Write as _},
+    rc::Rc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -24,8 +26,8 @@ use repl_core::{
 };
 use tokio::{runtime, task, time};
 
-use self::host::Host;
 pub use self::socket::{BindError, TcpAcceptor, TcpConnection, bind_all};
+use self::{alarm::Alarm, host::Host};
 use crate::{
     log::{self, Role},
     platform::{Event, Platform},
@@ -40,6 +42,7 @@ const SLEEP_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 pub struct TokioPlatform {
     origin: time::Instant,
     host: Host,
+    alarm: Rc<Alarm>,
     keepalive: Duration,
     /// Who the lines of the log are from.
     speaker: Cell<Role>,
@@ -57,6 +60,7 @@ impl TokioPlatform {
         Self {
             origin: time::Instant::now(),
             host: Host::new(config_file),
+            alarm: Rc::default(),
             keepalive,
             speaker: Cell::new(Role::Master),
             background_thread: Cell::new(false),
@@ -90,6 +94,20 @@ impl Platform for TokioPlatform {
                     return;
                 }
                 time::sleep(left.min(SLEEP_MAX)).await;
+            }
+        }
+    }
+
+    fn sleep_briefly(&self, at: Instant) -> impl Future<Output = ()> + 'static {
+        let (origin, alarm) = (self.origin, Rc::clone(&self.alarm));
+        let deadline = Duration::from_nanos(at.as_nanos());
+        async move {
+            loop {
+                let left = deadline.saturating_sub(origin.elapsed());
+                if left.is_zero() {
+                    return;
+                }
+                alarm.ring_in(left).await;
             }
         }
     }

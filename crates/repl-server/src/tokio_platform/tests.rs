@@ -172,3 +172,16 @@ fn the_end_of_time_can_be_slept_for() {
     })
     .expect("a runtime");
 }
+
+#[test]
+fn a_brief_sleep_ends_again_and_again_and_never_too_early() {
+    run(async {
+        let platform = platform();
+        for micros in [50, 1, 100, 0, 300] {
+            let until = platform.now().mono + Duration::from_micros(micros);
+            platform.sleep_briefly(until).await;
+            assert!(platform.now().mono >= until);
+        }
+    })
+    .expect("a runtime");
+}

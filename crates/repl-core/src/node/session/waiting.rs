@@ -23,7 +23,7 @@ use crate::{
     conn::Wait,
     io::Level,
     keyspace::Ticket,
-    repl::master::Session,
+    repl::master::{Session, Urgency},
     resp::Args,
 };
 
@@ -199,8 +199,9 @@ impl Node {
     }
 
     /// At the end of an input: works off what resumed clients sent while they waited, and asks
-    /// replicas for the acknowledgements that somebody waits for.
-    pub(in crate::node) fn settle_waits(&mut self, now: Now) {
+    /// replicas for the acknowledgements that somebody waits for. Such a question does not wait for
+    /// company.
+    pub(in crate::node) fn settle_waits(&mut self, now: Now) -> Urgency {
         if self.keyspace.has_ready() {
             self.serve_ready(now);
         }
@@ -216,7 +217,9 @@ impl Node {
         {
             self.history.feed_getack();
             self.grown = true;
+            return Urgency::Awaited;
         }
+        Urgency::Ordinary
     }
 
     /// Whether a pause holds this command back.

@@ -14,8 +14,19 @@
 
 use alloc::string::String;
 
+use core::time::Duration;
+
 use super::transfer::TransferId;
 use crate::base::time::Instant;
+
+/// How long bytes of the stream wait for more, at most, after the last that left.
+///
+/// A write to a socket costs the master some 3 microseconds and the replica a wake-up and as much
+/// again, whether it carries one command or fifty. Bytes on an idle link do not wait at all.
+const GATHER: Duration = Duration::from_micros(100);
+
+/// So many bytes of the stream are worth a write of their own.
+const GATHERED_BYTES: u64 = 16 * 1024;
 
 /// What a replica said it can do, with `REPLCONF`, before it asked to synchronise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,6 +83,26 @@ pub enum Phase {
     },
 }
 
+/// When new bytes of the stream should leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// As soon as the socket can.
+    Now,
+    /// At this instant, with what has come until then.
+    At(Instant),
+    /// When the bytes before them do, which is already arranged.
+    Arranged,
+}
+
+/// Whether somebody waits for the replica to have the newest bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// Nobody.
+    Ordinary,
+    /// A client that waits for its acknowledgement.
+    Awaited,
+}
+
 /// Whether the replica came with `PSYNC`, or with the old `SYNC`, which knows no acknowledgements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -96,12 +127,50 @@ pub struct Session {
     pub ack_at: Instant,
     /// Since when it holds more than the soft output limit.
     pub over_soft_since: Option<Instant>,
+    /// When bytes of the stream last left.
+    sent_at: Option<Instant>,
+    /// Whether a departure has been arranged and has not taken place.
+    is_arranged: bool,
 }
 
 impl Session {
     /// A replica in `phase`, at `now`.
     pub fn new(capabilities: Capabilities, protocol: Protocol, phase: Phase, now: Instant) -> Self {
-        Self { capabilities, phase, protocol, ack_offset: 0, ack_at: now, over_soft_since: None }
+        Self {
+            capabilities,
+            phase,
+            protocol,
+            ack_offset: 0,
+            ack_at: now,
+            over_soft_since: None,
+            sent_at: None,
+            is_arranged: false,
+        }
+    }
+
+    /// The stream has grown to `end`, the byte after its last: when what it lacks should leave.
+    /// `None` if it is not online.
+    pub fn departure(&mut self, now: Instant, end: u64, urgency: Urgency) -> Option<Departure> {
+        let Phase::Online { next } = self.phase else { return None };
+        let gathers_until = self.sent_at.map(|at| at + GATHER).filter(|until| *until > now);
+        let departure = match gathers_until {
+            Some(_) if urgency == Urgency::Awaited => Departure::Now,
+            Some(_) if end.saturating_sub(next) >= GATHERED_BYTES => Departure::Now,
+            Some(_) if self.is_arranged => Departure::Arranged,
+            Some(until) => Departure::At(until),
+            None => Departure::Now,
+        };
+        self.is_arranged = departure != Departure::Now;
+        Some(departure)
+    }
+
+    /// Bytes of the stream have left.
+    pub fn sent(&mut self, now: Instant, count: u64) {
+        if let Phase::Online { next } = &mut self.phase {
+            *next += count;
+            self.sent_at = Some(now);
+            self.is_arranged = false;
+        }
     }
 
     /// The first byte of the stream it still needs; `None` while it has been promised none.
@@ -148,5 +217,59 @@ impl Session {
             return true;
         }
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A replica that has just been sent its first hundred bytes, and when.
+    fn just_sent() -> (Session, Instant) {
+        let now = Instant::from_nanos(5_000_000);
+        let phase = Phase::Online { next: 1 };
+        let mut session = Session::new(Capabilities::default(), Protocol::Psync, phase, now);
+        assert_eq!(session.departure(now, 101, Urgency::Ordinary), Some(Departure::Now));
+        session.sent(now, 100);
+        (session, now)
+    }
+
+    #[test]
+    fn bytes_right_behind_others_wait_for_company_once() {
+        let (mut session, now) = just_sent();
+        let due = now + GATHER;
+        assert_eq!(session.departure(now, 102, Urgency::Ordinary), Some(Departure::At(due)));
+        assert_eq!(session.departure(now, 103, Urgency::Ordinary), Some(Departure::Arranged));
+        session.sent(due, 2);
+        let next = due + GATHER;
+        assert_eq!(session.departure(due, 104, Urgency::Ordinary), Some(Departure::At(next)));
+    }
+
+    #[test]
+    fn bytes_on_an_idle_link_do_not_wait() {
+        let (mut session, now) = just_sent();
+        assert_eq!(session.departure(now + GATHER, 102, Urgency::Ordinary), Some(Departure::Now));
+    }
+
+    #[test]
+    fn many_bytes_do_not_wait() {
+        let (mut session, now) = just_sent();
+        let end = 101 + GATHERED_BYTES;
+        assert_eq!(session.departure(now, end, Urgency::Ordinary), Some(Departure::Now));
+    }
+
+    #[test]
+    fn bytes_whose_acknowledgement_somebody_waits_for_do_not_wait() {
+        let (mut session, now) = just_sent();
+        assert!(session.departure(now, 102, Urgency::Ordinary) != Some(Departure::Now));
+        assert_eq!(session.departure(now, 139, Urgency::Awaited), Some(Departure::Now));
+    }
+
+    #[test]
+    fn a_replica_that_is_not_online_has_no_departures() {
+        let now = Instant::from_nanos(0);
+        let phase = Phase::AwaitAck { next: 1 };
+        let mut session = Session::new(Capabilities::default(), Protocol::Psync, phase, now);
+        assert_eq!(session.departure(now, 9, Urgency::Awaited), None);
     }
 }
