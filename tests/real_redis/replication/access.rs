@@ -215,6 +215,38 @@ pub(super) fn writable_replica(kinds: &[Kind]) {
     assert_eq!(client.ask("GET own").text(), "of-the-master");
 }
 
+/// A writable replica deletes the keys to which its own clients gave an expiry, and no others.
+pub(super) fn own_expiries(kinds: &[Kind]) {
+    let chain = Chain::attached(kinds, &[("replica-read-only", "no")]);
+    let [master, replica] = &chain.servers[..] else {
+        panic!("two servers are arranged");
+    };
+    // A master that forgets to delete: nobody may do it in its place.
+    master.client().ok("DEBUG SET-ACTIVE-EXPIRE 0");
+    master.client().ok("SET theirs 1 PX 50");
+    chain.settle();
+    let mut client = replica.client();
+    client.ok("SET own 1 PX 50");
+    client.ok("SET kept 1 EX 1000");
+    client.ask("APPEND theirs x");
+    client.ask("RPUSH list a");
+    client.ask("RENAME list renamed");
+    client.ask("PEXPIRE renamed 60");
+    client.ask("COPY kept copied");
+    assert_eq!(replica.info("slave_expires_tracked_keys"), "4");
+    wait_for("the expired keys to go", || {
+        let counts = (client.ask("DBSIZE").integer(), replica.info("slave_expires_tracked_keys"));
+        if counts == (3, "2".to_owned()) { Ok(()) } else { Err(counts) }
+    });
+    assert_eq!(client.ask("EXISTS theirs kept copied").integer(), 2, "the third is hidden");
+    assert_eq!(replica.count("expired_keys"), 2);
+    chain.settle();
+    let other = Server::start(kinds[0], &[]);
+    replica.follow(other.port());
+    settle(&[&other, replica]);
+    assert_eq!(replica.info("slave_expires_tracked_keys"), "0", "their dataset is gone");
+}
+
 /// A transaction that was queued in one role is executed in another.
 pub(super) fn transactions_over_role_changes(kinds: &[Kind]) {
     let servers: Vec<Server> = kinds.iter().map(|&kind| Server::start(kind, &[])).collect();

@@ -5,6 +5,7 @@ mod bad_master;
 mod failover;
 mod full_sync;
 mod limits;
+mod links;
 mod mixed;
 mod old_peers;
 mod stream;
@@ -56,10 +57,13 @@ const CHAIN_CASES: [(&str, Case); 9] = [
 ];
 
 /// Cases for a master and a replica.
-const PAIR_CASES: [(&str, Case); 7] = [
+const PAIR_CASES: [(&str, Case); 10] = [
     ("passwords on both sides", access::passwords),
     ("a master without enough replicas takes no writes", access::enough_replicas),
     ("transactions over role changes", access::transactions_over_role_changes),
+    ("a writable replica deletes what its own clients let expire", access::own_expiries),
+    ("a killed link goes on where it was", links::killed),
+    ("the timeout of idle clients closes no link", links::outlive_the_timeout),
     ("a silent link is given up and resumed", limits::silence),
     ("signs of life keep a link", limits::keepalive),
     ("the backlog of a lonely master has an end", limits::backlog_ttl),
@@ -67,9 +71,11 @@ const PAIR_CASES: [(&str, Case); 7] = [
 ];
 
 /// Cases for chains of three.
-const CHAIN_OF_THREE_CASES: [(&str, Case); 3] = [
+const CHAIN_OF_THREE_CASES: [(&str, Case); 5] = [
     ("promotion of the middle keeps its replica partial", failover::of_the_middle),
     ("a load survives cuts and switchovers", mixed::every_position),
+    ("links are listed as what they are", links::are_listed),
+    ("both ends of a link count the same bytes", links::count_the_same),
     ("writes of a replica's own stay with it", access::writable_replica),
 ];
 

@@ -12,12 +12,13 @@ use crate::fixture::{
 type Case = fn(Kind);
 
 /// Every case.
-pub(super) const CASES: [(&str, Case); 5] = [
+pub(super) const CASES: [(&str, Case); 6] = [
     ("SYNC without capabilities gets a payload of known length", sync_gets_a_length),
     ("PSYNC with capa eof gets a payload with an end mark", psync_gets_an_end_mark),
     ("CONTINUE repeats the same bytes", continue_repeats_the_same_bytes),
     ("what cannot be continued gets a full sync", what_cannot_be_continued),
     ("a replica's handshake is answered step by step", handshake),
+    ("a link that nobody has given up counts for WAIT", half_open_links_count),
 ];
 
 /// The bytes of a full sync.
@@ -227,6 +228,42 @@ fn what_cannot_be_continued(kind: Kind) {
     let expected = "ERR value is not an integer or out of range";
     assert_eq!(reply, Reply::Error(expected.to_owned()));
     assert_eq!(replica.ask("PING"), Reply::Simple("PONG".to_owned()), "it is a client as before");
+}
+
+/// A replica whose old link is half open has two links. Both acknowledged what came before the
+/// break, so `WAIT` counts the replica twice until the old link is given up (`repl-timeout`); what
+/// comes after the break is acknowledged once. Who counts replicas by `WAIT` must know.
+fn half_open_links_count(kind: Kind) {
+    let server = Server::start(kind, &[NO_PINGS]);
+    let mut writer = server.client();
+    let mut old = server.client();
+    let history = full_sync(&mut old);
+    writer.ok("SET before 1");
+    let offset = wait_for("the write to be in the history", || {
+        let offset = server.count("master_repl_offset");
+        if offset > history.offset { Ok(offset) } else { Err(offset) }
+    });
+    acknowledge(&mut old, offset);
+    wait_for("one acknowledgement", || {
+        let count = writer.ask("WAIT 1 100").integer();
+        if count == 1 { Ok(()) } else { Err(count) }
+    });
+    // The same replica comes again; of the old connection it knows nothing any more.
+    let mut new = server.client();
+    new.ok("REPLCONF listening-port 1");
+    new.ok("REPLCONF capa eof capa psync2");
+    let next = (offset + 1).to_string();
+    let psync = [b"PSYNC", history.history.as_bytes(), next.as_bytes()];
+    new.send(&encode(&psync)).expect("the master reads");
+    assert!(line_after_newlines(&mut new).starts_with("+CONTINUE"));
+    acknowledge(&mut new, offset);
+    wait_for("two acknowledgements of one replica", || {
+        let count = writer.ask("WAIT 2 100").integer();
+        if count == 2 { Ok(()) } else { Err(count) }
+    });
+    writer.ok("SET after 1");
+    acknowledge(&mut new, server.count("master_repl_offset"));
+    assert_eq!(writer.ask("WAIT 2 300").integer(), 1, "the old link is silent");
 }
 
 fn handshake(kind: Kind) {

@@ -12,6 +12,7 @@ mod awaited;
 mod digest;
 mod directory;
 mod entry;
+mod own_expiry;
 mod relocate;
 mod scan;
 mod snapshot;
@@ -20,11 +21,15 @@ mod watch;
 use alloc::vec::Vec;
 use core::mem;
 
-use self::{awaited::Awaited, directory::Directory, snapshot::Snapshot, watch::Watched};
+use self::{
+    awaited::Awaited, directory::Directory, own_expiry::OwnExpiries, snapshot::Snapshot,
+    watch::Watched,
+};
 pub use self::{
     awaited::{Spot, Ticket},
     directory::{KeyHash, KeyHasher},
     entry::{Entry, Form, WrongType},
+    own_expiry::ExpiryOf,
     relocate::Place,
     scan::ScanCursor,
     snapshot::{Image, SnapshotId, Walked},
@@ -74,6 +79,8 @@ pub struct Keyspace {
     watched: Watched,
     /// The keys that somebody waits for.
     awaited: Awaited,
+    /// The keys that clients of a writable replica gave an expiry.
+    own_expiries: OwnExpiries,
 }
 
 impl Keyspace {
@@ -92,6 +99,7 @@ impl Keyspace {
             expiry_cursor: (0, 0),
             watched: Watched::default(),
             awaited: Awaited::default(),
+            own_expiries: OwnExpiries::default(),
         }
     }
 
@@ -217,6 +225,7 @@ impl Keyspace {
             entry.mark_emitted(slot);
         }
         self.mark_ready(db, entry.view().kind(), entry.key());
+        self.note_expiry_of(db, &entry);
         self.directory_mut(id).insert(hash, entry);
         self.touch(db, hash);
     }
@@ -245,7 +254,9 @@ impl Keyspace {
         if self.has_snapshots() {
             self.save_image(id, hash, key);
         }
+        let before = self.expiry_before(db, hash, key);
         let (result, made) = self.directory_mut(id).update(hash, key, change)?;
+        self.note_expiry_of_key(db, hash, key, before);
         if made == Change::Made {
             self.touch(db, hash);
         }
@@ -258,11 +269,10 @@ impl Keyspace {
         if self.has_snapshots() {
             self.save_image(id, hash, key);
         }
-        let was_there = self.directory_mut(id).remove(hash, key).is_some();
-        if was_there {
-            self.touch(db, hash);
-        }
-        was_there
+        let Some(removed) = self.directory_mut(id).remove(hash, key) else { return false };
+        self.forget_expiry_of(db, &removed);
+        self.touch(db, hash);
+        true
     }
 
     /// Empties `db`; how many keys went. Takes no time: the memory is freed by `collect_garbage`.
@@ -273,6 +283,7 @@ impl Keyspace {
             return 0;
         }
         self.touch_before_flush(db);
+        self.forget_own_expiries_of(db);
         let fresh = Directory::new(self.hasher.clone());
         if self.snapshots.iter().flatten().any(|snapshot| snapshot.needs(old)) {
             // The old directory stays in the pool until the last snapshot has walked it.
@@ -287,7 +298,7 @@ impl Keyspace {
     }
 
     /// Takes over the databases of `other`, which has as many; the old ones go. Snapshots under way
-    /// end. Watches and lines stay; what has come does not make a key ready.
+    /// end. Watches and lines stay; what has come does not make a key ready, and is the owner's.
     pub fn replace_with(&mut self, other: Self) {
         assert_eq!(self.databases.len(), other.databases.len(), "a twin has as many databases");
         let watched = self.touch_before_replacement(&other);

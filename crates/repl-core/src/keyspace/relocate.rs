@@ -38,6 +38,7 @@ impl Keyspace {
         }
         self.touch_before_swap(one, other);
         self.databases.swap(one.0 as usize, other.0 as usize);
+        self.swap_own_expiries(one, other);
         self.mark_what_is_there(|db| db == one || db == other);
     }
 }

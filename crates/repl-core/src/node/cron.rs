@@ -35,6 +35,7 @@ impl Node {
         }
         self.next_cron = now.mono + self.cron_period();
         self.expire_keys(now);
+        self.expire_own_keys(now);
         self.keyspace.collect_garbage(SEGMENTS_PER_TURN);
         let waited_for = self.replicas.iter().any(|id| {
             let session = self.conns.get(*id).and_then(Conn::session);
@@ -69,6 +70,22 @@ impl Node {
                 self.unit.push(db, [b"DEL".as_slice(), &key]);
                 self.finish_unit();
             }
+        }
+    }
+
+    /// A replica leaves expired keys to its master, but those of its own clients, of which the
+    /// master knows nothing. Nor does anybody else hear of them.
+    // redis: expire.c, expireSlaveKeys
+    fn expire_own_keys(&mut self, now: Now) {
+        if self.is_paused(now) || self.active_expiry == ActiveExpiry::Off {
+            return;
+        }
+        for _ in 0..EXPIRED_PER_BATCH * EXPIRED_BATCHES {
+            let Some((db, key)) = self.keyspace.next_own_expired(now.wall) else { return };
+            let key = key.to_vec();
+            let hash = self.keyspace.hash(&key);
+            self.keyspace.remove(db, hash, &key);
+            self.stats.expired_keys += 1;
         }
     }
 

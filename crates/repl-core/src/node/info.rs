@@ -98,8 +98,9 @@ impl Node {
     }
 
     fn info_clients(&self) -> Fields {
-        let is_client = |role: &Role| matches!(role, Role::Client(_));
-        let count = self.conns.iter().filter(|(_, conn)| is_client(&conn.role)).count();
+        // redis: the link to the master counts, those to replicas do not
+        let is_counted = |role: &Role| matches!(role, Role::Client(_) | Role::Master);
+        let count = self.listed().filter(|(_, conn)| is_counted(&conn.role)).count();
         Vec::from([
             ("connected_clients", format!("{count}")),
             ("maxclients", format!("{}", self.config.maxclients)),
@@ -153,6 +154,7 @@ impl Node {
             ("pubsub_channels", names(Topic::Channel)),
             ("pubsub_patterns", names(Topic::Pattern)),
             ("pubsubshard_channels", names(Topic::Shard)),
+            ("slave_expires_tracked_keys", self.keyspace.own_expiries() as u64),
             ("unexpected_error_replies", stats.unexpected_error_replies),
             ("total_error_replies", stats.error_replies),
             ("client_output_buffer_limit_disconnections", stats.output_limit_disconnections),

@@ -119,6 +119,7 @@ impl Node {
         self.last_ping_at = now.mono;
         // What our master wrote served nobody. Now it is ours.
         self.keyspace.mark_all_ready();
+        self.keyspace.forget_own_expiries();
         let text = format!(
             "Setting secondary replication ID to {}, valid up to offset: {}. New replication ID \
              is {}",
@@ -321,6 +322,7 @@ impl Node {
             }
             Ok(Some(line)) => line,
         };
+        self.stats.recount_handshake(line.1 as u64);
         let mut remarks = Vec::new();
         let answer = match self.conns.get_mut(id) {
             Some(conn) => handshake.on_line(line.0, conn.outbox.writer(), &mut remarks),

@@ -77,6 +77,8 @@ pub struct Node {
     history: History,
     /// Whom we follow; `None` for a master.
     following: Option<Following>,
+    /// The last command of our master's, in lower case.
+    stream_command: &'static str,
     /// The connections of our replicas, in the order they came.
     replicas: Vec<ConnId>,
     transfers: Vec<Transfer>,
@@ -158,6 +160,7 @@ impl Node {
             history: History::new(seed, config.repl_backlog_size),
             conns: Slots::default(),
             following: None,
+            stream_command: "NULL",
             replicas: Vec::new(),
             transfers: Vec::new(),
             transfer_count: 0,

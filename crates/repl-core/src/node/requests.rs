@@ -9,7 +9,7 @@ use crate::{
     command::{CommandError, Data, Expiry, Flags, Handler, NodeCommand, Outcome, Spec, Text},
     conn::{Client, Conn, Fate, Hears, Inbox, Login, Role, Wait},
     io::Level,
-    keyspace::DbIndex,
+    keyspace::{DbIndex, ExpiryOf},
     repl::{Effects, History},
     resp::{Args, Argv, Authenticated, Form, Limits, Parsed, Parser, Proto, ProtocolError, Reply},
 };
@@ -388,6 +388,9 @@ impl Node {
         request: Request<'_>,
     ) {
         self.stats.commands += 1;
+        if caller == Caller::Master {
+            self.stream_command = spec.name;
+        }
         self.run(now, caller, spec, request);
         self.drop_unread(now, caller, spec.name);
         if !self.monitors.is_empty() {
@@ -481,6 +484,12 @@ impl Node {
             (Caller::Conn(_), Some(_)) if spec.flags.has(Flags::WRITE) => Expiry::Delete,
             (Caller::Conn(_), Some(_)) => Expiry::Hide,
         };
+        if self.following.is_some() {
+            self.keyspace.give_expiries_of(match caller {
+                Caller::Master => ExpiryOf::TheOwner,
+                Caller::Conn(_) => ExpiryOf::AGuest,
+            });
+        }
         let (db, reply) = match caller {
             Caller::Master => (self.stream_db(), Reply::new(&mut self.unread, Proto::Resp2)),
             Caller::Conn(id) => match self.conns.get_mut(id) {

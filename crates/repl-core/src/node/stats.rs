@@ -34,3 +34,14 @@ pub struct Stats {
     /// Changes since the boot, as `rdb_changes_since_last_save` shows them.
     pub changes: u64,
 }
+
+impl Stats {
+    /// So many bytes of our master's were words of the handshake. Like the answers to those of our
+    /// replicas they are no part of what is replicated.
+    pub(super) fn recount_handshake(&mut self, count: u64) {
+        // The counters may have been reset since the bytes came.
+        let moved = count.min(self.net_repl_input_bytes);
+        self.net_repl_input_bytes -= moved;
+        self.net_input_bytes += moved;
+    }
+}

@@ -1,5 +1,9 @@
 //! What a node says about replication when it is asked: `INFO`, `ROLE`, counters.
 
+use std::time::Duration;
+
+use repl_core::base::config::Config;
+
 use crate::{
     net::{Net, command, config},
     script::{MARK, MODERN, OTHER_ID, attach, fullresync, greet, psync, snapshot, with_mark},
@@ -113,4 +117,139 @@ fn errors_on_either_end_of_a_link_are_counted() {
     net.send(replica, &command("nonsense"));
     assert_eq!(net.node("a").stats().unexpected_error_replies, 1);
     assert!(!net.is_open(replica));
+}
+
+/// How many connections of each type `CLIENT LIST` shows: normal, master, replica, pubsub.
+fn listed(net: &mut Net, name: &str) -> [usize; 4] {
+    ["normal", "master", "replica", "pubsub"].map(|kind| {
+        let list = net.ask(name, &format!("CLIENT LIST TYPE {kind}"));
+        list.lines().filter(|line| line.starts_with("id=")).count()
+    })
+}
+
+/// `INFO clients`' count.
+fn connected_clients(net: &mut Net, name: &str) -> String {
+    let text = net.ask(name, "INFO clients");
+    let found = text.lines().find_map(|line| line.strip_prefix("connected_clients:"));
+    found.unwrap_or("none").to_owned()
+}
+
+/// `a`, its replica `b`, and the replica `c` of that.
+fn chain(config: &Config) -> Net {
+    let mut net = Net::with(&["a", "b", "c"], config);
+    net.follow("b", "a");
+    net.follow("c", "b");
+    net.run("a", "SELECT 3");
+    net.run("a", "SET k v");
+    net
+}
+
+#[test]
+fn links_are_listed_as_what_they_are_and_counted_as_redis_counts_them() {
+    let mut net = chain(&config());
+    assert_eq!(
+        ["a", "b", "c"].map(|name| listed(&mut net, name)),
+        [[1, 0, 1, 0], [1, 1, 1, 0], [1, 1, 0, 0]]
+    );
+    assert_eq!(["a", "b", "c"].map(|name| connected_clients(&mut net, name)), ["1", "2", "2"]);
+    let line = net.ask("b", "CLIENT LIST TYPE master");
+    assert!(
+        line.contains(" flags=M db=3 ") && line.contains(" cmd=set user=(superuser)"),
+        "{line}"
+    );
+    let line = net.ask("b", "CLIENT LIST TYPE slave");
+    assert!(line.contains(" flags=S db=0 ") && line.contains(" cmd=replconf "), "{line}");
+    // A master that does not answer yet is no client.
+    net.script("silent");
+    net.follow("b", "silent");
+    assert_eq!(
+        (listed(&mut net, "b"), connected_clients(&mut net, "b")),
+        ([1, 0, 1, 0], "1".into())
+    );
+    assert_eq!(net.ask("b", "CLIENT KILL TYPE master"), ":0\r\n");
+}
+
+#[test]
+fn a_killed_link_goes_on_where_it_was() {
+    let mut net = chain(&config());
+    assert_eq!(net.ask("b", "CLIENT KILL TYPE master"), ":1\r\n");
+    assert_eq!(net.ask("b", "CLIENT KILL TYPE replica"), ":1\r\n");
+    net.pass_secs(3);
+    assert_eq!(
+        ["a", "b", "c"].map(|name| listed(&mut net, name)),
+        [[1, 0, 1, 0], [1, 1, 1, 0], [1, 1, 0, 0]]
+    );
+    let syncs =
+        ["a", "b"].map(|name| net.node(name).stats()).map(|s| (s.sync_full, s.sync_partial_ok));
+    assert_eq!(syncs, [(1, 1), (1, 1)]);
+}
+
+#[test]
+fn both_ends_of_a_link_count_the_same_bytes() {
+    let mut net = chain(&config());
+    net.pass_secs(12);
+    let [a, b, c] = ["a", "b", "c"].map(|name| *net.node(name).stats());
+    assert!(a.net_repl_output_bytes > 100);
+    assert_eq!(a.net_repl_output_bytes, b.net_repl_input_bytes);
+    assert_eq!(b.net_repl_output_bytes, c.net_repl_input_bytes);
+    assert_eq!((a.net_repl_input_bytes, c.net_repl_output_bytes), (0, 0));
+}
+
+#[test]
+fn the_timeout_of_idle_clients_closes_no_link() {
+    let impatient = Config { timeout: Duration::from_secs(1), ..config() };
+    let mut net = chain(&impatient);
+    let client = net.connect("b");
+    net.stall("a", "b");
+    net.stall("b", "c");
+    net.pass_secs(5);
+    assert!(!net.is_open(client), "who says nothing is closed");
+    net.heal();
+    net.pass_secs(2);
+    let asker = net.connect("b");
+    let info = net.command(asker, "INFO replication");
+    assert!(
+        info.contains("master_link_status:up") && info.contains("connected_slaves:1"),
+        "{info}"
+    );
+    assert_eq!((net.node("a").stats().connections, net.node("b").stats().sync_partial_ok), (2, 0));
+    net.assert_same(&["a", "b", "c"]);
+}
+
+#[test]
+fn how_long_a_link_is_down_is_counted_anew_each_time() {
+    let mut net = chain(&config());
+    let down = |net: &mut Net| info(net, "b", &["master_link_down_since_seconds"]);
+    assert_eq!(down(&mut net), "none");
+    for _ in 0..2 {
+        net.cut("a", "b");
+        net.pass_secs(5);
+        assert_eq!(down(&mut net), "5");
+        net.heal();
+        net.pass_secs(2);
+        assert_eq!(down(&mut net), "none", "it is up");
+    }
+}
+
+#[test]
+fn a_full_sync_changes_the_watched_keys_that_are_there_before_or_after() {
+    let mut net = Net::with(&["a", "b"], &config());
+    for words in ["SET same 1", "SET fresh 1"] {
+        net.run("a", words);
+    }
+    for words in ["SET same 1", "SET gone 1"] {
+        net.run("b", words);
+    }
+    let watchers = ["same", "fresh", "gone", "never"].map(|key| {
+        let client = net.connect("b");
+        net.command(client, &format!("WATCH {key}"));
+        client
+    });
+    net.follow("b", "a");
+    let outcomes = watchers.map(|client| {
+        net.command(client, "MULTI");
+        net.command(client, "PING");
+        net.command(client, "EXEC")
+    });
+    assert_eq!(outcomes, ["*-1\r\n", "*-1\r\n", "*-1\r\n", "*1\r\n+PONG\r\n"]);
 }

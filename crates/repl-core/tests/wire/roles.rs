@@ -200,3 +200,74 @@ fn keys_that_a_scan_finds_expired_have_nothing_to_do_with_each_other() {
     assert!(heard.contains(&text("DEL x")) && heard.contains(&text("DEL y")), "{heard:?}");
     assert!(!heard.contains("MULTI"), "{heard:?}");
 }
+
+/// `INFO`'s count of the keys that a writable replica will delete itself.
+fn tracked(net: &mut Net, name: &str) -> u32 {
+    let info = net.ask(name, "INFO stats");
+    let field = info.lines().find_map(|line| line.strip_prefix("slave_expires_tracked_keys:"));
+    field.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("no such field: {info}"))
+}
+
+/// The master `a` and its writable replica `b`, with a key of the master's that lives for a second.
+fn writable_replica() -> Net {
+    let writable = Config { replica_read_only: false, ..config() };
+    let mut net = Net::with(&["a", "b", "c"], &writable);
+    net.follow("b", "a");
+    net.run("a", "SET theirs 1 PX 1000");
+    net
+}
+
+#[test]
+fn a_writable_replica_deletes_what_its_own_clients_let_expire_and_tells_nobody() {
+    let mut net = writable_replica();
+    let (replica, ..) = attach(&mut net, "b");
+    for words in ["SET own 1 PX 1000", "RPUSH list a", "PEXPIRE list 1000", "SET kept 1 EX 100"] {
+        net.run("b", words);
+    }
+    for words in ["COPY theirs ours", "RENAME list renamed", "APPEND theirs x"] {
+        net.run("b", words);
+    }
+    net.read_text(replica);
+    assert_eq!(tracked(&mut net, "b"), 4);
+    // Without its master nobody deletes what is the master's.
+    net.cut("a", "b");
+    net.pass_secs(2);
+    assert_eq!(net.ask("b", "DBSIZE"), ":2\r\n");
+    assert_eq!(net.ask("b", "EXISTS theirs kept"), ":1\r\n");
+    assert_eq!((tracked(&mut net, "b"), net.node("b").stats().expired_keys), (1, 3));
+    assert_eq!(net.read_text(replica), "", "its replicas never had these keys");
+    net.heal();
+    net.pass_secs(2);
+    assert_eq!(net.ask("b", "DBSIZE"), ":1\r\n");
+    assert_eq!(tracked(&mut net, "b"), 1);
+}
+
+#[test]
+fn what_is_gone_or_the_masters_is_tracked_no_more() {
+    let mut net = writable_replica();
+    for key in ["deleted", "kept", "written", "flushed"] {
+        net.run("b", &format!("SET {key} 1 EX 100"));
+    }
+    assert_eq!(tracked(&mut net, "b"), 4);
+    net.run("b", "DEL deleted");
+    net.run("b", "PERSIST kept");
+    net.run("a", "SET written 1 EX 200");
+    assert_eq!(tracked(&mut net, "b"), 1);
+    net.run("a", "FLUSHALL");
+    assert_eq!(tracked(&mut net, "b"), 0);
+}
+
+#[test]
+fn a_promotion_and_a_full_sync_end_what_was_tracked() {
+    let mut net = writable_replica();
+    net.run("b", "SET own 1 PX 1000");
+    net.run("b", "REPLICAOF NO ONE");
+    assert_eq!(tracked(&mut net, "b"), 0);
+    net.pass_secs(2);
+    assert_eq!(net.ask("b", "DBSIZE"), ":0\r\n", "as a master it deletes whatever has expired");
+    net.follow("b", "c");
+    net.run("b", "SET own 1 EX 100");
+    assert_eq!(tracked(&mut net, "b"), 1);
+    net.follow("b", "a");
+    assert_eq!((tracked(&mut net, "b"), net.ask("b", "EXISTS own")), (0, ":0\r\n".into()));
+}

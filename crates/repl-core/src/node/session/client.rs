@@ -157,7 +157,7 @@ impl Node {
             kill_filter(args, own)?
         };
         let meant = |(id, conn): &(ConnId, &Conn)| filter.means(*id, conn);
-        let found: Vec<ConnId> = self.conns.iter().filter(meant).map(|(id, _)| id).collect();
+        let found: Vec<ConnId> = self.listed().filter(meant).map(|(id, _)| id).collect();
         match (old_form, found.len()) {
             (true, 0) => return Err(CommandError::Session(SessionError::NoSuchClient)),
             (true, _) => self.with_reply(caller, |reply| reply.ok()),

@@ -42,6 +42,16 @@ impl ClientType {
 }
 
 impl Node {
+    /// The connections that count as clients: the link to our master does once it is up.
+    // redis: replication.c, replicationCreateMasterClient
+    pub(in crate::node) fn listed(&self) -> impl Iterator<Item = (ConnId, &Conn)> {
+        let is_up = self.following.as_ref().is_some_and(|following| following.link.is_up());
+        self.conns.iter().filter(move |(_, conn)| match conn.role {
+            Role::Client(_) | Role::Replica(_) => true,
+            Role::Master => is_up,
+        })
+    }
+
     /// `CLIENT LIST [TYPE type] [ID id ...]`
     pub(super) fn client_list<'a>(
         &self,
@@ -50,7 +60,7 @@ impl Node {
     ) -> Result<String, CommandError<'a>> {
         let word = args.try_get(2);
         let is = |name: &str| word.is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()));
-        let mut found: Vec<(ConnId, &Conn)> = self.conns.iter().collect();
+        let mut found: Vec<(ConnId, &Conn)> = self.listed().collect();
         found.sort_unstable_by_key(|(_, conn)| conn.number);
         match args.try_get(3) {
             _ if args.len() == 2 => {}
@@ -94,7 +104,11 @@ impl Node {
             Role::Client(client) if client.last_command.is_empty() => "NULL",
             Role::Client(client) => client.last_command,
             Role::Replica(_) => "replconf",
-            Role::Master => "NULL",
+            Role::Master => self.stream_command,
+        };
+        let db = match &conn.role {
+            Role::Client(_) | Role::Replica(_) => client.db,
+            Role::Master => self.stream_db(),
         };
         let mut line = format!(
             "id={} addr={}:{} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} \
@@ -109,7 +123,7 @@ impl Node {
             now.mono.since(conn.created_at).as_secs(),
             now.mono.since(conn.last_io_at).as_secs(),
             self.flags_of(now, conn, client),
-            client.db.0,
+            db.0,
             count(Topic::Channel),
             count(Topic::Pattern),
             count(Topic::Shard),
