@@ -1,8 +1,11 @@
 //! The one place where the lab looks into a node.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use repl_core::{
     Node,
     base::{ids::ReplId, time::UnixMillis},
+    value::List,
 };
 
 /// Which side of replication a node is on.
@@ -87,6 +90,26 @@ pub(crate) fn key_counts(node: &Node) -> KeyCounts {
         all: counts.all + keyspace.len(db),
         volatile: counts.volatile + keyspace.volatile_len(db),
     })
+}
+
+/// What the names of queues begin with.
+pub(crate) const QUEUES: &[u8] = b"queue:";
+
+/// Lists of elements that exist once, by database and key.
+pub(crate) type Queues = BTreeMap<(u64, Vec<u8>), VecDeque<Vec<u8>>>;
+
+/// The queues that the node holds.
+pub(crate) fn queues(node: &Node) -> Queues {
+    let keyspace = node.keyspace();
+    let mut queues = Queues::new();
+    for (database, db) in (0..).zip(keyspace.indexes()) {
+        for entry in keyspace.iter(db).filter(|entry| entry.key().starts_with(QUEUES)) {
+            let Ok(list) = entry.collection::<List>() else { continue };
+            let elements = list.iter().map(<[u8]>::to_vec).collect();
+            queues.insert((database, entry.key().to_vec()), elements);
+        }
+    }
+    queues
 }
 
 /// A key and the moment its time is over.

@@ -96,14 +96,21 @@ impl SimPlatform {
         let evidence = &self.world.evidence;
         let view = self.machine.last_view.get();
         let mut judge = evidence.judge.borrow_mut();
+        let now = evidence.now.get();
+        let peer_of = |conn| self.machine.accepted_from.borrow().get(&conn).copied();
+        if let Event::Received(conn, _) = event
+            && let Some(peer) = peer_of(conn)
+        {
+            judge.on_received(peer, self.machine.index, now);
+        }
         if let Event::Decided(decision) = event {
-            let peer = self.machine.accepted_from.borrow().get(&decision.conn).copied();
+            let peer = peer_of(decision.conn);
             let asker = peer.and_then(|host| self.world.machine_at(host));
             let backlog_size = self.machine.config.repl_backlog_size;
             let asker = asker.map(|machine| machine.index);
             judge.on_decision(self.machine.index, &view, backlog_size, asker, &decision)?;
         }
-        judge.on_event(self.machine.index, node, &view)?;
+        judge.on_event(self.machine.index, node, &view, now)?;
         evidence.step_count.set(evidence.step_count.get() + 1);
         if evidence.step_count.get() > STEP_LIMIT {
             return Err(Broken {

@@ -8,7 +8,7 @@ use repl_sim::{
     lab::{Client, Peer},
 };
 
-use super::SPAN;
+use super::{SPAN, draw};
 
 /// Client commands that a run answers at least.
 const COMMANDS: usize = 5_000;
@@ -31,6 +31,8 @@ pub(crate) struct Load {
     pub(crate) readers: Readers,
     /// Clients of each node that set keys which are about to expire, and change their mind.
     pub(crate) ttl_racers: usize,
+    /// At the most so many clients wait for elements in a run.
+    pub(crate) waiters: usize,
 }
 
 type Work = Pin<Box<dyn Future<Output = ()>>>;
@@ -38,7 +40,7 @@ type Work = Pin<Box<dyn Future<Output = ()>>>;
 impl Load {
     /// Mixed commands from two clients of every node.
     pub(crate) const MIXED: Self =
-        Self { clients_per_node: 2, readers: Readers::Mixed, ttl_racers: 0 };
+        Self { clients_per_node: 2, readers: Readers::Mixed, ttl_racers: 0, waiters: 6 };
 
     /// Begins to ask; what it gives back end when everything is answered.
     pub(super) fn begin(self, lab: &Lab, nodes: &[Peer]) -> Vec<Work> {
@@ -62,7 +64,20 @@ impl Load {
                 work.push(Box::pin(lab.in_background(race(lab_of_racer, client))));
             }
         }
+        self.begin_to_wait(lab, nodes, &mut work);
         work
+    }
+
+    /// Some wait at the first master, and some at whichever node.
+    fn begin_to_wait(self, lab: &Lab, nodes: &[Peer], work: &mut Vec<Work>) {
+        for _ in 0..draw(lab, 0, self.waiters) {
+            let anywhere = self.readers == Readers::Mixed && draw(lab, 0, 2) > 0;
+            let node = if anywhere { draw(lab, 0, nodes.len() - 1) } else { 0 };
+            let mut client = nodes[node].client();
+            work.push(Box::pin(lab.in_background(async move {
+                client.wait_for_elements(SPAN).await;
+            })));
+        }
     }
 }
 

@@ -159,7 +159,8 @@ impl Ledger {
         })
     }
 
-    fn came_from(&self, id: ReplId) -> Option<(ReplId, u64)> {
+    /// Where a history began by a promotion: the one it came from, and its own first byte.
+    pub(crate) fn came_from(&self, id: ReplId) -> Option<(ReplId, u64)> {
         self.histories.get(&id).and_then(|history| history.came_from)
     }
 

@@ -13,6 +13,7 @@ mod monotone_offset;
 mod needless_full;
 mod one_byte;
 mod one_dataset;
+mod queues;
 mod read_only;
 mod replica_keeps;
 #[cfg(test)]
@@ -20,28 +21,34 @@ mod samples;
 mod sound_continue;
 mod stale_switch;
 mod standing;
+mod stream;
 mod wait_truth;
+mod waits;
 mod whole_commands;
 
 use std::collections::BTreeMap;
 
 use repl_core::{
     Node,
-    base::{config::Config, ids::ReplId},
+    base::{config::Config, ids::ReplId, time::Instant},
     io::{Decision, Verdict},
 };
 
-pub(crate) use self::standing::Standing;
 use self::{
     absolute_expiry::AbsoluteExpiry, atomic::Atomic, clean_link::CleanLink, expired::Expired,
     ledger::Ledger, monotone_offset::MonotoneOffset, needless_full::NeedlessFull,
-    one_byte::OneByte, one_dataset::OneDataset, read_only::ReadOnly, replica_keeps::ReplicaKeeps,
-    sound_continue::SoundContinue, stale_switch::StaleSwitch, wait_truth::WaitTruth,
-    whole_commands::WholeCommands,
+    one_byte::OneByte, one_dataset::OneDataset, queues::Model, read_only::ReadOnly,
+    replica_keeps::ReplicaKeeps, sound_continue::SoundContinue, stale_switch::StaleSwitch,
+    stream::Stream, wait_truth::WaitTruth, waits::Waits, whole_commands::WholeCommands,
+};
+pub(crate) use self::{
+    standing::Standing,
+    waits::{WaitAnswer, Wish},
 };
 use crate::{
     lab::{Kind, Reply},
-    node_view::{self, View},
+    net::HostId,
+    node_view::{self, Role, View},
 };
 
 /// A property that does not hold.
@@ -120,6 +127,9 @@ pub(crate) struct Judge {
     replica_keeps: ReplicaKeeps,
     wait_truth: WaitTruth,
     replies: ReplyProperties,
+    stream: Stream,
+    queues: Model,
+    waits: Waits,
 }
 
 /// The properties of what clients read.
@@ -137,6 +147,7 @@ impl Judge {
     pub(crate) fn on_boot(&mut self, node: usize) {
         self.seen.remove(&node);
         self.replica_keeps.on_boot(node);
+        self.waits.on_boot(node);
         if let Some(standing) = self.replies.standings.get_mut(&node) {
             *standing = standing.reborn();
         }
@@ -192,7 +203,7 @@ impl Judge {
 
     /// How often each premise held.
     pub(crate) fn premises(&self) -> Premises {
-        BTreeMap::from([
+        let mut premises = BTreeMap::from([
             (one_byte::NAME, self.one_byte.premise_count),
             (one_dataset::NAME, self.one_dataset.premise_count),
             (sound_continue::NAME, self.sound_continue.premise_count),
@@ -208,7 +219,14 @@ impl Judge {
             (read_only::NAME, self.replies.read_only.premise_count),
             (atomic::NAME, self.replies.atomic.premise_count),
             (expired::NAME, self.replies.expired.premise_count),
-        ])
+        ]);
+        premises.extend(self.waits.premises());
+        premises
+    }
+
+    /// A host has sent something to a node.
+    pub(crate) fn on_received(&mut self, from: HostId, node: usize, now: Instant) {
+        self.waits.on_received(from, node, now);
     }
 
     /// A node has handled an input.
@@ -217,6 +235,7 @@ impl Judge {
         node: usize,
         state: &Node,
         view: &View,
+        now: Instant,
     ) -> Result<(), Broken> {
         let before = self.seen.get(&node);
         let pending = before.is_some_and(|seen| seen.full_sync_pending);
@@ -234,12 +253,16 @@ impl Judge {
         let standing = Standing::next(standings.get(&node).copied(), view);
         standings.insert(node, standing);
         let boundary = before.map_or(1, |seen| seen.view.offset + 1);
+        self.waits.on_change(node, before.map_or(&View::NOTHING, |seen| &seen.view), view, now);
         let after = Seen::next(before, view);
         // A snapshot that is not loaded yet may have replaced a part of the dataset.
         let whole = view.dataset_is_whole() && !after.full_sync_pending;
         self.seen.insert(node, after);
+        if view.role == Role::Master && view.backlog.is_some() {
+            self.begin_history(node, state, view, boundary, now)?;
+        }
         if let Some(owner) = changed {
-            self.absolute_expiry.check(&self.ledger, owner, boundary)?;
+            self.read_history(node, owner, boundary, now)?;
         }
         if whole {
             self.wait_truth.note(node, view);
@@ -251,10 +274,60 @@ impl Judge {
         Ok(())
     }
 
+    /// The history that a master tells from here on, if it is a new one.
+    fn begin_history(
+        &mut self,
+        node: usize,
+        state: &Node,
+        view: &View,
+        boundary: u64,
+        now: Instant,
+    ) -> Result<(), Broken> {
+        let owner = self.ledger.owner(view.replid, view.offset + 1);
+        if self.queues.knows(owner) {
+            return Ok(());
+        }
+        if let Some((parent, switch)) = self.ledger.came_from(owner) {
+            let (parent, last) = (self.ledger.owner(parent, switch - 1), switch - 1);
+            // What it told before it was promoted, in this very input perhaps.
+            self.read_history(node, parent, boundary, now)?;
+            if self.stream.reads_all_of(parent)
+                && let Some(queues) = self.queues.at(parent, last)
+            {
+                self.queues.begin(owner, last, queues);
+                return Ok(());
+            }
+        }
+        self.queues.begin(owner, view.offset, node_view::queues(state));
+        Ok(())
+    }
+
+    /// Reads the commands that are new of a history.
+    fn read_history(
+        &mut self,
+        node: usize,
+        owner: ReplId,
+        boundary: u64,
+        now: Instant,
+    ) -> Result<(), Broken> {
+        self.stream.read(&self.ledger, owner, boundary, |command| {
+            self.absolute_expiry.check(&command)?;
+            match self.queues.on_command(&command) {
+                Some(taken) => self.waits.on_taken(node, taken, now),
+                None => Ok(()),
+            }
+        })
+    }
+
     /// Nothing moves: every dataset is compared, sampled or not.
     pub(crate) fn on_quiescence(&mut self, state: &Node, view: &View) -> Result<(), Broken> {
         if !view.dataset_is_whole() {
             return Ok(());
+        }
+        let owner = self.ledger.owner(view.replid, view.offset);
+        let queues = self.stream.reads_all_of(owner).then(|| self.queues.at(owner, view.offset));
+        if let Some(expected) = queues.flatten() {
+            Waits::check_queues(&expected, &node_view::queues(state))?;
         }
         self.one_dataset.check(&self.ledger, view, node_view::dataset_hash(state))
     }

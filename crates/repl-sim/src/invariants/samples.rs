@@ -31,3 +31,12 @@ pub(super) const fn seen(view: View) -> Seen {
 pub(super) const fn question(granter: &View, backlog_size: u64) -> Question<'_> {
     Question { asker: None, granter, backlog_size, backlog_began: Some(1) }
 }
+
+/// A command as a history has it.
+pub(super) fn request(words: &[&str]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        bytes.extend(format!("${}\r\n{word}\r\n", word.len()).bytes());
+    }
+    bytes
+}

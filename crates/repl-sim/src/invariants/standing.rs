@@ -11,16 +11,19 @@ pub(crate) struct Standing {
     pub(super) role: Role,
     /// Whether the node follows its master's stream.
     pub(super) link_up: bool,
+    /// Whether the node tells a history.
+    pub(super) recording: bool,
 }
 
 impl Standing {
     /// What comes after `before`.
     pub(super) fn next(before: Option<Self>, view: &View) -> Self {
         let link_up = view.link == "connected";
+        let first = Self { epoch: 0, role: view.role, link_up, recording: view.backlog.is_some() };
         match before {
-            Some(before) if before.role == view.role && before.link_up == link_up => before,
-            Some(before) => Self { epoch: before.epoch + 1, role: view.role, link_up },
-            None => Self { epoch: 0, role: view.role, link_up },
+            Some(before) if before == (Self { epoch: before.epoch, ..first }) => before,
+            Some(before) => Self { epoch: before.epoch + 1, ..first },
+            None => first,
         }
     }
 

@@ -70,7 +70,7 @@ pub struct Lost;
 pub struct Client {
     pub(super) world: Rc<World>,
     pub(super) machine: Rc<Machine>,
-    host: HostId,
+    pub(super) host: HostId,
     stream: Option<SimStream>,
     /// The server's process when the connection was made.
     life: u64,
@@ -231,8 +231,13 @@ impl Client {
     }
 
     /// What the node is now.
-    fn standing(&self) -> Option<Standing> {
+    pub(super) fn standing(&self) -> Option<Standing> {
         self.world.evidence.judge.borrow().standing(self.machine.index)
+    }
+
+    pub(super) fn count_answers(&self, replies: &[Reply]) {
+        let answered = &self.world.evidence.answered_count;
+        answered.set(answered.get() + replies.len() as u64);
     }
 
     fn judge_reply(&self, standing: Option<Standing>, kind: Kind, reply: &Reply) {
@@ -274,8 +279,7 @@ impl Client {
         let outcome = within(world.net.time(), PATIENCE, self.transfer(batch)).await;
         match outcome {
             Some(Ok(replies)) => {
-                let answered = &self.world.evidence.answered_count;
-                answered.set(answered.get() + replies.len() as u64);
+                self.count_answers(&replies);
                 let standing = before.filter(|_| before == self.standing());
                 for (kind, reply) in batch.kinds.iter().zip(&replies) {
                     self.judge_reply(standing, *kind, reply);
@@ -293,13 +297,13 @@ impl Client {
         }
     }
 
-    fn lose<T>(&mut self) -> Result<T, Lost> {
+    pub(super) fn lose<T>(&mut self) -> Result<T, Lost> {
         self.stream = None;
         self.inbox.clear();
         Err(Lost)
     }
 
-    async fn connect(&mut self) -> Result<(), Lost> {
+    pub(super) async fn connect(&mut self) -> Result<(), Lost> {
         for _ in 0..DIALS {
             if self.stream.is_some() {
                 return Ok(());
@@ -318,7 +322,7 @@ impl Client {
 
     /// Writes and reads at once: a server that waits for its replies to be read may read no more
     /// requests.
-    async fn transfer(&mut self, batch: &Batch) -> Result<Vec<Reply>, Lost> {
+    pub(super) async fn transfer(&mut self, batch: &Batch) -> Result<Vec<Reply>, Lost> {
         let mut replies = Vec::with_capacity(batch.len());
         let mut written = 0;
         let mut buffer = [0; 4096];

@@ -10,6 +10,7 @@ mod peer;
 mod probe;
 mod reply;
 mod settle;
+mod waiter;
 mod workload;
 
 use std::{cell::RefCell, future::Future, rc::Rc, time::Duration};

@@ -81,7 +81,11 @@ impl Peer {
     /// `CLIENT PAUSE` for writes.
     pub async fn pause_writes(&self, span: Duration) {
         self.lab.note(format_args!("{} takes no writes for {span:?}", self.name()));
+        let world = self.lab.world();
+        let from = world.net.now();
         self.command(&["CLIENT", "PAUSE", &span.as_millis().to_string(), "WRITE"]).await;
+        let until = world.net.now() + span;
+        world.evidence.judge.borrow_mut().on_pause(self.machine.index, from, until);
     }
 
     /// Repeats an idempotent command until it is answered.

@@ -109,6 +109,9 @@ impl Lab {
                 evidence.fail(Some(&machine.name), broken);
             }
         }
+        if let Err(broken) = evidence.judge.borrow_mut().on_waits_settled() {
+            evidence.fail(None, broken);
+        }
     }
 }
 

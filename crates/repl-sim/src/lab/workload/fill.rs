@@ -8,7 +8,11 @@ use repl_core::base::time::UnixMillis;
 use crate::draw::Draw;
 
 /// How many databases are used.
-pub(super) const DATABASES: u64 = 3;
+pub(in crate::lab) const DATABASES: u64 = 3;
+
+/// How many queues there are per database: lists of elements that exist once, from which only
+/// waiting clients take.
+pub(in crate::lab) const QUEUE_COUNT: u64 = 2;
 
 /// A value of this size does not fit one block of the shared history.
 const BIG_BYTES: u64 = 20_000;
@@ -70,6 +74,8 @@ fn operand(draw: &mut Draw, letter: u8, wall: UnixMillis) -> Vec<u8> {
         // Members are words or small numbers: sets of numbers are kept in another form.
         b'm' if draw.once_in(2) => format!("m{}", draw.between(0, 24)),
         b'm' => draw.between(0, 40).to_string(),
+        b'q' => key(draw, ("queue", QUEUE_COUNT)),
+        b'u' => format!("u{:016x}", draw.bits()),
         b'd' => format!("field{}", draw.between(0, 15)),
         b'g' => format!("number{}", draw.between(0, 3)),
         b'e' => format!("{:x}", draw.between(0, 0xffff)),

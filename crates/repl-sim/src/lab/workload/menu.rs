@@ -219,6 +219,10 @@ const WHOLE_DATABASES: Group = Group {
     reads: &["DBSIZE"],
 };
 
+/// What feeds those that wait for an element.
+pub(super) const PUSHES: &[&str] =
+    &["RPUSH @q @u", "RPUSH @q @u", "LPUSH @q @u", "RPUSH @q @u @u @u"];
+
 /// The group that is drawn so many times less than it weighs.
 pub(super) const RARE: (usize, u64) = (8, 40);
 

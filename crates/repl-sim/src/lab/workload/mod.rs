@@ -8,9 +8,10 @@ mod menu;
 
 use repl_core::base::time::UnixMillis;
 
+pub(super) use self::fill::{DATABASES, QUEUE_COUNT};
 use self::{
-    fill::{DATABASES, Words, fill},
-    menu::{ALWAYS, GROUPS, RARE},
+    fill::{Words, fill},
+    menu::{ALWAYS, GROUPS, PUSHES, RARE},
 };
 use super::reply::push_request;
 use crate::draw::Draw;
@@ -65,6 +66,8 @@ pub(crate) struct Swarm {
     /// One in so many batches is a transaction, and one in so many of the others selects.
     transaction_every: u64,
     select_every: u64,
+    /// One in so many commands feeds those that wait for an element.
+    push_every: u64,
 }
 
 impl Swarm {
@@ -89,6 +92,7 @@ impl Swarm {
             read_share: draw.between(1, 12),
             transaction_every: draw.between(4, 40),
             select_every: draw.between(4, 40),
+            push_every: draw.between(6, 60),
         }
     }
 
@@ -243,6 +247,11 @@ impl Workload {
     }
 
     fn command(&mut self, batch: &mut Batch, wall: UnixMillis) {
+        if self.draw.once_in(self.swarm.push_every) {
+            let pattern = *self.draw.pick(PUSHES);
+            batch.push_words(Kind::Write, &fill(&mut self.draw, pattern, wall));
+            return;
+        }
         let group = &GROUPS[self.swarm.group(&mut self.draw)];
         let (kind, patterns) = if self.draw.between(1, 20) <= self.swarm.read_share {
             (Kind::Read, group.reads)

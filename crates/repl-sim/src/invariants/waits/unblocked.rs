@@ -1,0 +1,141 @@
+//! **Unblocked by a demotion**: who waits for a key when its node becomes a replica is told so, at
+//! once, and is handed nothing any more: what it would take is its new master's.
+//!
+//! It is told `UNBLOCKED`, or loses its connection. An element that was taken before the demotion
+//! may still arrive, and so may a timeout that was over by then. Who is held back by a pause does
+//! not wait for a key yet.
+//!
+//! Source: Redis #2473; part of oracle BLOCK. Premise: waiters that were told.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use repl_core::base::time::Instant;
+
+use super::{Broken, WaitAnswer, Waiting};
+
+pub(super) const NAME: &str = "unblocked-by-demotion";
+
+/// So long after the demotion the waiter knows, and clocks may differ by as much.
+const AT_ONCE: Duration = Duration::from_secs(3);
+
+#[derive(Debug, Default)]
+pub(super) struct Unblocked {
+    /// From when until when each node was told to take no writes.
+    pauses: BTreeMap<usize, Vec<(Instant, Instant)>>,
+    pub(super) premise_count: u64,
+}
+
+impl Unblocked {
+    pub(super) fn on_pause(&mut self, node: usize, from: Instant, until: Instant) {
+        let pauses = self.pauses.entry(node).or_default();
+        match pauses.last_mut() {
+            // It is prolonged.
+            Some((_, last)) if from <= *last => *last = until.max(*last),
+            Some(_) | None => pauses.push((from, until)),
+        }
+    }
+
+    /// Whether a node that becomes a replica now has kept this waiter waiting for a key.
+    pub(super) fn is_blocked(&self, waiting: &Waiting, now: Instant) -> bool {
+        let Some(arrived) = waiting.arrived else { return false };
+        if waiting.wish.timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return false;
+        }
+        let mut pauses = self.pauses.get(&waiting.wish.node).into_iter().flatten();
+        !pauses.any(|(from, until)| *from <= arrived.at && now <= *until)
+    }
+
+    /// A waiter is answered; its elements were taken at `taken_at`.
+    pub(super) fn check(
+        &mut self,
+        waiting: &Waiting,
+        answer: &WaitAnswer,
+        taken_at: Option<Instant>,
+        now: Instant,
+    ) -> Result<(), Broken> {
+        let (Some(demoted_at), Some(arrived)) = (waiting.demoted_at, waiting.arrived) else {
+            return Ok(());
+        };
+        let is_right = match answer {
+            WaitAnswer::Elements(_) => taken_at.is_none_or(|at| at <= demoted_at),
+            WaitAnswer::Nothing => {
+                let over_at = waiting.wish.timeout.map(|timeout| arrived.at + timeout);
+                over_at.is_some_and(|at| at <= demoted_at + AT_ONCE)
+            }
+            WaitAnswer::Refused(text) if text.starts_with("UNBLOCKED") => {
+                self.premise_count += 1;
+                now <= demoted_at + AT_ONCE
+            }
+            // Refused when it arrived.
+            WaitAnswer::Refused(text) => text.starts_with("NOREPLICAS"),
+        };
+        if is_right {
+            return Ok(());
+        }
+        Err(broken(demoted_at, format!("{answer:?} at {now:?}")))
+    }
+
+    /// A waiter's connection is gone, and there was no answer.
+    pub(super) fn check_unanswered(&self, waiting: &Waiting, now: Instant) -> Result<(), Broken> {
+        match waiting.demoted_at {
+            Some(demoted_at) if demoted_at + AT_ONCE < now => {
+                Err(broken(demoted_at, format!("no answer until {now:?}")))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+fn broken(demoted_at: Instant, actual: String) -> Broken {
+    let expected = format!("UNBLOCKED, its node became a replica at {demoted_at:?}");
+    Broken { property: NAME, expected, actual }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::invariants::waits::{Arrival, Wish};
+
+    fn at(secs: u64) -> Instant {
+        Instant::ORIGIN + Duration::from_secs(secs)
+    }
+
+    /// Arrived at 10, demoted at 20.
+    fn waiting(timeout: Option<Duration>) -> Waiting {
+        let wish = Wish { node: 0, spots: BTreeSet::new(), to: None, timeout };
+        let arrived = Some(Arrival { place: 1, at: at(10) });
+        Waiting { wish, sent_at: at(9), arrived, demoted_at: Some(at(20)) }
+    }
+
+    #[test]
+    fn who_is_served_by_a_replica_or_not_told_is_found() {
+        let mut property = Unblocked::default();
+        let mut check = |answer: &WaitAnswer, taken_at, now| {
+            property.check(&waiting(None), answer, taken_at, at(now)).is_ok()
+        };
+        let refused = |text: &str| WaitAnswer::Refused(text.to_owned());
+        assert!(check(&refused("UNBLOCKED force"), None, 21));
+        assert!(!check(&refused("UNBLOCKED force"), None, 30), "too late");
+        assert!(!check(&refused("READONLY"), None, 21));
+        assert!(!check(&WaitAnswer::Nothing, None, 21));
+        assert!(!check(&WaitAnswer::Elements(vec![]), Some(at(21)), 21));
+        assert!(check(&WaitAnswer::Elements(vec![]), Some(at(19)), 21));
+        assert_eq!(property.premise_count, 2);
+        let outlived = |now| property.check_unanswered(&waiting(None), at(now)).is_err();
+        assert!(outlived(40) && !outlived(21));
+    }
+
+    #[test]
+    fn a_timeout_that_was_over_and_a_pause_are_no_wait() {
+        let mut property = Unblocked::default();
+        let short = waiting(Some(Duration::from_secs(10)));
+        assert!(property.check(&short, &WaitAnswer::Nothing, None, at(21)).is_ok());
+        assert!(property.is_blocked(&short, at(20)));
+        property.on_pause(0, at(5), at(15));
+        assert!(property.is_blocked(&short, at(20)), "the pause is over");
+        property.on_pause(0, at(14), at(25));
+        assert!(!property.is_blocked(&short, at(20)));
+    }
+}
