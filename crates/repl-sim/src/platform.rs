@@ -101,7 +101,7 @@ impl SimPlatform {
         if let Event::Received(conn, _) = event
             && let Some(peer) = peer_of(conn)
         {
-            judge.on_received(peer, self.machine.index, now);
+            judge.on_received(peer, self.machine.index, &view, now);
         }
         if let Event::Decided(decision) = event {
             let peer = peer_of(decision.conn);

@@ -33,14 +33,21 @@ pub(crate) struct Load {
     pub(crate) ttl_racers: usize,
     /// At the most so many clients wait for elements in a run.
     pub(crate) waiters: usize,
+    /// At the most so many clients listen to channels.
+    pub(crate) listeners: usize,
 }
 
 type Work = Pin<Box<dyn Future<Output = ()>>>;
 
 impl Load {
     /// Mixed commands from two clients of every node.
-    pub(crate) const MIXED: Self =
-        Self { clients_per_node: 2, readers: Readers::Mixed, ttl_racers: 0, waiters: 6 };
+    pub(crate) const MIXED: Self = Self {
+        clients_per_node: 2,
+        readers: Readers::Mixed,
+        ttl_racers: 0,
+        waiters: 6,
+        listeners: 4,
+    };
 
     /// Begins to ask; what it gives back end when everything is answered.
     pub(super) fn begin(self, lab: &Lab, nodes: &[Peer]) -> Vec<Work> {
@@ -65,7 +72,16 @@ impl Load {
             }
         }
         self.begin_to_wait(lab, nodes, &mut work);
+        self.begin_to_listen(lab, nodes, &mut work);
         work
+    }
+
+    /// Some listen at whichever node.
+    fn begin_to_listen(self, lab: &Lab, nodes: &[Peer], work: &mut Vec<Work>) {
+        for _ in 0..draw(lab, 0, self.listeners) {
+            let mut client = nodes[draw(lab, 0, nodes.len() - 1)].client();
+            work.push(Box::pin(lab.in_background(async move { client.listen(SPAN).await })));
+        }
     }
 
     /// Some wait at the first master, and some at whichever node.

@@ -6,6 +6,7 @@
 
 mod absolute_expiry;
 mod atomic;
+mod channels;
 mod clean_link;
 mod expired;
 mod ledger;
@@ -35,13 +36,15 @@ use repl_core::{
 };
 
 use self::{
-    absolute_expiry::AbsoluteExpiry, atomic::Atomic, clean_link::CleanLink, expired::Expired,
-    ledger::Ledger, monotone_offset::MonotoneOffset, needless_full::NeedlessFull,
-    one_byte::OneByte, one_dataset::OneDataset, queues::Model, read_only::ReadOnly,
-    replica_keeps::ReplicaKeeps, sound_continue::SoundContinue, stale_switch::StaleSwitch,
-    stream::Stream, wait_truth::WaitTruth, waits::Waits, whole_commands::WholeCommands,
+    absolute_expiry::AbsoluteExpiry, atomic::Atomic, channels::Change, channels::Channels,
+    clean_link::CleanLink, expired::Expired, ledger::Ledger, monotone_offset::MonotoneOffset,
+    needless_full::NeedlessFull, one_byte::OneByte, one_dataset::OneDataset, queues::Model,
+    read_only::ReadOnly, replica_keeps::ReplicaKeeps, sound_continue::SoundContinue,
+    stale_switch::StaleSwitch, stream::Stream, wait_truth::WaitTruth, waits::Waits,
+    whole_commands::WholeCommands,
 };
 pub(crate) use self::{
+    channels::{Message, Topics},
     standing::Standing,
     waits::{WaitAnswer, Wish},
 };
@@ -130,6 +133,7 @@ pub(crate) struct Judge {
     stream: Stream,
     queues: Model,
     waits: Waits,
+    channels: Channels,
 }
 
 /// The properties of what clients read.
@@ -148,6 +152,7 @@ impl Judge {
         self.seen.remove(&node);
         self.replica_keeps.on_boot(node);
         self.waits.on_boot(node);
+        self.channels.on_boot(node);
         if let Some(standing) = self.replies.standings.get_mut(&node) {
             *standing = standing.reborn();
         }
@@ -193,7 +198,9 @@ impl Judge {
         claimed: usize,
         links: &BTreeMap<usize, usize>,
     ) -> Result<(), Broken> {
-        self.wait_truth.check(&self.ledger, master, token, claimed, links)
+        let Some(seen) = self.seen.get(&master) else { return Ok(()) };
+        let teller = (master, seen.view.replid);
+        self.wait_truth.check(&self.ledger, teller, token, claimed, links)
     }
 
     /// What a node was granted so far, over all its lives.
@@ -221,12 +228,14 @@ impl Judge {
             (expired::NAME, self.replies.expired.premise_count),
         ]);
         premises.extend(self.waits.premises());
+        premises.extend(self.channels.premises());
         premises
     }
 
     /// A host has sent something to a node.
-    pub(crate) fn on_received(&mut self, from: HostId, node: usize, now: Instant) {
+    pub(crate) fn on_received(&mut self, from: HostId, node: usize, view: &View, now: Instant) {
         self.waits.on_received(from, node, now);
+        self.channels.on_received(from, node, view);
     }
 
     /// A node has handled an input.
@@ -264,6 +273,8 @@ impl Judge {
         if let Some(owner) = changed {
             self.read_history(node, owner, boundary, now)?;
         }
+        let change = Change { node, view, leaves: pending, now };
+        self.channels.on_change(&self.ledger, &self.stream, change);
         if whole {
             self.wait_truth.note(node, view);
         }
@@ -272,6 +283,12 @@ impl Judge {
             self.one_dataset.check(&self.ledger, view, dataset)?;
         }
         Ok(())
+    }
+
+    /// The history whose own byte a node would tell next.
+    fn history_of(&self, node: usize) -> Option<ReplId> {
+        let view = &self.seen.get(&node)?.view;
+        Some(self.ledger.owner(view.replid, view.offset + 1))
     }
 
     /// The history that a master tells from here on, if it is a new one.
@@ -312,6 +329,7 @@ impl Judge {
     ) -> Result<(), Broken> {
         self.stream.read(&self.ledger, owner, boundary, |command| {
             self.absolute_expiry.check(&command)?;
+            self.channels.on_command(&command);
             match self.queues.on_command(&command) {
                 Some(taken) => self.waits.on_taken(node, taken, now),
                 None => Ok(()),

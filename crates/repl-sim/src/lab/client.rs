@@ -87,7 +87,7 @@ impl Client {
         let ip = format!("10.0.{}.{}", 1 + number / 250, 1 + number % 250);
         let host = world.net.with(|network, _| network.add_host(&name, &ip));
         let workload = Draw::new(world.seed, &format!("workload {name}"));
-        let workload = Workload::new(workload, Swarm::drawn(world.seed));
+        let workload = Workload::new(workload, Swarm::drawn(world.seed), number as u64);
         Self {
             world: Rc::clone(world),
             machine: Rc::clone(machine),
@@ -249,6 +249,18 @@ impl Client {
         self.report(judged);
     }
 
+    /// The messages that the node has taken at once; those of a transaction are told later.
+    fn judge_messages(&self, standing: Option<Standing>, batch: &Batch, replies: &[Reply]) {
+        for (place, message) in &batch.messages {
+            if let Some(Reply::Integer(_)) = replies.get(*place) {
+                let mut judge = self.world.evidence.judge.borrow_mut();
+                let judged = judge.on_published(self.machine.index, standing, message);
+                drop(judge);
+                self.report(judged);
+            }
+        }
+    }
+
     /// Notes a property that does not hold at this client's node.
     pub(super) fn report(&self, judged: Result<(), Broken>) {
         if let Err(broken) = judged {
@@ -276,6 +288,8 @@ impl Client {
         self.connect().await?;
         let world = Rc::clone(&self.world);
         let before = self.standing();
+        let messages = batch.messages.iter().map(|(_, message)| message);
+        world.evidence.judge.borrow_mut().on_publish(self.machine.index, messages);
         let outcome = within(world.net.time(), PATIENCE, self.transfer(batch)).await;
         match outcome {
             Some(Ok(replies)) => {
@@ -284,6 +298,7 @@ impl Client {
                 for (kind, reply) in batch.kinds.iter().zip(&replies) {
                     self.judge_reply(standing, *kind, reply);
                 }
+                self.judge_messages(standing, batch, &replies);
                 Ok(replies)
             }
             Some(Err(Lost)) => self.lose(),
@@ -364,6 +379,36 @@ impl Client {
         outcome.map(|()| replies)
     }
 
+    /// Writes all of it.
+    pub(super) async fn write_all(&mut self, bytes: &[u8]) -> Result<(), Lost> {
+        let mut written = 0;
+        poll_fn(|cx| {
+            while written < bytes.len() {
+                let stream = self.stream.as_mut().ok_or(Lost)?;
+                match stream.poll_write(cx, &[IoSlice::new(&bytes[written..])]) {
+                    Poll::Ready(count) => written += count.map_err(|_| Lost)?,
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+
+    /// The replies that are whole after the next read.
+    pub(super) async fn read_some(&mut self) -> Result<Vec<Reply>, Lost> {
+        let mut buffer = [0; 4096];
+        let stream = self.stream.as_mut().ok_or(Lost)?;
+        let count = poll_fn(|cx| stream.poll_read(cx, &mut buffer)).await.map_err(|_| Lost)?;
+        if count == 0 {
+            return Err(Lost);
+        }
+        self.inbox.extend_from_slice(&buffer[..count]);
+        let mut replies = Vec::new();
+        self.take_replies(&mut replies);
+        Ok(replies)
+    }
+
     fn take_replies(&mut self, replies: &mut Vec<Reply>) {
         let mut at = 0;
         loop {
@@ -384,7 +429,7 @@ impl Client {
         self.inbox.drain(..at);
     }
 
-    fn broken(&self, property: &'static str, expected: &str, actual: String) {
+    pub(super) fn broken(&self, property: &'static str, expected: &str, actual: String) {
         self.report(Err(Broken { property, expected: expected.to_owned(), actual }));
     }
 }

@@ -10,6 +10,7 @@ mod peer;
 mod probe;
 mod reply;
 mod settle;
+mod subscriber;
 mod waiter;
 mod workload;
 

@@ -1,4 +1,5 @@
-//! RESP as a client needs it: writing requests, reading replies.
+//! RESP as a client needs it: writing requests, reading replies. What RESP3 adds is read as what
+//! RESP2 has for it: a map and a push are arrays.
 
 /// One reply of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,9 +55,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Reply, usize)>, Malformed> {
                 Some((Reply::Bulk(Some(payload.to_vec())), after + len + 2))
             }
         },
-        b'*' => match usize::try_from(number()?) {
+        b'_' => Some((Reply::Bulk(None), after)),
+        b'*' | b'>' | b'~' | b'%' => match usize::try_from(number()?) {
             Err(_) => Some((Reply::Array(None), after)),
             Ok(count) => {
+                let count = if mark == b'%' { count * 2 } else { count };
                 let mut at = after;
                 let mut items = Vec::new();
                 for _ in 0..count {
@@ -84,5 +87,13 @@ mod tests {
         let items = vec![Reply::Bulk(Some(b"ab".into())), Reply::Integer(-7), Reply::Bulk(None)];
         assert_eq!(parse(bytes), Ok(Some((Reply::Array(Some(items)), bytes.len() - 7))));
         assert_eq!(parse(b"?\r\n"), Err(Malformed));
+    }
+
+    #[test]
+    fn a_map_and_a_push_are_arrays() {
+        let items = vec![Reply::Integer(1), Reply::Bulk(None)];
+        let array = Ok(Some((Reply::Array(Some(items)), 11)));
+        assert_eq!(parse(b"%1\r\n:1\r\n_\r\n"), array);
+        assert_eq!(parse(b">2\r\n:1\r\n_\r\n"), array);
     }
 }

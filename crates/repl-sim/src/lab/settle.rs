@@ -109,7 +109,11 @@ impl Lab {
                 evidence.fail(Some(&machine.name), broken);
             }
         }
-        if let Err(broken) = evidence.judge.borrow_mut().on_waits_settled() {
+        let mut judge = evidence.judge.borrow_mut();
+        let now = self.world().net.now();
+        let judged = judge.on_waits_settled().and_then(|()| judge.on_channels_settled(now));
+        drop(judge);
+        if let Err(broken) = judged {
             evidence.fail(None, broken);
         }
     }

@@ -186,12 +186,6 @@ impl Judge {
         waits.served_once.check_none_vanished(waits.waiting.values())
     }
 
-    /// The history whose own byte a node would tell next.
-    fn history_of(&self, node: usize) -> Option<ReplId> {
-        let view = &self.seen.get(&node)?.view;
-        Some(self.ledger.owner(view.replid, view.offset + 1))
-    }
-
     fn knows_queues(&self, owner: ReplId) -> bool {
         self.stream.reads_all_of(owner) && self.queues.is_sure(owner)
     }

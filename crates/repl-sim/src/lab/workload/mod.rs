@@ -14,10 +14,18 @@ use self::{
     menu::{ALWAYS, GROUPS, PUSHES, RARE},
 };
 use super::reply::push_request;
-use crate::draw::Draw;
+use crate::{draw::Draw, invariants::Message};
 
 /// Pairs of keys that only transactions write.
 const PAIRS: u64 = 4;
+
+/// How many channels there are.
+pub(super) const CHANNEL_COUNT: u64 = 3;
+
+/// A channel's name.
+pub(super) fn channel(number: u64) -> Vec<u8> {
+    format!("news:{number}").into_bytes()
+}
 
 /// What a reply has to be, whatever else it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +45,8 @@ pub(crate) enum Kind {
 pub(crate) struct Batch {
     pub(crate) bytes: Vec<u8>,
     pub(crate) kinds: Vec<Kind>,
+    /// What is published, each with the place of its request.
+    pub(crate) messages: Vec<(usize, Message)>,
 }
 
 impl Batch {
@@ -68,6 +78,8 @@ pub(crate) struct Swarm {
     select_every: u64,
     /// One in so many commands feeds those that wait for an element.
     push_every: u64,
+    /// One in so many commands publishes.
+    publish_every: u64,
 }
 
 impl Swarm {
@@ -93,6 +105,7 @@ impl Swarm {
             transaction_every: draw.between(4, 40),
             select_every: draw.between(4, 40),
             push_every: draw.between(6, 60),
+            publish_every: draw.between(10, 80),
         }
     }
 
@@ -114,11 +127,15 @@ pub(crate) struct Workload {
     draw: Draw,
     swarm: Swarm,
     twin_count: u64,
+    /// Which publisher it is, and how many messages it has drawn.
+    publisher: u64,
+    message_count: u64,
 }
 
 impl Workload {
-    pub(crate) const fn new(draw: Draw, swarm: Swarm) -> Self {
-        Self { draw, swarm, twin_count: 0 }
+    /// `publisher` is a number that no other workload of the run has.
+    pub(crate) const fn new(draw: Draw, swarm: Swarm, publisher: u64) -> Self {
+        Self { draw, swarm, twin_count: 0, publisher, message_count: 0 }
     }
 
     /// The next pipeline of at most `limit` requests, and one at least. `wall` is the server's
@@ -246,10 +263,24 @@ impl Workload {
         ["one", "other"].map(|side| format!("pair:{number}:{side}").into_bytes())
     }
 
+    fn publish(&mut self, batch: &mut Batch) {
+        self.message_count += 1;
+        let channel = channel(self.draw.between(0, CHANNEL_COUNT - 1));
+        let (publisher, number) = (self.publisher, self.message_count);
+        let message = Message { channel, publisher, number };
+        let place = batch.len();
+        batch.push(Kind::Session, &[b"PUBLISH", &message.channel, &message.text()]);
+        batch.messages.push((place, message));
+    }
+
     fn command(&mut self, batch: &mut Batch, wall: UnixMillis) {
         if self.draw.once_in(self.swarm.push_every) {
             let pattern = *self.draw.pick(PUSHES);
             batch.push_words(Kind::Write, &fill(&mut self.draw, pattern, wall));
+            return;
+        }
+        if self.draw.once_in(self.swarm.publish_every) {
+            self.publish(batch);
             return;
         }
         let group = &GROUPS[self.swarm.group(&mut self.draw)];
@@ -270,7 +301,7 @@ mod tests {
     const WALL: UnixMillis = UnixMillis(1_700_000_000_000);
 
     fn workload(seed: u64) -> Workload {
-        Workload::new(Draw::new(seed, "test"), Swarm::drawn(seed))
+        Workload::new(Draw::new(seed, "test"), Swarm::drawn(seed), seed)
     }
 
     #[test]
