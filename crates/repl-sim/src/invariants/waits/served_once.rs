@@ -71,8 +71,8 @@ impl ServedOnce {
         Ok(())
     }
 
-    /// A waiter was handed these elements; what took them, if it is known. `told` says that the node
-    /// told a history all the while.
+    /// A waiter was handed these elements; what took them, if it is known. `told` says that the
+    /// node told a history all the while.
     pub(super) fn check(
         &mut self,
         wish: &Wish,
