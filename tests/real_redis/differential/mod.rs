@@ -6,6 +6,7 @@
 
 mod alike;
 mod channels;
+mod commands;
 mod connection;
 mod dataset;
 mod draw;
@@ -44,7 +45,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let count = number("REPL_TEST_SEQUENCES", SEQUENCES);
     let first = number("REPL_TEST_SEQUENCE_FIRST", 0);
     let title = format!("differential: {count} sequences of commands of all groups");
-    vec![trial(title, vec![Kind::Ours, Kind::Redis], move || {
+    let mut trials = vec![trial(title, vec![Kind::Ours, Kind::Redis], move || {
         let pairs = [[Kind::Ours, Kind::Redis], [Kind::Redis, Kind::Ours]];
         let pairs = pairs.map(|kinds| kinds.map(|kind| Server::start(kind, &[])));
         for [master, replica] in &pairs {
@@ -65,7 +66,9 @@ pub(crate) fn trials() -> Vec<Trial> {
                 }
             }
         }
-    })]
+    })];
+    trials.extend(commands::trials());
+    trials
 }
 
 fn compare_replica(master: &Server, replica: &Server, sequence: u64) {
@@ -250,6 +253,8 @@ fn alike_of(words: &[Vec<u8>]) -> Alike {
         | b"HGETALL" | b"HKEYS" | b"HVALS" | b"HSCAN" => Alike::InAnyOrder,
         b"TTL" | b"PTTL" | b"EXPIRETIME" | b"PEXPIRETIME" => Alike::Nearly,
         b"DUMP" => Alike::AsDump,
+        // Our own words.
+        b"OBJECT" if has(b"HELP") => Alike::NotAtAll,
         b"OBJECT" => Alike::AsObject,
         b"SPOP" if has(b"1000") => Alike::InAnyOrder,
         b"HRANDFIELD" if has(b"2000") => Alike::InAnyOrder,

@@ -262,7 +262,16 @@ mod tests {
         assert_eq!(positions(stored, "c to a b"), Some(vec![1, 2, 3]));
         let counted = Keys::counted(1, RO);
         assert_eq!(positions(counted, "c 2 a b LEFT"), Some(vec![2, 3]));
-        for bad in ["c 0 a", "c 2 a", "c -1 a", "c x a", "c 9223372036854775807 a", "c"] {
+        for bad in [
+            "c 0 a",
+            "c 2 a",
+            "c -1 a",
+            "c x a",
+            "c 2x a b",
+            "c 4294967297 a",
+            "c 9223372036854775807 a",
+            "c",
+        ] {
             assert_eq!(positions(counted, bad), None, "{bad}");
         }
         assert_eq!(positions(Keys::all(&["not_key"]), "c a"), None);

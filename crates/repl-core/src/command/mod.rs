@@ -302,6 +302,8 @@ fn is_word(arg: &[u8], word: &str) -> bool {
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod touched;
 
 #[cfg(test)]
 mod tests {

@@ -102,13 +102,14 @@ impl Spec {
         &'static self,
         args: Args<'a>,
     ) -> Result<&'static Self, CommandError<'a>> {
-        match (self.subcommands, args.try_get(1)) {
-            (Subcommands::Listed(_), Some(asked)) => self
-                .subcommand(asked)
-                .ok_or(CommandError::UnknownSubcommand { container: self.name, asked }),
-            (Subcommands::Listed(_), None) | (Subcommands::None | Subcommands::Unlisted(_), _) => {
-                Ok(self)
-            }
+        match self.subcommands {
+            Subcommands::None | Subcommands::Unlisted(_) => Ok(self),
+            Subcommands::Listed(_) => match args.try_get(1) {
+                None => Ok(self),
+                Some(asked) => self
+                    .subcommand(asked)
+                    .ok_or(CommandError::UnknownSubcommand { container: self.name, asked }),
+            },
         }
     }
 

@@ -93,7 +93,7 @@ impl Node {
             for spec in specs {
                 match spec {
                     Some(spec) => describe(reply, spec),
-                    None => reply.null_array(),
+                    None => reply.null(),
                 }
             }
         });
