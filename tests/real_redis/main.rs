@@ -6,6 +6,7 @@
 //! Where a server is missing, its tests are skipped and say so; with `CI=true` they fail instead.
 
 mod clients;
+mod config_file;
 mod differential;
 mod fixture;
 mod replication;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(TRIALS_AT_ONCE);
     let mut trials = replication::trials();
     trials.extend(clients::trials());
+    trials.extend(config_file::trials());
     trials.extend(differential::trials());
     trials.extend(transcripts::trials());
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -4,10 +4,11 @@
 //! lines and the end of the process come out as [`Effect`]. Bytes to send are not pushed: they are
 //! pulled by [`Node::transmit`](crate::Node::transmit) when the socket has room.
 
-use alloc::string::String;
+use alloc::{boxed::Box, string::String};
 use core::fmt;
 
 use crate::base::{
+    config::Config,
     ids::{ConnId, Endpoint, ReplId},
     time::Instant,
 };
@@ -45,6 +46,13 @@ pub enum Input<'a> {
     },
     /// What only the host knows; once per turn of the periodic work.
     Host(HostFacts),
+    /// What `Effect::RewriteConfig` asked for is done.
+    ConfigRewritten {
+        /// Who asked.
+        asker: ConnId,
+        /// Or why the file is as it was.
+        outcome: Result<(), String>,
+    },
     /// The operator asks the process to end (SIGTERM, SIGINT).
     Terminate,
     /// The deadline of `poll_timeout` has come.
@@ -115,6 +123,14 @@ pub enum Effect {
     Log(Level, String),
     /// The answer to a replica's `PSYNC`, for whoever checks such answers. The log has it as text.
     Decided(Decision),
+    /// Write the configuration file anew, so that it says what is in force now, then say
+    /// `ConfigRewritten`.
+    RewriteConfig {
+        /// Who asked.
+        asker: ConnId,
+        /// What is in force, with the master that is followed now.
+        config: Box<Config>,
+    },
     /// End the process with this status.
     Exit(i32),
 }

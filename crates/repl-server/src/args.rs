@@ -5,10 +5,9 @@
 //! help text; reads nothing.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
-use crate::{
-    NAME, VERSION,
-    config_file::{quote_into, split_words},
-};
+use repl_core::base::config::quoted;
+
+use crate::{NAME, VERSION, config_file::split_words};
 
 /// The version of Redis whose behaviour clients see.
 pub const REDIS_VERSION: &str = "7.0.15";
@@ -85,7 +84,7 @@ fn lines(args: &[Vec<u8>]) -> Vec<u8> {
             if !lines.is_empty() {
                 lines.push(b' ');
             }
-            quote_into(&mut lines, arg);
+            lines.extend(quoted(arg).bytes());
             name_waits = false;
             continue;
         };

@@ -279,29 +279,10 @@ const fn hex_digit(digit: u8) -> u8 {
     }
 }
 
-/// Writes `word` so that [`split_words`] reads it back: quoted, with escapes.
-///
-/// redis: sds.c, sdscatrepr.
-pub(crate) fn quote_into(line: &mut Vec<u8>, word: &[u8]) {
-    line.push(b'"');
-    for byte in word {
-        match byte {
-            b'"' | b'\\' => line.extend([b'\\', *byte]),
-            b'\n' => line.extend(b"\\n"),
-            b'\r' => line.extend(b"\\r"),
-            b'\t' => line.extend(b"\\t"),
-            0x07 => line.extend(b"\\a"),
-            0x08 => line.extend(b"\\b"),
-            b' '..=b'~' => line.push(*byte),
-            _ => line.extend(format!("\\x{byte:02x}").bytes()),
-        }
-    }
-    line.push(b'"');
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use repl_core::base::config::quoted;
 
     fn words(line: &str) -> Option<Vec<String>> {
         let words = split_words(line.as_bytes())?;
@@ -335,9 +316,7 @@ mod tests {
     #[test]
     fn quoting_any_bytes_is_undone_by_splitting() {
         let all: Vec<u8> = (0..=255).collect();
-        let mut line = Vec::new();
-        quote_into(&mut line, &all);
-        assert_eq!(split_words(&line), Some(vec![all]));
+        assert_eq!(split_words(quoted(&all).as_bytes()), Some(vec![all]));
     }
 
     #[test]

@@ -25,6 +25,7 @@ use std::{
 use repl_core::{
     Node,
     base::{
+        config::Config,
         ids::{ConnId, Endpoint},
         time::{Instant, Now},
     },
@@ -226,6 +227,10 @@ impl<P: Platform> Shared<P> {
                 Some(Effect::Dial { conn, to }) => {
                     shared.platform.spawn(Self::dial(Rc::clone(shared), conn, to));
                 }
+                Some(Effect::RewriteConfig { asker, config }) => {
+                    let task = Self::rewrite_config(Rc::clone(shared), asker, *config);
+                    shared.platform.spawn(task);
+                }
                 Some(Effect::Log(level, text)) => shared.platform.log(level, &text),
                 Some(Effect::Decided(decision)) => {
                     shared.platform.observe(&shared.node.borrow(), Event::Decided(decision));
@@ -302,6 +307,12 @@ impl<P: Platform> Shared<P> {
             Some((owner, _)) if owner.generation() > conn.generation() => {}
             Some(_) | None => *place = Some((conn, cx.waker().clone())),
         }
+    }
+
+    /// The configuration file is written while other clients are served.
+    async fn rewrite_config(shared: Rc<Self>, asker: ConnId, config: Config) {
+        let outcome = shared.platform.rewrite_config(config).await;
+        Self::handle(&shared, Input::ConfigRewritten { asker, outcome }, Event::Woken);
     }
 
     /// The life of a dialled connection.

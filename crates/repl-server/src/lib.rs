@@ -2,13 +2,14 @@
 //! platform on tokio.
 //!
 //! The simulator uses [`driver`] and [`platform`] only. The rest makes the shipped server: where
-//! its configuration comes from ([`args`], [`config_file`]), its [`log`], its [`signals`] and its
-//! [`open_files`].
+//! its configuration comes from and goes to ([`args`], [`config_file`], [`config_rewrite`]), its
+//! [`log`], its [`signals`] and its [`open_files`].
 
 pub mod args;
 #[cfg(test)]
 mod config_docs;
 pub mod config_file;
+pub mod config_rewrite;
 pub mod driver;
 pub mod log;
 pub mod open_files;

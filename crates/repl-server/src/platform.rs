@@ -14,6 +14,7 @@ use std::{
 use repl_core::{
     Node,
     base::{
+        config::Config,
         ids::{ConnId, Endpoint},
         time::{Instant, Now},
     },
@@ -52,6 +53,12 @@ pub trait Platform: Sized + 'static {
 
     /// Writes one line of the log.
     fn log(&self, level: Level, text: &str);
+
+    /// Writes the configuration file anew, so that it says `config`.
+    ///
+    /// # Errors
+    /// Why it could not be written, in words; the file is as it was.
+    fn rewrite_config(&self, config: Config) -> impl Future<Output = Result<(), String>> + 'static;
 
     /// What only the host knows.
     fn host_facts(&self) -> HostFacts;

@@ -3,7 +3,7 @@
 
 use std::{
     fmt,
-    future::{Future, poll_fn},
+    future::{self, Future, poll_fn},
     io,
     pin::Pin,
     rc::Rc,
@@ -13,6 +13,7 @@ use std::{
 use repl_core::{
     Node,
     base::{
+        config::Config,
         ids::Endpoint,
         time::{Instant, Now},
     },
@@ -192,6 +193,11 @@ impl Platform for SimPlatform {
         if let Err(broken) = Judge::on_log(text) {
             evidence.fail(Some(&self.machine.name), broken);
         }
+    }
+
+    /// There is no file: the node knows and does not ask.
+    fn rewrite_config(&self, _: Config) -> impl Future<Output = Result<(), String>> + 'static {
+        future::ready(Err("No such file or directory".to_owned()))
     }
 
     fn host_facts(&self) -> HostFacts {

@@ -56,8 +56,6 @@ pub enum SessionError<'a> {
     NoReplicas,
     /// `CONFIG REWRITE` without a file.
     NoConfigFile,
-    /// `CONFIG REWRITE` with a file: this version does not write it.
-    CannotRewriteConfig,
     /// `SHUTDOWN ABORT` while there is nothing to abort.
     NoShutdown,
     /// `SLOWLOG GET` with a count that is none.
@@ -120,9 +118,6 @@ impl fmt::Display for SessionError<'_> {
             }
             Self::NoReplicas => "NOREPLICAS Not enough good replicas to write.",
             Self::NoConfigFile => "ERR The server is running without a config file",
-            Self::CannotRewriteConfig => {
-                "ERR Rewriting config file: this version does not write it"
-            }
             Self::NoShutdown => "ERR No shutdown in progress.",
             Self::SlowlogCount => "ERR count should be greater than or equal to -1",
             Self::NoLatencySamples(event) => {

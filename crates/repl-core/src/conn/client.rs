@@ -94,6 +94,8 @@ pub enum Wait {
     Pause,
     /// The end of the process, which it asked for.
     Shutdown,
+    /// `CONFIG REWRITE`: the file to be written.
+    ConfigRewrite,
     /// `WAIT`: so many replicas that have everything before `offset`, or the deadline.
     Replicas {
         /// How many.

@@ -172,7 +172,7 @@ mod tests {
     use super::*;
     use crate::{
         keyspace::KeyHasher,
-        value::{Collection as _, End, List, Set},
+        value::{Collection as _, End, List, Set, Shape},
     };
 
     const DB: DbIndex = DbIndex(0);
@@ -184,7 +184,7 @@ mod tests {
 
     fn put_list(keyspace: &mut Keyspace, db: DbIndex, key: &[u8]) {
         let mut list = List::new();
-        list.push(End::Left, b"x");
+        list.push(&Shape::default(), End::Left, b"x");
         let hash = keyspace.hash(key);
         keyspace.set_value(db, hash, key, list.into_value(), None);
     }

@@ -36,8 +36,8 @@ pub use self::{
     watch::Watch,
 };
 use crate::{
-    base::time::UnixMillis,
-    value::{Shape, Value},
+    base::{config::Config, time::UnixMillis},
+    value::{PackLimit, Shape, Value},
 };
 
 /// How many snapshots may be under way at a time: one bit of an entry each.
@@ -68,6 +68,7 @@ struct DirId(usize);
 #[derive(Debug)]
 pub struct Keyspace {
     hasher: KeyHasher,
+    shape: Shape,
     pool: Vec<Option<Directory>>,
     databases: Vec<DirId>,
     snapshots: [Option<Snapshot>; SNAPSHOTS_MAX],
@@ -93,6 +94,7 @@ impl Keyspace {
         Self {
             pool: (0..databases).map(|_| Some(Directory::new(hasher.clone()))).collect(),
             databases: (0..databases).map(DirId).collect(),
+            shape: Shape::new(hasher.hash(b"values").bits()),
             hasher,
             snapshots: [const { None }; SNAPSHOTS_MAX],
             garbage: Vec::new(),
@@ -103,9 +105,9 @@ impl Keyspace {
         }
     }
 
-    /// As many empty databases as this keyspace has, with the same hasher.
+    /// As many empty databases as this keyspace has, with the same hasher and forms of values.
     pub fn empty_twin(&self) -> Self {
-        Self::new(self.hasher.clone(), self.databases.len())
+        Self { shape: self.shape, ..Self::new(self.hasher.clone(), self.databases.len()) }
     }
 
     /// The database numbered `number`, if there is one.
@@ -131,7 +133,20 @@ impl Keyspace {
 
     /// The forms that values take here.
     pub fn shape(&self) -> Shape {
-        Shape::new(self.hasher.hash(b"values").bits())
+        self.shape
+    }
+
+    /// Takes the limits of the forms of values from `config`. Values that are there keep their
+    /// form until they are written to.
+    pub fn set_limits(&mut self, config: &Config) {
+        let limit = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        self.shape = Shape {
+            hash_entries_max: limit(config.hash_max_listpack_entries),
+            hash_value_bytes_max: limit(config.hash_max_listpack_value),
+            set_ints_max: limit(config.set_max_intset_entries),
+            list_pack: PackLimit::from_size(config.list_max_listpack_size.into()),
+            ..self.shape
+        };
     }
 
     fn id(&self, db: DbIndex) -> DirId {
@@ -303,10 +318,11 @@ impl Keyspace {
         assert_eq!(self.databases.len(), other.databases.len(), "a twin has as many databases");
         let watched = self.touch_before_replacement(&other);
         let awaited = mem::take(&mut self.awaited);
-        let garbage = mem::take(&mut self.garbage);
+        let (garbage, shape) = (mem::take(&mut self.garbage), self.shape);
         let old = mem::replace(self, other);
         self.watched = watched;
         self.awaited = awaited;
+        self.shape = shape;
         self.garbage.extend(garbage);
         self.garbage.extend(old.pool.into_iter().flatten());
     }

@@ -268,7 +268,7 @@ mod tests {
     use crate::{
         base::rng::{Rng, Seed},
         keyspace::KeyHasher,
-        value::{Collection, End, List},
+        value::{Collection, End, List, Shape},
     };
     use alloc::{collections::BTreeMap, vec::Vec};
 
@@ -314,11 +314,13 @@ mod tests {
             40..60 => {
                 let tail = rng.bits().to_le_bytes();
                 let push = |entry: &mut Entry| {
-                    entry.change(&key, |list: &mut List| list.push(End::Right, &tail))
+                    entry.change(&key, |list: &mut List| {
+                        list.push(&Shape::default(), End::Right, &tail)
+                    })
                 };
                 if keyspace.update(db, hash, &key, push) != Some(Ok(())) {
                     let mut list = List::new();
-                    list.push(End::Left, &tail);
+                    list.push(&Shape::default(), End::Left, &tail);
                     keyspace.set_value(db, hash, &key, list.into_value(), None);
                 }
             }

@@ -95,6 +95,7 @@ impl Node {
         self.drop_link(now);
         self.disconnect_waiting(now);
         self.log(Level::Notice, format!("Connecting to MASTER {master}"));
+        self.config.replicaof = Some(master.clone());
         self.following = Some(Following {
             master,
             link: Link::Waiting { retry_at: now.mono },
@@ -111,7 +112,7 @@ impl Node {
             return;
         }
         self.drop_link(now);
-        self.following = None;
+        (self.following, self.config.replicaof) = (None, None);
         self.history.promote();
         // They must learn the new id, which their next PSYNC will be told.
         self.drop_replicas(now);

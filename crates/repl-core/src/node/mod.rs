@@ -193,6 +193,7 @@ impl Node {
             active_expiry: ActiveExpiry::On,
             config,
         };
+        node.keyspace.set_limits(&node.config);
         if let Some(master) = node.config.replicaof.clone() {
             node.follow(now, master);
         }
@@ -233,6 +234,7 @@ impl Node {
             Input::Sent { conn, count } => self.on_sent(now, conn, count),
             Input::Closed { conn, cause } => self.on_closed(now, conn, cause),
             Input::Host(facts) => self.facts = facts,
+            Input::ConfigRewritten { asker, outcome } => self.on_config_rewritten(asker, outcome),
             Input::Terminate => self.begin_shutdown(now, Haste::Patient),
             Input::TimerFired => self.on_timer(now),
         }

@@ -81,7 +81,7 @@ impl Elements {
         match self {
             Self::List(items) => {
                 let mut list = List::new();
-                items.iter().for_each(|item| list.push(End::Right, item));
+                items.iter().for_each(|item| list.push(&shape, End::Right, item));
                 list.into_value()
             }
             Self::Set(members) => {

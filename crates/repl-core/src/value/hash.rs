@@ -210,7 +210,9 @@ impl Hash {
         if let Form::Packed(pack) = &mut self.0 {
             let found = find(pack.view(), field);
             let short = field.len().max(value.len()) <= shape.hash_value_bytes_max;
-            let few = found.is_some() || pack.len() / 2 < shape.hash_entries_max;
+            // A limit lowered since counts as soon as the hash is written to.
+            let fields = pack.len() / 2 + usize::from(found.is_none());
+            let few = fields <= shape.hash_entries_max;
             if short && few {
                 return match found {
                     Some((_, place)) => {
@@ -334,6 +336,11 @@ mod tests {
         assert_eq!(hash.view().encoding(), "listpack");
         hash.set(&shape, b"one more", b"");
         assert_eq!(hash.view().encoding(), "hashtable");
+        let (mut hash, tight) = (Hash::new(), Shape { hash_entries_max: 1, ..shape });
+        hash.set(&shape, b"f", b"");
+        hash.set(&shape, b"g", b"");
+        hash.set(&tight, b"g", b"");
+        assert_eq!((hash.view().encoding(), hash.len()), ("hashtable", 2));
         let mut hash = Hash::new();
         hash.set(&shape, b"f", &[0; 65]);
         hash.set(&shape, b"f", b"short");

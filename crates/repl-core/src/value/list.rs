@@ -1,13 +1,58 @@
 //! A list: one [`Pack`] while it is short, a deque of packs after that. A pack takes about eight
-//! kilobytes or one longer element, so that no change moves more than that.
+//! kilobytes or what `list-max-listpack-size` says, or one longer element, so that no change moves
+//! more than that.
 
 use alloc::{boxed::Box, collections::VecDeque};
 use core::mem;
 
-use super::pack::{Pack, stored_size};
+use super::{
+    Shape,
+    pack::{Pack, stored_size},
+};
 
-/// A pack takes no further element beyond this: `list-max-listpack-size -2`.
-const PACK_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of the smallest pack that `list-max-listpack-size` names; each further name doubles them.
+const PACK_BYTES_LEAST: usize = 4 * 1024;
+/// How often they can be doubled.
+const DOUBLINGS_MAX: u32 = 4;
+/// A pack limited by its elements has no more bytes than this.
+const COUNTED_BYTES_MAX: usize = 8 * 1024;
+/// Redis keeps the number of elements in 16 bits with a sign.
+const COUNT_MAX: usize = i16::MAX as usize;
+
+/// When a pack takes no further element. One element it always takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackLimit {
+    bytes: usize,
+    count: usize,
+}
+
+impl PackLimit {
+    /// What `size` means as `list-max-listpack-size`: -1 to -5 for 4 to 64 kB, others for that many
+    /// elements.
+    // redis: quicklist.c, quicklistNodeLimit
+    #[must_use]
+    pub const fn from_size(size: i64) -> Self {
+        let count = size.unsigned_abs() as usize;
+        if size < 0 {
+            let named =
+                if count > DOUBLINGS_MAX as usize { DOUBLINGS_MAX } else { count as u32 - 1 };
+            Self { bytes: PACK_BYTES_LEAST << named, count: usize::MAX }
+        } else {
+            let count = if count > COUNT_MAX { COUNT_MAX } else { count };
+            Self { bytes: COUNTED_BYTES_MAX, count: if count == 0 { 1 } else { count } }
+        }
+    }
+
+    /// Whether `pack` takes `item` as well.
+    fn admits(self, pack: &Pack, item: &[u8]) -> bool {
+        pack.len() == 0 || (pack.len() < self.count && self.has_room(pack, item))
+    }
+
+    /// Whether there is room for the bytes of `item`.
+    fn has_room(self, pack: &Pack, item: &[u8]) -> bool {
+        pack.stored_bytes() + stored_size(item) <= self.bytes
+    }
+}
 
 /// One end of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,13 +148,13 @@ impl List {
     }
 
     /// Adds an element at one end.
-    pub fn push(&mut self, end: End, item: &[u8]) {
+    pub fn push(&mut self, shape: &Shape, end: End, item: &[u8]) {
         let at = match end {
             End::Left => 0,
             End::Right => self.pack_count(),
         };
         let nearest = at.saturating_sub(usize::from(end == End::Right));
-        if !self.pack(nearest).takes(item) {
+        if !shape.list_pack.admits(self.pack(nearest), item) {
             self.insert_pack(at, Pack::new());
             return self.push_into(at, end, item);
         }
@@ -129,11 +174,12 @@ impl List {
     ///
     /// # Panics
     /// When there are fewer than `index`.
-    pub fn insert(&mut self, index: usize, item: &[u8]) {
+    pub fn insert(&mut self, shape: &Shape, index: usize, item: &[u8]) {
+        let limit = shape.list_pack;
         let (number, within) = self.locate(index);
         let pack = self.pack_mut(number);
         let place = pack.place(within);
-        if pack.takes(item) {
+        if limit.admits(pack, item) {
             pack.insert(place, item);
             self.add_to_len(1);
             return;
@@ -143,12 +189,12 @@ impl List {
         if tail_count > 0 {
             self.insert_pack(number + 1, tail);
         }
-        if within > 0 && self.pack(number).takes(item) {
+        if within > 0 && limit.admits(self.pack(number), item) {
             self.push_into(number, End::Right, item);
         } else if within == 0 {
             // All of the pack has moved to the one behind it.
             self.push_into(number, End::Right, item);
-        } else if tail_count > 0 && self.pack(number + 1).takes(item) {
+        } else if tail_count > 0 && limit.admits(self.pack(number + 1), item) {
             self.push_into(number + 1, End::Left, item);
         } else {
             self.insert_pack(number + 1, Pack::new());
@@ -160,15 +206,16 @@ impl List {
     ///
     /// # Panics
     /// When there is none.
-    pub fn set(&mut self, index: usize, item: &[u8]) {
+    pub fn set(&mut self, shape: &Shape, index: usize, item: &[u8]) {
         assert!(index < self.len(), "the caller checked the index");
         let (number, within) = self.locate(index);
         let pack = self.pack_mut(number);
         let place = pack.place(within);
-        if pack.len() == 1 || pack.takes(item) || item.len() <= pack.at(place).len() {
+        let fits = shape.list_pack.has_room(pack, item);
+        if pack.len() == 1 || fits || item.len() <= pack.at(place).len() {
             pack.replace(place, item);
         } else {
-            self.insert(index, item);
+            self.insert(shape, index, item);
             self.remove(index + 1, 1);
         }
     }
@@ -308,13 +355,6 @@ impl Default for List {
     }
 }
 
-impl Pack {
-    /// Whether `item` may be added, as far as a list is concerned.
-    fn takes(&self, item: &[u8]) -> bool {
-        self.len() == 0 || self.stored_bytes() + stored_size(item) <= PACK_BYTES_MAX
-    }
-}
-
 fn remove_equal(pack: &mut Pack, end: End, count: usize, item: &[u8]) -> usize {
     let mut removed = 0;
     match end {
@@ -349,14 +389,16 @@ mod tests {
     use crate::base::rng::{Rng, Seed};
     use alloc::{vec, vec::Vec};
 
-    fn check(list: &List, model: &[Vec<u8>]) {
+    fn check(list: &List, model: &[Vec<u8>], limit: PackLimit) {
         assert_eq!(list.len(), model.len());
         assert!(list.iter().eq(model.iter().map(Vec::as_slice)));
         assert!(list.iter().rev().eq(model.iter().rev().map(Vec::as_slice)));
         if let Form::Many(chain) = &list.0 {
             assert!(chain.packs.iter().all(|pack| pack.len() > 0));
-            let full = |pack: &Pack| pack.stored_bytes() > PACK_BYTES_MAX && pack.len() > 1;
-            assert!(!chain.packs.iter().any(full), "only a single element may be too long");
+            let full = |pack: &Pack| {
+                pack.len() > limit.count || (pack.stored_bytes() > limit.bytes && pack.len() > 1)
+            };
+            assert!(!chain.packs.iter().any(full), "only a single element may be too much");
         }
     }
 
@@ -369,21 +411,21 @@ mod tests {
         vec![rng.below(3) as u8; length as usize]
     }
 
-    fn step(list: &mut List, model: &mut Vec<Vec<u8>>, rng: &mut Rng) {
+    fn step(list: &mut List, model: &mut Vec<Vec<u8>>, shape: &Shape, rng: &mut Rng) {
         let index = rng.below(model.len() as u64 + 1) as usize;
         let end = if rng.below(2) == 0 { End::Left } else { End::Right };
         let value = item(rng);
         match rng.below(12) {
             0..4 => {
-                list.push(end, &value);
+                list.push(shape, end, &value);
                 model.insert(if end == End::Left { 0 } else { model.len() }, value);
             }
             4..7 => {
-                list.insert(index, &value);
+                list.insert(shape, index, &value);
                 model.insert(index, value);
             }
             7 if index < model.len() => {
-                list.set(index, &value);
+                list.set(shape, index, &value);
                 model[index] = value;
             }
             8 => {
@@ -428,23 +470,40 @@ mod tests {
     }
 
     #[test]
+    fn a_size_is_a_class_of_bytes_or_a_number_of_elements() {
+        let check = |size, bytes, count| {
+            assert_eq!(PackLimit::from_size(size), PackLimit { bytes, count }, "{size}");
+        };
+        check(-1, 4_096, usize::MAX);
+        check(-2, 8_192, usize::MAX);
+        check(-5, 65_536, usize::MAX);
+        check(i32::MIN.into(), 65_536, usize::MAX);
+        check(0, 8_192, 1);
+        check(128, 8_192, 128);
+        check(i32::MAX.into(), 8_192, 32_767);
+    }
+
+    #[test]
     fn a_list_does_what_a_vector_does() {
         for seed in 0..60 {
             let mut rng = Rng::new(Seed::from_u64(seed), "list");
             let (mut list, mut model) = (List::new(), Vec::new());
+            let list_pack = PackLimit::from_size([-2, -1, -5, 0, 1, 3, 128][seed as usize % 7]);
+            let shape = Shape { list_pack, ..Shape::default() };
             for _ in 0..200 {
-                step(&mut list, &mut model, &mut rng);
-                check(&list, &model);
+                step(&mut list, &mut model, &shape, &mut rng);
+                check(&list, &model, list_pack);
             }
             list.drop_from(End::Right, usize::MAX);
-            check(&list, &[]);
+            check(&list, &[], list_pack);
         }
     }
 
     #[test]
     fn a_long_list_of_short_elements_costs_two_bytes_each() {
         let mut list = List::new();
-        (0..100_000).for_each(|_| list.push(End::Right, b"1234567890"));
+        let shape = Shape::default();
+        (0..100_000).for_each(|_| list.push(&shape, End::Right, b"1234567890"));
         assert!(list.memory_bytes() < 100_000 * 14, "{}", list.memory_bytes());
     }
 }

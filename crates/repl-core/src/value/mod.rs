@@ -25,7 +25,7 @@ use crate::base::number::{DIGITS_MAX, format_i64};
 
 pub use self::{
     hash::{Hash, HashRef},
-    list::{End, List},
+    list::{End, List, PackLimit},
     set::{Inserted, Set},
 };
 
@@ -42,6 +42,8 @@ pub struct Shape {
     pub set_entries_max: usize,
     /// `set-max-listpack-value` of later versions: bytes of a member of a compact set.
     pub set_value_bytes_max: usize,
+    /// `list-max-listpack-size`: when a list begins another pack.
+    pub list_pack: PackLimit,
     /// What the hashes of tables are a function of. No order depends on it.
     pub seed: u64,
 }
@@ -56,6 +58,7 @@ impl Shape {
             set_ints_max: 512,
             set_entries_max: 128,
             set_value_bytes_max: 64,
+            list_pack: PackLimit::from_size(-2),
             seed,
         }
     }

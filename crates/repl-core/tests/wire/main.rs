@@ -4,6 +4,7 @@
 
 mod blocking;
 mod channels;
+mod config;
 mod full_sync;
 mod limits;
 mod net;

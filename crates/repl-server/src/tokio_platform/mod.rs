@@ -11,6 +11,7 @@ use std::{
     cell::Cell,
     future::Future,
     io::{self, Write as _},
+    path::PathBuf,
     rc::Rc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -18,6 +19,7 @@ use std::{
 use repl_core::{
     Node,
     base::{
+        config::Config,
         ids::Endpoint,
         time::{Instant, Now, UnixMillis},
     },
@@ -29,6 +31,7 @@ use tokio::{runtime, task, time};
 pub use self::socket::{BindError, TcpAcceptor, TcpConnection, bind_all};
 use self::{alarm::Alarm, host::Host};
 use crate::{
+    config_rewrite::rewrite_file,
     log::{self, Role},
     platform::{Event, Platform},
 };
@@ -41,6 +44,7 @@ const SLEEP_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 #[derive(Debug)]
 pub struct TokioPlatform {
     origin: time::Instant,
+    config_file: PathBuf,
     host: Host,
     alarm: Rc<Alarm>,
     keepalive: Duration,
@@ -53,12 +57,13 @@ pub struct TokioPlatform {
 impl TokioPlatform {
     /// A platform for this process.
     ///
-    /// `config_file` is what `INFO` shows as such, empty for none; `keepalive` is how long a silent
-    /// connection is left unprobed, zero for ever.
+    /// `config_file` is what `INFO` shows and `CONFIG REWRITE` writes, empty for none; `keepalive`
+    /// is how long a silent connection is left unprobed, zero for ever.
     #[must_use]
     pub fn new(config_file: String, keepalive: Duration) -> Self {
         Self {
             origin: time::Instant::now(),
+            config_file: PathBuf::from(&config_file),
             host: Host::new(config_file),
             alarm: Rc::default(),
             keepalive,
@@ -120,6 +125,15 @@ impl Platform for TokioPlatform {
         log::write(self.speaker.get(), level, text);
     }
 
+    fn rewrite_config(&self, config: Config) -> impl Future<Output = Result<(), String>> + 'static {
+        let path = self.config_file.clone();
+        let written = task::spawn_blocking(move || rewrite_file(&path, &config));
+        async move {
+            let explain = |error: &io::Error| log::os_text(error);
+            written.await.unwrap_or_else(|error| Err(error.into())).map_err(|error| explain(&error))
+        }
+    }
+
     fn host_facts(&self) -> HostFacts {
         self.host.facts(self.origin.elapsed())
     }
@@ -163,7 +177,7 @@ impl Platform for TokioPlatform {
 /// # Errors
 /// The operating system has no event queue or timer to give.
 pub fn run<T>(main: impl Future<Output = T>) -> io::Result<T> {
-    // One thread for the names of masters: there is one link at a time.
+    // One thread for the names of masters and the configuration file: there is one of each.
     let runtime =
         runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build()?;
     let tasks = task::LocalSet::new();

@@ -8,10 +8,11 @@ use alloc::{
     borrow::ToOwned,
     format,
     string::{String, ToString},
+    vec::Vec,
 };
 use core::str;
 
-use super::{Config, When, error::Reason};
+use super::{Config, Line, When, error::Reason};
 use crate::base::number::parse_i64;
 
 /// One row of the table.
@@ -70,11 +71,12 @@ pub(super) struct Field<T: 'static> {
     pub(super) set: fn(&mut Config, T),
 }
 
-/// A directive of several words: how it is shown, and how it is taken.
+/// A directive of several words: how it is shown, taken and written into a file.
 #[derive(Debug)]
 pub(super) struct Words {
     pub(super) show: fn(&Config) -> String,
     pub(super) take: Take,
+    pub(super) lines: fn(&Config) -> Vec<Line>,
 }
 
 /// Takes the words of a directive into the configuration, or refuses them.

@@ -10,6 +10,7 @@
 mod choice;
 mod directive;
 mod error;
+mod lines;
 mod table;
 mod words;
 
@@ -27,6 +28,7 @@ pub use self::{
     choice::{Access, DisklessLoad, LogLevel},
     directive::{Change, Directive, Effect, Listing},
     error::{ConfigError, Reason},
+    lines::{Line, Need, quoted},
 };
 
 /// Who changes a directive: it decides what may change, and whether `save` adds or replaces.
@@ -66,7 +68,7 @@ pub struct Config {
     pub masterauth: String,
     /// `masteruser`: empty for the default user.
     pub masteruser: String,
-    /// `replicaof`: the master to follow from the start.
+    /// `replicaof`: the master to follow from the start, later the one that is followed.
     pub replicaof: Option<Endpoint>,
     /// `replica-serve-stale-data`.
     pub replica_serve_stale_data: bool,
@@ -147,6 +149,14 @@ pub struct Config {
     pub repl_disable_tcp_nodelay: bool,
     /// `shutdown-timeout`: how long a shutdown waits for replicas that lag.
     pub shutdown_timeout: Duration,
+    /// `hash-max-listpack-entries`.
+    pub hash_max_listpack_entries: u64,
+    /// `hash-max-listpack-value` in bytes.
+    pub hash_max_listpack_value: u64,
+    /// `list-max-listpack-size`: a class of bytes if negative, otherwise elements.
+    pub list_max_listpack_size: i32,
+    /// `set-max-intset-entries`.
+    pub set_max_intset_entries: u64,
     /// `enable-debug-command`.
     pub enable_debug_command: Access,
     /// `enable-protected-configs`.
@@ -344,6 +354,10 @@ impl Default for Config {
             repl_diskless_load: DisklessLoad::Disabled,
             repl_disable_tcp_nodelay: false,
             shutdown_timeout: secs(10),
+            hash_max_listpack_entries: 512,
+            hash_max_listpack_value: 64,
+            list_max_listpack_size: -2,
+            set_max_intset_entries: 512,
             enable_debug_command: Access::No,
             enable_protected_configs: Access::No,
             kept: Kept::default(),

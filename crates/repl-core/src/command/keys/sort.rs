@@ -339,8 +339,8 @@ fn store(data: &mut Data<'_>, wanted: &[Vec<u8>], request: &Request<'_>, key: &[
         let removed = data.keyspace.remove(data.db, hash, key);
         return if removed { Outcome::Propagate } else { Outcome::Unchanged };
     }
-    let mut list = List::new();
-    result.iter().for_each(|item| list.push(End::Right, item));
+    let (mut list, shape) = (List::new(), data.keyspace.shape());
+    result.iter().for_each(|item| list.push(&shape, End::Right, item));
     data.keyspace.set_value(data.db, hash, key, list.into_value(), None);
     if request.compare != Compare::Texts || request.by.is_none() {
         return Outcome::Propagate;

@@ -99,11 +99,12 @@ pub(super) fn move_item(
     let list = held::<List>(data.keyspace, data.db, source, from)?;
     let item = list.and_then(|list| list.peek(from_end)).expect("a list has elements").to_vec();
     data.reply.bulk(&item);
+    let shape = data.keyspace.shape();
     if from == to {
         // In one step: a list of one element must not vanish in between, and its expiry with it.
         change(data.keyspace, data.db, (source.0, from), Counts::Always, |list: &mut List| {
             list.drop_from(from_end, 1);
-            list.push(to_end, &item);
+            list.push(&shape, to_end, &item);
         })?;
         return Ok(Served::Done);
     }
@@ -116,7 +117,7 @@ pub(super) fn move_item(
         (target.0, to),
         Counts::ByLength,
         |list: &mut List| {
-            list.push(to_end, &item);
+            list.push(&shape, to_end, &item);
         },
     )?;
     Ok(Served::Done)

@@ -170,13 +170,14 @@ pub(super) const SPECS: &[Spec] = &[
 fn push<'a>(data: &mut Data<'_>, args: Args<'a>, end: End) -> Result<Outcome, CommandError<'a>> {
     let key = args.get(1);
     let (hash, _) = data.meet(key);
+    let shape = data.keyspace.shape();
     let len = change_or_create(
         data.keyspace,
         data.db,
         (hash, key),
         Counts::ByLength,
         |list: &mut List| {
-            args.iter().skip(2).for_each(|item| list.push(end, item));
+            args.iter().skip(2).for_each(|item| list.push(&shape, end, item));
             list.len()
         },
     )?;
@@ -191,9 +192,10 @@ fn push_existing<'a>(
 ) -> Result<Outcome, CommandError<'a>> {
     let key = args.get(1);
     let (hash, _) = data.meet(key);
+    let shape = data.keyspace.shape();
     let changed =
         change(data.keyspace, data.db, (hash, key), Counts::ByLength, |list: &mut List| {
-            args.iter().skip(2).for_each(|item| list.push(end, item));
+            args.iter().skip(2).for_each(|item| list.push(&shape, end, item));
             list.len()
         })?;
     let len = changed.map_or(0, |changed| changed.result);
@@ -296,8 +298,9 @@ fn lset<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
     let met = data.meet(key);
     let list = held::<List>(data.keyspace, data.db, met, key)?.ok_or(DataError::NoSuchKey)?;
     let index = absolute(list.len(), integer(args.get(2))?).ok_or(DataError::IndexOutOfRange)?;
+    let shape = data.keyspace.shape();
     change(data.keyspace, data.db, (met.0, key), Counts::Always, |list: &mut List| {
-        list.set(index, args.get(3))
+        list.set(&shape, index, args.get(3))
     })?;
     data.reply.ok();
     Ok(Outcome::Propagate)
@@ -345,10 +348,11 @@ fn linsert<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandEr
         _ => return Err(CommandError::Syntax),
     };
     let (hash, _) = data.meet(key);
+    let shape = data.keyspace.shape();
     let changed =
         change(data.keyspace, data.db, (hash, key), Counts::ByLength, |list: &mut List| {
             let index = list.iter().position(|other| other == pivot)?;
-            list.insert(index + behind, item);
+            list.insert(&shape, index + behind, item);
             Some(list.len())
         })?;
     let (reply, inserted) = match changed.map(|changed| changed.result) {

@@ -282,7 +282,7 @@ mod tests {
 
     fn list() -> Value {
         let mut list = List::new();
-        list.push(End::Left, b"element");
+        list.push(&Shape::default(), End::Left, b"element");
         list.into_value()
     }
 

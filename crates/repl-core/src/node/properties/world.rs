@@ -169,7 +169,10 @@ impl World {
                 Effect::Dial { conn, .. } => self.links.push((conn, Link::Dialling)),
                 Effect::Log(_, text) => self.note(text.as_bytes()),
                 Effect::Exit(_) => self.ended = Ended::Yes,
-                Effect::Wake(_) | Effect::WakeBy(..) | Effect::Decided(_) => self.note(b"."),
+                Effect::Wake(_)
+                | Effect::WakeBy(..)
+                | Effect::Decided(_)
+                | Effect::RewriteConfig { .. } => self.note(b"."),
             }
         }
         let node = &self.node;

@@ -205,7 +205,9 @@ impl Node {
         let has_number = |(_, conn): &(_, &Conn)| i64::try_from(conn.number) == Ok(number);
         let found = self.conns.iter().find(has_number).and_then(|(id, conn)| {
             // A pause ends for all at once, and so does a shutdown.
-            let ends_alone = |waits: &Waits| !matches!(waits.on, Wait::Pause | Wait::Shutdown);
+            let ends_alone = |waits: &Waits| {
+                !matches!(waits.on, Wait::Pause | Wait::Shutdown | Wait::ConfigRewrite)
+            };
             conn.client()?.waits.filter(ends_alone).map(|_| id)
         });
         match found {

@@ -1,14 +1,19 @@
 //! `CONFIG`.
 
-use alloc::{format, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 
 use super::{
     super::{Node, Stats, requests::Caller},
     Outcome,
 };
 use crate::{
-    base::glob::{self, Case},
+    base::{
+        glob::{self, Case},
+        ids::ConnId,
+    },
     command::{CommandError, ConfigCommand, SessionError},
+    conn::Wait,
+    io::{Effect, Level},
     resp::Args,
 };
 
@@ -26,15 +31,7 @@ impl Node {
                 self.stats = Stats { changes: self.stats.changes, ..Stats::default() };
                 self.with_reply(caller, |reply| reply.ok());
             }
-            ConfigCommand::Rewrite => {
-                let missing = self.facts.config_file.is_empty();
-                let why = if missing {
-                    SessionError::NoConfigFile
-                } else {
-                    SessionError::CannotRewriteConfig
-                };
-                return Err(CommandError::Session(why));
-            }
+            ConfigCommand::Rewrite => return self.rewrite_config(caller),
         }
         Ok(())
     }
@@ -62,6 +59,7 @@ impl Node {
             words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
         match self.config.set_running(&pairs) {
             Ok(()) => {
+                self.keyspace.set_limits(&self.config);
                 self.history.resize(self.config.repl_backlog_size);
                 self.grown = true;
                 self.with_reply(caller, |reply| reply.ok());
@@ -73,5 +71,41 @@ impl Node {
             }
         }
         Ok(())
+    }
+
+    /// `CONFIG REWRITE`: the file is written outside, and the client waits for that. A transaction
+    /// waits for nothing: there the log alone tells how it went.
+    fn rewrite_config<'a>(&mut self, caller: Caller) -> Outcome<'a> {
+        if self.facts.config_file.is_empty() {
+            return Err(CommandError::Session(SessionError::NoConfigFile));
+        }
+        let Caller::Conn(asker) = caller else { return Ok(()) };
+        let config = Box::new(self.config.clone());
+        self.effects.push_back(Effect::RewriteConfig { asker, config });
+        if self.within_transaction {
+            self.with_reply(caller, |reply| reply.ok());
+        } else {
+            self.begin_wait(asker, Wait::ConfigRewrite);
+        }
+        Ok(())
+    }
+
+    /// The file has been written, or not.
+    pub(in crate::node) fn on_config_rewritten(
+        &mut self,
+        asker: ConnId,
+        outcome: Result<(), String>,
+    ) {
+        match &outcome {
+            Ok(()) => self.log(Level::Warning, "CONFIG REWRITE executed with success.".into()),
+            Err(why) => self.log(Level::Warning, format!("CONFIG REWRITE failed: {why}")),
+        }
+        if self.wait_of(asker) != Some(Wait::ConfigRewrite) {
+            return;
+        }
+        match outcome {
+            Ok(()) => self.end_wait(asker),
+            Err(why) => self.break_wait(asker, &format!("ERR Rewriting config file: {why}")),
+        }
     }
 }

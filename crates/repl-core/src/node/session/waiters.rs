@@ -67,7 +67,7 @@ impl Waiting {
             Wait::Pause => {
                 self.held_back.insert(ticket);
             }
-            Wait::Shutdown | Wait::Keys { .. } => {}
+            Wait::Shutdown | Wait::ConfigRewrite | Wait::Keys { .. } => {}
             Wait::Replicas { count, offset, .. } => {
                 self.replicas.insert((count, offset, ticket));
             }
@@ -83,7 +83,7 @@ impl Waiting {
             Wait::Pause => {
                 self.held_back.remove(&ticket);
             }
-            Wait::Shutdown | Wait::Keys { .. } => {}
+            Wait::Shutdown | Wait::ConfigRewrite | Wait::Keys { .. } => {}
             Wait::Replicas { count, offset, .. } => {
                 self.replicas.remove(&(count, offset, ticket));
             }
@@ -140,7 +140,7 @@ impl Waiting {
 
 fn deadline(on: Wait) -> Option<Instant> {
     match on {
-        Wait::Pause | Wait::Shutdown => None,
+        Wait::Pause | Wait::Shutdown | Wait::ConfigRewrite => None,
         Wait::Replicas { deadline, .. } | Wait::Keys { deadline } => deadline,
     }
 }

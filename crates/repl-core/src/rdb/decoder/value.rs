@@ -187,7 +187,7 @@ fn is_new(inserted: Inserted) -> Result<(), Halt> {
 /// Adds an element to a list or a set.
 fn add(value: &mut Value, shape: &Shape, item: &[u8]) -> Result<(), Halt> {
     match value {
-        Value::List(list) => list.push(End::Right, item),
+        Value::List(list) => list.push(shape, End::Right, item),
         Value::Set(set) => is_new(set.insert(shape, item))?,
         Value::Hash(_) => unreachable!("a hash is made of pairs"),
     }
@@ -197,6 +197,9 @@ fn add(value: &mut Value, shape: &Shape, item: &[u8]) -> Result<(), Halt> {
 /// Adds the elements of a blob in `format`.
 fn add_all(value: &mut Value, shape: &Shape, format: Compact, blob: &[u8]) -> Result<(), Halt> {
     let malformed = || Halt::from(format.malformed);
+    // redis: rdb.c, rdbLoadObject: a hash that comes compact leaves that form for the number of its
+    // fields only.
+    let shape = &Shape { hash_value_bytes_max: usize::MAX, ..*shape };
     let (mut first, mut second) = ([0; DIGITS_MAX], [0; DIGITS_MAX]);
     let mut items = (format.open)(blob).ok_or_else(malformed)?;
     while let Some(item) = items.next() {

@@ -19,7 +19,7 @@ const NO_CLUSTER: &str = "There is no cluster mode.";
 const NO_DEFRAG: &str = "Memory is not defragmented.";
 const NO_OBSERVER: &str = "Nothing is measured yet.";
 const NO_SCRIPT: &str = "There are no scripts yet.";
-const OWN_ENCODING: &str = "Values choose their encoding by Redis' default thresholds.";
+const NO_TYPE: &str = "There is no such type of value yet.";
 const OWN_FREEING: &str = "Freeing is not handed to another thread.";
 const OWN_PROCESS: &str = "The process does not do this.";
 const OWN_THREADS: &str = "One thread serves all clients.";
@@ -114,19 +114,13 @@ pub(super) static ROWS: &[Directive] = &[
     kept("lazyfree-lazy-user-flush", "no", YesNo, OWN_FREEING),
     kept("replica-lazy-flush", "no", YesNo, OWN_FREEING).alias("slave-lazy-flush"),
     // Encodings.
-    kept("hash-max-listpack-entries", "512", POSITIVE_LONG, OWN_ENCODING)
-        .alias("hash-max-ziplist-entries"),
-    kept("hash-max-listpack-value", "64", BYTES, OWN_ENCODING).alias("hash-max-ziplist-value"),
-    kept("list-max-listpack-size", "-2", Number(-INT_MAX - 1, INT_MAX), OWN_ENCODING)
-        .alias("list-max-ziplist-size"),
-    kept("list-compress-depth", "0", POSITIVE, OWN_ENCODING),
-    kept("set-max-intset-entries", "512", POSITIVE_LONG, OWN_ENCODING),
-    kept("zset-max-listpack-entries", "128", POSITIVE_LONG, OWN_ENCODING)
+    kept("list-compress-depth", "0", POSITIVE, "Lists are not compressed."),
+    kept("zset-max-listpack-entries", "128", POSITIVE_LONG, NO_TYPE)
         .alias("zset-max-ziplist-entries"),
-    kept("zset-max-listpack-value", "64", BYTES, OWN_ENCODING).alias("zset-max-ziplist-value"),
-    kept("stream-node-max-bytes", "4096", BYTES, OWN_ENCODING),
-    kept("stream-node-max-entries", "100", POSITIVE_LONG, OWN_ENCODING),
-    kept("hll-sparse-max-bytes", "3000", BYTES, OWN_ENCODING),
+    kept("zset-max-listpack-value", "64", BYTES, NO_TYPE).alias("zset-max-ziplist-value"),
+    kept("stream-node-max-bytes", "4096", BYTES, NO_TYPE),
+    kept("stream-node-max-entries", "100", POSITIVE_LONG, NO_TYPE),
+    kept("hll-sparse-max-bytes", "3000", BYTES, NO_TYPE),
     // Files.
     kept("appendfsync", "everysec", Choice(&["everysec", "always", "no"]), NO_FILE),
     kept("appendfilename", "appendonly.aof", Text, NO_FILE).at_boot(),

@@ -12,7 +12,7 @@ use crate::base::config::{
         Field, Kind, Words,
     },
     error::Reason,
-    words,
+    lines, words,
 };
 
 /// Below this a backlog is of no use: smaller values are raised, as in Redis.
@@ -110,7 +110,7 @@ pub(super) static PROCESS: &[Directive] = &[
     row(
         "bind",
         Server,
-        Kind::Words(Words { show: words::show_bind, take: words::take_bind }),
+        Kind::Words(Words { show: words::show_bind, take: words::take_bind, lines: lines::bind }),
         "Addresses to listen on; one with a leading - may be missing.",
     )
     .at_boot(),
@@ -167,7 +167,11 @@ pub(super) static NODE: &[Directive] = &[
     row(
         "client-output-buffer-limit",
         Node,
-        Kind::Words(Words { show: words::show_output_limits, take: words::take_output_limits }),
+        Kind::Words(Words {
+            show: words::show_output_limits,
+            take: words::take_output_limits,
+            lines: lines::output_limits,
+        }),
         "Pending output that closes a client: class, hard bytes, soft bytes, soft seconds.",
     ),
     row(
@@ -180,7 +184,7 @@ pub(super) static NODE: &[Directive] = &[
     row(
         "save",
         Inert,
-        Kind::Words(Words { show: words::show_save, take: words::take_save }),
+        Kind::Words(Words { show: words::show_save, take: words::take_save, lines: lines::save }),
         "Seconds and changes after which to save; nothing is written to disk yet.",
     ),
     row(
@@ -209,12 +213,47 @@ pub(super) static NODE: &[Directive] = &[
     .at_boot(),
 ];
 
+/// When values leave their compact form.
+pub(super) static ENCODINGS: &[Directive] = &[
+    row(
+        "hash-max-listpack-entries",
+        Node,
+        number!(hash_max_listpack_entries, 0, i64::MAX),
+        "Most fields of a compact hash.",
+    )
+    .alias("hash-max-ziplist-entries"),
+    row(
+        "hash-max-listpack-value",
+        Node,
+        memory!(hash_max_listpack_value, 0),
+        "Most bytes of a field or value of a compact hash.",
+    )
+    .alias("hash-max-ziplist-value"),
+    row(
+        "list-max-listpack-size",
+        Node,
+        number!(list_max_listpack_size, -INT_MAX - 1, INT_MAX),
+        "Size of a list's pieces: -1 to -5: 4 to 64 KB; others: that many elements.",
+    )
+    .alias("list-max-ziplist-size"),
+    row(
+        "set-max-intset-entries",
+        Node,
+        number!(set_max_intset_entries, 0, i64::MAX),
+        "Most members of a set of sorted integers.",
+    ),
+];
+
 /// What replication acts on.
 pub(super) static REPLICATION: &[Directive] = &[
     row(
         "replicaof",
         Node,
-        Kind::Words(Words { show: words::show_replicaof, take: words::take_replicaof }),
+        Kind::Words(Words {
+            show: words::show_replicaof,
+            take: words::take_replicaof,
+            lines: lines::replicaof,
+        }),
         "Host and port of the master to follow from the start.",
     )
     .alias("slaveof")

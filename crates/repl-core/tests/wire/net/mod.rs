@@ -7,6 +7,8 @@
 //! client, a replica or a master byte by byte. Knows nothing of the protocol but how to encode a
 //! command.
 
+mod looking;
+
 use std::{collections::VecDeque, time::Duration};
 
 use repl_core::{
@@ -18,7 +20,6 @@ use repl_core::{
         time::{Instant, Now, UnixMillis},
     },
     io::{CloseCause, Decision, Effect, Input, Interest, PeerInfo, Want},
-    node::ReplicationView,
     resp::encode_command,
 };
 
@@ -83,6 +84,7 @@ struct Host {
     /// The status it asked to end with.
     exit: Option<i32>,
     decisions: Vec<Decision>,
+    rewrites: Vec<(ConnId, Box<Config>)>,
     skew_millis: i64,
     client: Option<Peer>,
 }
@@ -156,6 +158,7 @@ impl Net {
             log: Vec::new(),
             exit: None,
             decisions: Vec::new(),
+            rewrites: Vec::new(),
             skew_millis: 0,
             client: None,
         });
@@ -166,66 +169,6 @@ impl Net {
     /// From here on the test answers dials to `name`.
     pub(crate) fn script(&mut self, name: &str) {
         self.scripts.push((name.into(), VecDeque::new()));
-    }
-
-    // ---- looking ----
-
-    fn host_at(&self, name: &str) -> usize {
-        let at = self.hosts.iter().position(|host| host.name == name);
-        at.unwrap_or_else(|| panic!("there is no node {name}"))
-    }
-
-    fn host(&self, name: &str) -> &Host {
-        &self.hosts[self.host_at(name)]
-    }
-
-    /// The node called `name`.
-    pub(crate) fn node(&self, name: &str) -> &Node {
-        &self.host(name).node
-    }
-
-    /// Where the node is in its history.
-    pub(crate) fn view(&self, name: &str) -> ReplicationView {
-        self.node(name).replication()
-    }
-
-    /// The log so far, a line each.
-    pub(crate) fn log(&self, name: &str) -> String {
-        self.host(name).log.join("\n")
-    }
-
-    /// The status with which the node asked its process to end.
-    pub(crate) fn exit(&self, name: &str) -> Option<i32> {
-        self.host(name).exit
-    }
-
-    /// The operator asks the node to end.
-    pub(crate) fn terminate(&mut self, name: &str) {
-        self.handle(self.host_at(name), Input::Terminate);
-        self.settle();
-    }
-
-    /// What the node's replicas asked for and got, in order.
-    pub(crate) fn decisions(&self, name: &str) -> &[Decision] {
-        &self.host(name).decisions
-    }
-
-    /// Demands that these nodes are the same: id, offset, dataset, and every byte that two of them
-    /// keep.
-    pub(crate) fn assert_same(&self, names: &[&str]) {
-        let (first, rest) = names.split_first().expect("there are nodes to compare");
-        let (node, view) = (self.node(first), self.view(first));
-        for name in rest {
-            let (other, seen) = (self.node(name), self.view(name));
-            assert_eq!(seen.replid, view.replid, "replid of {name} and {first}");
-            assert_eq!(seen.offset, view.offset, "offset of {name} and {first}");
-            assert_eq!(other.dataset_hash(), node.dataset_hash(), "dataset of {name} and {first}");
-            if let (Some((a, _)), Some((b, _))) = (view.backlog, seen.backlog) {
-                let from = a.max(b);
-                let bytes = [node, other].map(|node| node.backlog_bytes(from).concat());
-                assert_eq!(bytes[0], bytes[1], "bytes of {name} and {first} from {from}");
-            }
-        }
     }
 
     // ---- links and clocks ----
@@ -454,6 +397,7 @@ impl Net {
                 Effect::Exit(status) => host.exit = Some(status),
                 Effect::Dial { conn, to } => self.dials.push_back((at, conn, to)),
                 Effect::Log(_, text) => host.log.push(text),
+                Effect::RewriteConfig { asker, config } => host.rewrites.push((asker, config)),
                 Effect::Decided(decision) => host.decisions.push(decision),
             }
         }
