@@ -24,7 +24,7 @@ use repl_server::platform::{Event, Listener, Platform};
 use crate::{
     alarm::Alarm,
     guard::guarded,
-    invariants::{Broken, Judge},
+    invariants::{Broken, Judge, Surroundings},
     machine::{Crash, Machine},
     net::stream::{SimListener, SimStream},
     node_view,
@@ -93,6 +93,15 @@ impl SimPlatform {
         }
     }
 
+    fn surroundings(&self) -> Surroundings {
+        let machines = self.world.machines.borrow();
+        let all_up = machines.iter().all(|machine| machine.is_up());
+        let (links_whole, broken_count) =
+            self.world.net.with(|network, _| (network.is_whole(), network.broken_count()));
+        let node_count = machines.len() as u64;
+        Surroundings { node_count, whole: all_up && links_whole, broken_count }
+    }
+
     fn judge(&self, node: &Node, event: Event<'_>) -> Result<(), Broken> {
         let evidence = &self.world.evidence;
         let view = self.machine.last_view.get();
@@ -109,7 +118,8 @@ impl SimPlatform {
             let asker = peer.and_then(|host| self.world.machine_at(host));
             let backlog_size = self.machine.config.repl_backlog_size;
             let asker = asker.map(|machine| machine.index);
-            judge.on_decision(self.machine.index, &view, backlog_size, asker, &decision)?;
+            let around = self.surroundings();
+            judge.on_decision(self.machine.index, &view, backlog_size, asker, &decision, around)?;
         }
         judge.on_event(self.machine.index, node, &view, now)?;
         evidence.step_count.set(evidence.step_count.get() + 1);

@@ -6,6 +6,7 @@
 
 mod absolute_expiry;
 mod atomic;
+mod bounded_syncs;
 mod channels;
 mod clean_link;
 mod expired;
@@ -27,7 +28,7 @@ mod wait_truth;
 mod waits;
 mod whole_commands;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use repl_core::{
     Node,
@@ -36,14 +37,15 @@ use repl_core::{
 };
 
 use self::{
-    absolute_expiry::AbsoluteExpiry, atomic::Atomic, channels::Change, channels::Channels,
-    clean_link::CleanLink, expired::Expired, ledger::Ledger, monotone_offset::MonotoneOffset,
-    needless_full::NeedlessFull, one_byte::OneByte, one_dataset::OneDataset, queues::Model,
-    read_only::ReadOnly, replica_keeps::ReplicaKeeps, sound_continue::SoundContinue,
-    stale_switch::StaleSwitch, stream::Stream, wait_truth::WaitTruth, waits::Waits,
-    whole_commands::WholeCommands,
+    absolute_expiry::AbsoluteExpiry, atomic::Atomic, bounded_syncs::BoundedSyncs, channels::Change,
+    channels::Channels, clean_link::CleanLink, expired::Expired, ledger::Ledger,
+    monotone_offset::MonotoneOffset, needless_full::NeedlessFull, one_byte::OneByte,
+    one_dataset::OneDataset, queues::Model, read_only::ReadOnly, replica_keeps::ReplicaKeeps,
+    sound_continue::SoundContinue, stale_switch::StaleSwitch, stream::Stream,
+    wait_truth::WaitTruth, waits::Waits, whole_commands::WholeCommands,
 };
 pub(crate) use self::{
+    bounded_syncs::Surroundings,
     channels::{Message, Topics},
     standing::Standing,
     waits::{WaitAnswer, Wish},
@@ -134,6 +136,7 @@ pub(crate) struct Judge {
     queues: Model,
     waits: Waits,
     channels: Channels,
+    bounded_syncs: BoundedSyncs,
 }
 
 /// The properties of what clients read.
@@ -221,6 +224,8 @@ impl Judge {
             (clean_link::NAME, self.clean_link.premise_count),
             (whole_commands::NAME, self.whole_commands.premise_count),
             (replica_keeps::NAME, self.replica_keeps.premise_count),
+            (bounded_syncs::NAME, self.bounded_syncs.premise_count),
+            (bounded_syncs::DIALS, self.bounded_syncs.dialled_count),
             (wait_truth::NAME, self.wait_truth.premise_count),
             (stale_switch::NAME, self.replies.stale_switch.premise_count),
             (read_only::NAME, self.replies.read_only.premise_count),
@@ -350,6 +355,16 @@ impl Judge {
         self.one_dataset.check(&self.ledger, view, node_view::dataset_hash(state))
     }
 
+    /// The lab does something that may make nodes synchronise.
+    pub(crate) fn on_cause(&mut self) {
+        self.bounded_syncs.on_cause();
+    }
+
+    /// One node has dialled another one so often within a span in which the lab did nothing.
+    pub(crate) fn on_dialled(&mut self, count: u64, span: Duration) -> Result<(), Broken> {
+        self.bounded_syncs.check_dials(count, span)
+    }
+
     /// A master has answered a replica's `PSYNC`.
     pub(crate) fn on_decision(
         &mut self,
@@ -358,7 +373,11 @@ impl Judge {
         backlog_size: u64,
         asker: Option<usize>,
         decision: &Decision,
+        around: Surroundings,
     ) -> Result<(), Broken> {
+        if let Some(asker) = asker {
+            self.bounded_syncs.check(asker, decision.verdict, around)?;
+        }
         let backlog_began = match self.seen.get(&granter) {
             Some(seen) if seen.view.replid == view.replid => seen.backlog_began,
             Some(_) | None => None,

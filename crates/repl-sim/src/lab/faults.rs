@@ -60,7 +60,7 @@ impl Lab {
     /// Breaks the link between the two as soon as so many more bytes have arrived in this
     /// direction. Counts as a fault when it happens.
     pub fn break_after(&self, from: &Peer, to: &Peer, bytes: u64, breakage: Breakage) {
-        self.note(format_args!(
+        self.act(format_args!(
             "{breakage:?} {} - {} after {bytes} bytes of {}",
             from.name(),
             to.name(),
@@ -73,7 +73,7 @@ impl Lab {
 
     /// Ends a cut, a stall or a slowness in both directions.
     pub fn heal(&self, a: &Peer, b: &Peer) {
-        self.note(format_args!("heal {} - {}", a.name(), b.name()));
+        self.act(format_args!("heal {} - {}", a.name(), b.name()));
         self.set_passages(a, b, Passage::Open);
         let now = self.0.world.net.now();
         self.each_way(a, b, |network, from, to| {
@@ -83,7 +83,7 @@ impl Lab {
 
     /// Ends all cuts, stalls and slownesses, and those that wait for their byte.
     pub fn heal_all(&self) {
-        self.note(format_args!("heal everything"));
+        self.act(format_args!("heal everything"));
         let hosts: Vec<_> = self.machines().iter().map(|machine| machine.host).collect();
         self.world().net.with(|network, now| {
             for &from in &hosts {
@@ -97,7 +97,7 @@ impl Lab {
 
     /// A line of the trace about something that goes wrong now.
     pub(super) fn fault(&self, event: fmt::Arguments<'_>) {
-        self.note(event);
+        self.act(event);
         let count = &self.0.world.evidence.fault_count;
         count.set(count.get() + 1);
     }

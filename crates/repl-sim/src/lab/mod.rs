@@ -151,6 +151,12 @@ impl Lab {
         self.0.world.net.time().elapsed()
     }
 
+    /// The lab does something, and says so in a line of the trace.
+    pub(crate) fn act(&self, event: std::fmt::Arguments<'_>) {
+        self.note(event);
+        self.0.world.evidence.judge.borrow_mut().on_cause();
+    }
+
     /// A line of the trace about what the lab does.
     pub(crate) fn note(&self, event: std::fmt::Arguments<'_>) {
         let evidence = &self.0.world.evidence;

@@ -42,7 +42,7 @@ impl Peer {
 
     /// `REPLICAOF` another node. Returns when the node has said yes, not when the link is up.
     pub async fn follow(&self, master: &Self) {
-        self.lab.note(format_args!("{} follows {}", self.name(), master.name()));
+        self.lab.act(format_args!("{} follows {}", self.name(), master.name()));
         self.lab.0.follows.borrow_mut()[self.machine.index] = Some(master.machine.index);
         let port = master.machine.config.port.to_string();
         self.command(&["REPLICAOF", master.name(), &port]).await;
@@ -50,7 +50,7 @@ impl Peer {
 
     /// `REPLICAOF NO ONE`.
     pub async fn promote(&self) {
-        self.lab.note(format_args!("{} is promoted", self.name()));
+        self.lab.act(format_args!("{} is promoted", self.name()));
         self.lab.0.follows.borrow_mut()[self.machine.index] = None;
         self.command(&["REPLICAOF", "NO", "ONE"]).await;
     }
@@ -58,7 +58,7 @@ impl Peer {
     /// `REPLICAOF` another node in the middle of a transaction, with a write before it where the
     /// node takes writes.
     pub async fn follow_in_transaction(&self, master: &Self) {
-        self.lab.note(format_args!("{} follows {} by MULTI", self.name(), master.name()));
+        self.lab.act(format_args!("{} follows {} by MULTI", self.name(), master.name()));
         self.lab.0.follows.borrow_mut()[self.machine.index] = Some(master.machine.index);
         let port = master.machine.config.port.to_string();
         let replicaof = ["REPLICAOF", master.name(), &port];
@@ -80,7 +80,7 @@ impl Peer {
 
     /// `CLIENT PAUSE` for writes.
     pub async fn pause_writes(&self, span: Duration) {
-        self.lab.note(format_args!("{} takes no writes for {span:?}", self.name()));
+        self.lab.act(format_args!("{} takes no writes for {span:?}", self.name()));
         let world = self.lab.world();
         let from = world.net.now();
         self.command(&["CLIENT", "PAUSE", &span.as_millis().to_string(), "WRITE"]).await;
@@ -125,7 +125,7 @@ impl Peer {
     /// # Panics
     /// When one is running.
     pub async fn restart(&self) {
-        self.lab.note(format_args!("restart {}", self.name()));
+        self.lab.act(format_args!("restart {}", self.name()));
         let world = self.lab.world();
         world.net.with(|network, now| network.power_on(now, self.host()));
         self.lab.0.follows.borrow_mut()[self.machine.index] = None;

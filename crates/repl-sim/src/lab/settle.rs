@@ -32,6 +32,7 @@ impl Lab {
         self.note(format_args!("settle"));
         let limit = self.convergence_limit();
         let began = self.elapsed();
+        let dialled_before = self.dialled();
         loop {
             Alarm::after(self.world().net.time(), LOOK_EVERY).await;
             let Some(lagging) = self.first_lagging() else { break };
@@ -46,6 +47,7 @@ impl Lab {
                 std::future::pending::<()>().await;
             }
         }
+        self.compare_dials(&dialled_before, self.elapsed() - began);
         self.compare_datasets();
         let settled = &self.world().evidence.settled_count;
         settled.set(settled.get() + 1);
@@ -95,6 +97,25 @@ impl Lab {
             network.passage(replica.host, master.host) == Passage::Open
                 && network.passage(master.host, replica.host) == Passage::Open
         })
+    }
+
+    /// How often each node has dialled each other one so far.
+    fn dialled(&self) -> Vec<u64> {
+        let hosts: Vec<_> = self.machines().iter().map(|machine| machine.host).collect();
+        let links = hosts.iter().flat_map(|from| hosts.iter().map(move |to| (*from, *to)));
+        self.world()
+            .net
+            .with(|network, _| links.map(|(from, to)| network.dialled_count(from, to)).collect())
+    }
+
+    fn compare_dials(&self, before: &[u64], span: Duration) {
+        let evidence = &self.world().evidence;
+        for (after, before) in self.dialled().iter().zip(before) {
+            let judged = evidence.judge.borrow_mut().on_dialled(after - before, span);
+            if let Err(broken) = judged {
+                evidence.fail(None, broken);
+            }
+        }
     }
 
     /// Equal offsets of one history are equal datasets: the property *one-dataset*, now for all

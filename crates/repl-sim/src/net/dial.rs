@@ -16,6 +16,7 @@ use super::{
 impl Network {
     pub(crate) fn dial(&mut self, now: Instant, from: HostId, to: HostId, port: u16) -> ConnKey {
         self.opened_count += 1;
+        *self.dialled.entry((from, to)).or_default() += 1;
         let conn = self.opened_count;
         // Ephemeral ports are not reused within a run of less than 25,000 connections.
         let ephemeral = 40_000 + u16::try_from(conn % 25_000).expect("below 25,000");
@@ -25,6 +26,11 @@ impl Network {
         self.schedule(due, Event::Syn { conn });
         self.schedule(now + self.weather.dial_timeout, Event::DialTimeout { conn });
         conn
+    }
+
+    /// How often one host has dialled another one.
+    pub(crate) fn dialled_count(&self, from: HostId, to: HostId) -> u64 {
+        self.dialled.get(&(from, to)).copied().unwrap_or(0)
     }
 
     pub(crate) fn poll_dial(&mut self, conn: ConnKey, cx: &Context<'_>) -> Poll<io::Result<()>> {

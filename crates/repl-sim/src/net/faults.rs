@@ -41,6 +41,11 @@ impl Network {
         self.link(from, to).fuse = Some(Fuse { bytes_left: bytes.max(1), breakage });
     }
 
+    /// Whether every link is as it was at first.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.links.values().all(super::Link::is_whole)
+    }
+
     /// How many links broke in the middle of what they carried.
     pub(crate) const fn broken_count(&self) -> u64 {
         self.broken_count

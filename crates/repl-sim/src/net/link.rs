@@ -118,6 +118,11 @@ impl Link {
         self.fuse.take().map(|fuse| fuse.breakage)
     }
 
+    /// Whether it is open, and as fast as at first.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_open() && self.shape == self.usual
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.passage == Passage::Open
     }

@@ -148,6 +148,8 @@ pub(crate) struct Network {
     parked: Vec<Event>,
     scheduled_count: u64,
     opened_count: u64,
+    /// How often each host has dialled each other one.
+    dialled: BTreeMap<(HostId, HostId), u64>,
     broken_count: u64,
     shape_draw: Draw,
     timing_draw: Draw,
@@ -179,6 +181,7 @@ impl Network {
             parked: Vec::new(),
             scheduled_count: 0,
             opened_count: 0,
+            dialled: BTreeMap::new(),
             broken_count: 0,
             shape_draw: Draw::new(seed, "net shapes"),
             timing_draw: Draw::new(seed, "net timing"),
