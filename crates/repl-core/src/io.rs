@@ -217,6 +217,8 @@ pub struct HostFacts {
     pub executable: String,
     /// Path of the configuration file, empty for none.
     pub config_file: String,
+    /// Clients for which the operating system allows open files; 0: it does not say.
+    pub clients_max: u32,
     /// Bytes the allocator has handed out.
     pub used_memory: u64,
     /// Resident set size in bytes.

@@ -27,7 +27,6 @@ Where this differs from Redis on purpose:
 - Files that include each other without end are refused; Redis 7.0 crashes.
 - An error in an included file names that file and its line; one on the command line counts the
   options.
-- `CONFIG SET maxclients` is not held against the system's limit of open files; the start is.
 - `notify-keyspace-events` shows `n` beside `A`; Redis 7.0 drops it from the answer.
 - Log lines show UTC.
 ";

@@ -56,6 +56,13 @@ pub fn raise(maxclients: u32) -> Result<Allowance, TooFew> {
     allow(maxclients, limit.current.unwrap_or(u64::MAX), limit.maximum.unwrap_or(u64::MAX), set)
 }
 
+/// How many clients could be served at most, were the limit raised as far as it may be.
+#[must_use]
+pub fn clients_max() -> u32 {
+    let hard = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    u32::try_from(hard.saturating_sub(RESERVED)).unwrap_or(u32::MAX)
+}
+
 // redis: server.c, adjustOpenFilesLimit
 fn allow(
     maxclients: u32,

@@ -216,6 +216,7 @@ impl Platform for SimPlatform {
             os: "Simulated".to_owned(),
             executable: "/usr/bin/repl-server".to_owned(),
             config_file: String::new(),
+            clients_max: 0,
             used_memory: 1 << 20,
             used_memory_rss: 1 << 21,
             cpu_sys_micros: 0,

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use repl_core::base::config::{Config, OutputLimit};
+use repl_core::{
+    base::config::{Config, OutputLimit},
+    io::{HostFacts, Input},
+};
 
 use crate::{
     net::{Net, command, config},
@@ -117,6 +120,19 @@ fn one_client_too_many_is_told_so() {
     net.close(clients[0]);
     let next = net.connect("a");
     assert_eq!(net.command(next, "PING"), "+PONG\r\n");
+}
+
+#[test]
+fn no_more_clients_are_promised_than_the_system_can_serve() {
+    let mut net = Net::with(&["a"], &config());
+    assert_eq!(net.ask("a", "CONFIG SET maxclients 30000"), "+OK\r\n", "who knows");
+    net.handle(0, Input::Host(HostFacts { clients_max: 19_968, ..HostFacts::default() }));
+    let refusal = "-ERR CONFIG SET failed (possibly related to argument 'maxclients') - The \
+                   operating system is not able to handle the specified number of clients, try \
+                   with 19968\r\n";
+    assert_eq!(net.ask("a", "CONFIG SET hz 20 maxclients 19969"), refusal);
+    assert_eq!(net.node("a").config().hz, config().hz, "nothing is set");
+    assert_eq!(net.ask("a", "CONFIG SET maxclients 19968"), "+OK\r\n");
 }
 
 /// The memory that a client takes, as another one sees it.

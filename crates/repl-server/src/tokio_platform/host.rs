@@ -5,6 +5,8 @@ use std::{cell::RefCell, fs, time::Duration};
 
 use repl_core::io::HostFacts;
 
+use crate::open_files;
+
 /// Facts are not read more often than this: the node's deadlines may be much closer together.
 const FRESH_FOR: Duration = Duration::from_millis(50);
 
@@ -29,6 +31,7 @@ impl Host {
             os: os(),
             executable: executable.to_string_lossy().into_owned(),
             config_file,
+            clients_max: open_files::clients_max(),
             ..HostFacts::default()
         };
         Self { known: RefCell::new((facts, None)) }

@@ -33,6 +33,7 @@ use self::{alarm::Alarm, host::Host};
 use crate::{
     config_rewrite::rewrite_file,
     log::{self, Role},
+    open_files,
     platform::{Event, Platform},
 };
 
@@ -52,6 +53,8 @@ pub struct TokioPlatform {
     speaker: Cell<Role>,
     /// `jemalloc-bg-thread`, as it was last acted on.
     background_thread: Cell<bool>,
+    /// `maxclients`, as it was last acted on.
+    maxclients: Cell<u32>,
 }
 
 impl TokioPlatform {
@@ -69,6 +72,7 @@ impl TokioPlatform {
             keepalive,
             speaker: Cell::new(Role::Master),
             background_thread: Cell::new(false),
+            maxclients: Cell::new(0),
         }
     }
 }
@@ -139,7 +143,8 @@ impl Platform for TokioPlatform {
     }
 
     /// Once per turn of the node's periodic work, lets the log know who speaks and how loud it may
-    /// be, and the allocator whether it may have a thread.
+    /// be, the allocator whether it may have a thread, and the system how many clients there may
+    /// be.
     fn observe(&self, node: &Node, event: Event<'_>) {
         if let Event::Woken = event {
             let config = node.config();
@@ -148,6 +153,11 @@ impl Platform for TokioPlatform {
                 != config.jemalloc_bg_thread
             {
                 host::set_background_thread(config.jemalloc_bg_thread);
+            }
+            if self.maxclients.replace(config.maxclients) != config.maxclients
+                && let Ok(allowance) = open_files::raise(config.maxclients)
+            {
+                allowance.remarks.iter().for_each(|(level, text)| self.log(*level, text));
             }
             self.speaker.set(match node.replication().role {
                 NodeRole::Master => Role::Master,

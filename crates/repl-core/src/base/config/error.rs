@@ -52,6 +52,8 @@ pub enum Reason {
     NotOneOf(&'static [&'static str]),
     /// Bytes that are no text. Redis takes them; see `docs/CONFIG.md`.
     NotUtf8,
+    /// The operating system allows only so many clients.
+    TooManyClients(u32),
     /// What only one directive can get wrong.
     Other(&'static str),
 }
@@ -71,6 +73,13 @@ impl fmt::Display for Reason {
             Self::NotUtf8 => "argument must be valid UTF-8 text",
             Self::PercentAbove(max) => {
                 return write!(f, "percentage argument must be less or equal to {max}");
+            }
+            Self::TooManyClients(most) => {
+                return write!(
+                    f,
+                    "The operating system is not able to handle the specified number of clients, \
+                     try with {most}"
+                );
             }
             Self::OutOfRange { min, max } => {
                 return write!(f, "argument must be between {min} and {max} inclusive");

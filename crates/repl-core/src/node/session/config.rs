@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     base::{
+        config::{ConfigError, Reason},
         glob::{self, Case},
         ids::ConnId,
     },
@@ -57,7 +58,9 @@ impl Node {
         let words: Vec<&[u8]> = args.iter().skip(2).collect();
         let pairs: Vec<(&[u8], &[u8])> =
             words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
-        match self.config.set_running(&pairs) {
+        let before = self.config.clone();
+        let set = self.config.set_running(&pairs).and_then(|()| self.can_serve_all());
+        match set {
             Ok(()) => {
                 self.keyspace.set_limits(&self.config);
                 self.history.resize(self.config.repl_backlog_size);
@@ -65,6 +68,7 @@ impl Node {
                 self.with_reply(caller, |reply| reply.ok());
             }
             Err(error) => {
+                self.config = before;
                 self.stats.error_replies += 1;
                 let text = format!("ERR {error}");
                 self.with_reply(caller, |reply| reply.error(&text));
@@ -107,5 +111,16 @@ impl Node {
             Ok(()) => self.end_wait(asker),
             Err(why) => self.break_wait(asker, &format!("ERR Rewriting config file: {why}")),
         }
+    }
+
+    /// Whether the operating system allows as many clients as are wanted.
+    // redis: config.c, updateMaxclients
+    fn can_serve_all(&self) -> Result<(), ConfigError> {
+        let most = self.facts.clients_max;
+        if most == 0 || self.config.maxclients <= most {
+            return Ok(());
+        }
+        let (name, reason) = ("maxclients".into(), Reason::TooManyClients(most));
+        Err(ConfigError { name, reason })
     }
 }

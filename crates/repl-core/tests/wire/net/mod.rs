@@ -382,7 +382,7 @@ impl Net {
         panic!("the net does not come to rest");
     }
 
-    fn handle(&mut self, at: usize, input: Input<'_>) {
+    pub(crate) fn handle(&mut self, at: usize, input: Input<'_>) {
         let host = &mut self.hosts[at];
         let wall = UnixMillis(self.now.wall.0 + host.skew_millis);
         host.node.handle(Now { wall, ..self.now }, input);
