@@ -84,7 +84,8 @@ struct Shared<P: Platform> {
 
 impl<P: Platform> Driver<P> {
     /// A driver for `node`. Nothing moves until [`Driver::run`] is polled.
-    pub fn new(platform: P, node: Node) -> Self {
+    pub fn new(platform: P, mut node: Node) -> Self {
+        node.set_stopwatch(platform.stopwatch());
         let now = platform.now();
         let driver = Self(Rc::new(Shared {
             node: RefCell::new(node),

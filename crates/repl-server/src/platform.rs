@@ -16,7 +16,7 @@ use repl_core::{
     base::{
         config::Config,
         ids::{ConnId, Endpoint},
-        time::{Instant, Now},
+        time::{Instant, Now, Stopwatch},
     },
     io::{Decision, HostFacts, Level, PeerInfo},
 };
@@ -32,6 +32,9 @@ pub trait Platform: Sized + 'static {
 
     /// Both clocks of this node, read once per input.
     fn now(&self) -> Now;
+
+    /// A clock for the node to measure its commands by: the monotonic one of [`Platform::now`].
+    fn stopwatch(&self) -> Box<dyn Stopwatch>;
 
     /// Runs `task` until it ends, on this thread.
     fn spawn(&self, task: impl Future<Output = ()> + 'static);

@@ -15,7 +15,7 @@ use repl_core::{
     base::{
         config::Config,
         ids::Endpoint,
-        time::{Instant, Now},
+        time::{Instant, Now, Stopwatch},
     },
     io::{HostFacts, Level, Verdict},
 };
@@ -148,6 +148,11 @@ impl Platform for SimPlatform {
         self.machine.clock.at(self.world.net.now())
     }
 
+    /// Virtual time stands still while a node works: no command takes any.
+    fn stopwatch(&self) -> Box<dyn Stopwatch> {
+        Box::new(self.clone())
+    }
+
     fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         if self.life != self.machine.lives.get() {
             return;
@@ -256,6 +261,12 @@ impl Platform for SimPlatform {
         if let Err(broken) = self.judge(node, event) {
             evidence.fail(Some(&self.machine.name), broken);
         }
+    }
+}
+
+impl Stopwatch for SimPlatform {
+    fn read(&self) -> Instant {
+        self.now().mono
     }
 }
 

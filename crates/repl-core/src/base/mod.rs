@@ -9,6 +9,7 @@ pub mod config;
 pub mod extended;
 pub mod float;
 pub mod glob;
+pub mod histogram;
 pub mod ids;
 pub mod number;
 pub mod rng;

@@ -55,6 +55,13 @@ impl Sub<Duration> for Instant {
     }
 }
 
+/// Tells how long something took, while the node works: the one reading of a clock that is no
+/// parameter. What it says is shown to operators and decides nothing else.
+pub trait Stopwatch: fmt::Debug {
+    /// The monotonic clock of [`Now::mono`].
+    fn read(&self) -> Instant;
+}
+
 /// Wall-clock time: milliseconds since the Unix epoch. Decides expiry, and nothing else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixMillis(pub i64);

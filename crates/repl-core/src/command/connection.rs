@@ -96,7 +96,7 @@ pub(super) const SPECS: &[Spec] = &[
     Spec {
         summary: "Answers, which shows that the server is alive.",
         // Neither stale nor loading: a Sentinel learns from the refusal how the node is.
-        ..node("ping", "1.0.0", -1, Flags::FAST, NodeCommand::Ping)
+        ..node("ping", "1.0.0", -1, Flags::FAST.and(Flags::BRIEF), NodeCommand::Ping)
             .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
     },
     Spec {

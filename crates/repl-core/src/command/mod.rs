@@ -30,6 +30,7 @@ mod string;
 mod subcommands;
 
 use alloc::boxed::Box;
+use core::ptr;
 
 use crate::{
     base::{
@@ -47,7 +48,8 @@ pub use self::{
     error::{CommandError, DataError, Text},
     key_specs::{Access, Key, KeySpec, Keys, Place},
     node_command::{
-        ClientCommand, CommandCommand, ConfigCommand, DebugCommand, NodeCommand, PubsubCommand,
+        ClientCommand, CommandCommand, ConfigCommand, DebugCommand, LatencyCommand, NodeCommand,
+        PubsubCommand, SlowlogCommand,
     },
     session_error::SessionError,
     spec::{Flags, Handler, Spec},
@@ -295,6 +297,38 @@ impl Default for Table {
     }
 }
 
+/// How many commands are counted apart: every command, and every subcommand that `COMMAND` knows.
+pub const COUNTED: usize = {
+    let (mut count, mut at) = (SPEC_COUNT, 0);
+    while at < SPEC_COUNT {
+        count += SPECS[at].subcommands.listed().len();
+        at += 1;
+    }
+    count
+};
+
+/// The names of what is counted apart, in the order of their numbers.
+pub fn counted() -> impl Iterator<Item = &'static str> {
+    let listed = SPECS.iter().flat_map(|spec| spec.subcommands.listed());
+    SPECS.iter().map(|spec| spec.name).chain(listed.map(|one| one.spec.name))
+}
+
+/// The number of a command among what is counted apart: that of its container, if it is a
+/// subcommand that `COMMAND` does not know.
+#[inline]
+pub fn number(spec: &Spec) -> usize {
+    // Commands lie one behind the other, subcommands wherever they want.
+    let bytes = ptr::from_ref(spec).addr().wrapping_sub(SPECS.as_ptr().addr());
+    let number = bytes / size_of::<Spec>();
+    if number < SPEC_COUNT { number } else { number_by_name(spec) }
+}
+
+#[cold]
+fn number_by_name(spec: &Spec) -> usize {
+    let named = |name: &str| counted().position(|one| one == name);
+    named(spec.name).or_else(|| named(spec.container())).expect("every command is counted")
+}
+
 /// Whether an argument is this word, in any case. `word` is in upper case.
 fn is_word(arg: &[u8], word: &str) -> bool {
     arg.eq_ignore_ascii_case(word.as_bytes())
@@ -323,6 +357,20 @@ mod tests {
         assert!(table.find(b"get\0").is_none());
         assert!(table.find(b"\x07et").is_none());
         assert!(table.find(&[b'g'; 1000]).is_none());
+    }
+
+    #[test]
+    fn what_is_counted_apart_has_a_number_and_a_name() {
+        let names: alloc::vec::Vec<_> = counted().collect();
+        assert_eq!(names.len(), COUNTED);
+        for spec in &SPECS {
+            assert_eq!(names[number(spec)], spec.name);
+            for one in spec.subcommands.listed() {
+                assert_eq!(names[number(&one.spec)], one.spec.name);
+            }
+        }
+        let debug = Table::new().find(b"debug").and_then(|debug| debug.subcommand(b"digest"));
+        assert_eq!(debug.map(|digest| names[number(digest)]), Some("debug"));
     }
 
     #[test]

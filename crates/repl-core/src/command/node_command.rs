@@ -13,6 +13,7 @@ pub enum NodeCommand {
     Exec,
     Hello,
     Info,
+    Latency(LatencyCommand),
     Monitor,
     Multi,
     Ping,
@@ -28,6 +29,7 @@ pub enum NodeCommand {
     Role,
     Select,
     Shutdown,
+    Slowlog(SlowlogCommand),
     Spublish,
     Ssubscribe,
     Subscribe,
@@ -91,6 +93,27 @@ pub enum DebugCommand {
     Digest,
     DigestValue,
     SetActiveExpire,
+}
+
+/// A subcommand of `LATENCY`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the subcommand of that name")]
+pub enum LatencyCommand {
+    Doctor,
+    Graph,
+    Histogram,
+    History,
+    Latest,
+    Reset,
+}
+
+/// A subcommand of `SLOWLOG`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the subcommand of that name")]
+pub enum SlowlogCommand {
+    Get,
+    Len,
+    Reset,
 }
 
 /// A subcommand of `PUBSUB`.

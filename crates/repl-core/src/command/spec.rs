@@ -51,6 +51,10 @@ impl Flags {
     /// Refused unless the configuration allows it. `COMMAND INFO` does not show it.
     pub const PROTECTED: Self = Self(1 << 18);
 
+    /// Takes as long as its request and its reply are long: it is measured together with others.
+    /// So are all that are `FAST` and need only the dataset. `COMMAND INFO` does not show it.
+    pub const BRIEF: Self = Self(1 << 19);
+
     /// Some keys are not found by their positions. Nobody declares this: it follows from the keys.
     const MOVABLE_KEYS: Self = Self(1 << 15);
 

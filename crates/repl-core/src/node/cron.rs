@@ -34,8 +34,10 @@ impl Node {
             return;
         }
         self.next_cron = now.mono + self.cron_period();
+        let begun = self.begin_expiry();
         self.expire_keys(now);
         self.expire_own_keys(now);
+        self.end_expiry(begun);
         self.keyspace.collect_garbage(SEGMENTS_PER_TURN);
         let waited_for = self.replicas.iter().any(|id| {
             let session = self.conns.get(*id).and_then(Conn::session);

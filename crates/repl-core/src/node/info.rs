@@ -11,59 +11,77 @@ use crate::{
     resp::Args,
 };
 
+/// Whether a section is part of an answer to a plain `INFO`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Always,
+    /// Only by name, and with all others.
+    WhenAsked,
+}
+
 /// The sections in the order they are printed.
-const SECTIONS: [&str; 8] =
-    ["server", "clients", "memory", "persistence", "stats", "replication", "cpu", "keyspace"];
+const SECTIONS: [(&str, &str, Shown); 13] = [
+    ("server", "Server", Shown::Always),
+    ("clients", "Clients", Shown::Always),
+    ("memory", "Memory", Shown::Always),
+    ("persistence", "Persistence", Shown::Always),
+    ("stats", "Stats", Shown::Always),
+    ("replication", "Replication", Shown::Always),
+    ("cpu", "CPU", Shown::Always),
+    ("modules", "Modules", Shown::Always),
+    ("commandstats", "Commandstats", Shown::WhenAsked),
+    ("errorstats", "Errorstats", Shown::Always),
+    ("latencystats", "Latencystats", Shown::WhenAsked),
+    ("cluster", "Cluster", Shown::Always),
+    ("keyspace", "Keyspace", Shown::Always),
+];
 
 type Fields = Vec<(&'static str, String)>;
 
 impl Node {
     /// The text of `INFO [section ...]`.
     pub(super) fn info(&self, now: Now, args: Args<'_>) -> String {
-        let wanted = |section: &str| {
-            args.len() == 1
-                || args.iter().skip(1).any(|arg| {
-                    ["all", "default", "everything", section]
-                        .iter()
-                        .any(|word| arg.eq_ignore_ascii_case(word.as_bytes()))
-                })
+        let asked = |words: &[&str]| {
+            args.iter()
+                .skip(1)
+                .any(|arg| words.iter().any(|word| arg.eq_ignore_ascii_case(word.as_bytes())))
         };
+        let (all, default) =
+            (asked(&["all", "everything"]), args.len() == 1 || asked(&["default"]));
         let mut text = String::new();
-        for section in SECTIONS.into_iter().filter(|section| wanted(section)) {
+        for (section, title, shown) in SECTIONS {
+            if !(all || default && shown == Shown::Always || asked(&[section])) {
+                continue;
+            }
             if !text.is_empty() {
                 text.push_str("\r\n");
             }
-            let title = if section == "cpu" {
-                "CPU".into()
-            } else {
-                let (first, rest) = section.split_at(1);
-                format!("{}{rest}", first.to_ascii_uppercase())
-            };
-            self.section(&mut text, now, section, &title);
+            write!(text, "# {title}\r\n").expect("a string takes any text");
+            self.section(&mut text, now, section);
         }
         text
     }
 
-    fn section(&self, text: &mut String, now: Now, section: &str, title: &str) {
+    fn section(&self, text: &mut String, now: Now, section: &str) {
         let fields = match section {
             "server" => self.info_server(now),
             "clients" => self.info_clients(),
             "memory" => self.info_memory(),
             "persistence" => self.info_persistence(),
             "stats" => self.info_stats(),
-            "replication" => {
-                write!(text, "# {title}\r\n").expect("a string takes any text");
-                self.info_replication(text, now);
-                return;
-            }
             "cpu" => self.info_cpu(),
-            _ => {
-                write!(text, "# {title}\r\n").expect("a string takes any text");
-                self.info_keyspace(text);
-                return;
+            "cluster" => Vec::from([("cluster_enabled", "0".into())]),
+            "replication" => return self.info_replication(text, now),
+            "commandstats" => return self.measure.command_stats(text),
+            "errorstats" => return self.measure.error_stats(text),
+            "latencystats" => {
+                let percentiles = &self.config.latency_tracking_info_percentiles;
+                return self.measure.latency_stats(text, percentiles);
             }
+            "keyspace" => return self.info_keyspace(text),
+            // There are no modules.
+            _ => return,
         };
-        write!(text, "# {title}\r\n").expect("a string takes any text");
         for (name, value) in fields {
             write!(text, "{name}:{value}\r\n").expect("a string takes any text");
         }

@@ -504,7 +504,7 @@ impl Node {
             return false;
         };
         if spec.name == "replconf" {
-            self.stats.commands += 1;
+            self.count_call(spec);
             return args.try_get(1).is_some_and(|what| what.eq_ignore_ascii_case(b"GETACK"));
         }
         if is_for_clients(spec) {
@@ -526,7 +526,7 @@ impl Node {
 
     /// A command of our master that is not even run.
     fn refuse_stream(&mut self, now: Now, why: &str, command: &str) {
-        self.stats.error_replies += 1;
+        self.count_error("ERR");
         self.unread.extend_from_slice(b"-ERR ");
         self.unread.extend_from_slice(why.as_bytes());
         self.drop_unread(now, Caller::Master, command);

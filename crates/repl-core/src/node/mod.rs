@@ -12,6 +12,7 @@
 //! | `cron` | what happens by itself: expiry, pings, timeouts |
 //! | `info`, `role` | `INFO ROLE` |
 //! | `commands` | `COMMAND`, and the `HELP` of containers |
+//! | `measure` | what commands cost: counters, the slow log, the latency monitor |
 //! | `view` | what an observer may see |
 
 mod ahead;
@@ -20,6 +21,7 @@ mod cron;
 mod gate;
 mod info;
 mod link;
+mod measure;
 #[cfg(any(test, feature = "arbitrary"))]
 pub mod properties;
 mod requests;
@@ -35,6 +37,7 @@ use core::{mem, time::Duration};
 
 use self::{
     link::Following,
+    measure::Measure,
     session::{Haste, Pause, Shutdown, Waiting},
     sync::replica_name,
 };
@@ -116,6 +119,7 @@ pub struct Node {
     /// Whether the history has grown during the input at hand.
     grown: bool,
     stats: Stats,
+    measure: Measure,
     facts: HostFacts,
     rng: Rng,
     /// For what clients leave to chance: a stream of its own, so that it shifts no other draw.
@@ -183,6 +187,7 @@ impl Node {
             effects: VecDeque::new(),
             grown: false,
             stats: Stats::default(),
+            measure: Measure::new(now),
             facts: HostFacts::default(),
             rng,
             chance: Rng::new(seed, "chance"),
@@ -228,6 +233,7 @@ impl Node {
 
     /// Takes one input and finishes it: runs to completion, never blocks, never fails.
     pub fn handle(&mut self, now: Now, input: Input<'_>) {
+        self.begin_measuring(now);
         match input {
             Input::Connected { conn, peer } => self.on_connected(now, conn, peer),
             Input::Received { conn, bytes } => self.on_received(now, conn, bytes),
@@ -238,7 +244,9 @@ impl Node {
             Input::Terminate => self.begin_shutdown(now, Haste::Patient),
             Input::TimerFired => self.on_timer(now),
         }
+        self.close_lap();
         self.after_input(now);
+        self.close_lap();
     }
 
     /// What the node wants done outside, one thing at a time.

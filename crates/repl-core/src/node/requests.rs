@@ -3,7 +3,7 @@
 use alloc::{format, string::String, vec::Vec};
 use core::mem;
 
-use super::{Node, session::waits_in_queue};
+use super::{Node, measure::Noted, session::waits_in_queue};
 use crate::{
     base::{ids::ConnId, time::Now},
     command::{CommandError, Data, Expiry, Flags, Handler, NodeCommand, Outcome, Spec, Text},
@@ -30,7 +30,7 @@ pub(super) struct Request<'a> {
 }
 
 /// Whose command it is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Caller {
     /// A client's or a replica's.
     Conn(ConnId),
@@ -220,7 +220,7 @@ impl Node {
 
     /// Nothing behind these bytes can be understood.
     fn on_malformed(&mut self, now: Now, id: ConnId, error: ProtocolError) {
-        self.stats.error_replies += 1;
+        self.count_error("ERR Protocol error");
         self.log(Level::Verbose, format!("Protocol error ({error}) from client"));
         let Some(conn) = self.conns.get_mut(id) else { return };
         match conn.role {
@@ -283,10 +283,14 @@ impl Node {
                         return Handled::HeldBack;
                     }
                 }
-                Err(error) if matches!(command.handler, Handler::Node(NodeCommand::Exec)) => {
-                    self.abort_transaction(Caller::Conn(id), error);
+                Err(error) => {
+                    self.count_rejection(command, args);
+                    if matches!(command.handler, Handler::Node(NodeCommand::Exec)) {
+                        self.abort_transaction(Caller::Conn(id), error);
+                    } else {
+                        self.refuse(now, id, &format!("{error}"));
+                    }
                 }
-                Err(error) => self.refuse(now, id, &format!("{error}")),
             }
         } else {
             self.refuse(now, id, &unknown_command(args));
@@ -352,7 +356,6 @@ impl Node {
     /// `EXEC` itself is refused: the transaction is over.
     // redis: server.c, rejectCommand
     pub(super) fn abort_transaction(&mut self, caller: Caller, error: CommandError<'_>) {
-        self.stats.error_replies += 1;
         if let Some(client) = self.client(caller) {
             client.transaction = None;
         }
@@ -360,13 +363,13 @@ impl Node {
         let reason = format!("{error}");
         let reason = reason.strip_prefix("ERR ").unwrap_or(&reason);
         let text = format!("EXECABORT Transaction discarded because of: {reason}");
-        self.with_reply(caller, |reply| reply.error(&text));
+        self.reply_error(caller, &text);
     }
 
     /// Replies with an error to a command that was not run, and spoils the transaction it was meant
     /// for.
     fn refuse(&mut self, now: Now, id: ConnId, text: &str) {
-        self.stats.error_replies += 1;
+        self.count_error(text);
         let Some(conn) = self.conns.get_mut(id) else { return };
         if let Some(queue) = conn.client_mut().and_then(|client| client.transaction.as_mut()) {
             queue.spoiled = true;
@@ -387,11 +390,12 @@ impl Node {
         spec: &'static Spec,
         request: Request<'_>,
     ) {
-        self.stats.commands += 1;
         if caller == Caller::Master {
             self.stream_command = spec.name;
         }
+        let begun = self.begin_command(spec);
         self.run(now, caller, spec, request);
+        self.end_command(caller, spec, request, begun);
         self.drop_unread(now, caller, spec.name);
         if !self.monitors.is_empty() {
             self.show_to_monitors(now, caller, spec, request.args);
@@ -420,10 +424,14 @@ impl Node {
             }
         };
         if let Err(error) = result {
-            let text = format!("{error}");
-            self.stats.error_replies += 1;
-            self.with_reply(caller, |reply| reply.error(&text));
+            self.reply_error(caller, &format!("{error}"));
         }
+    }
+
+    /// Replies with an error, which is counted.
+    pub(super) fn reply_error(&mut self, caller: Caller, text: &str) {
+        self.count_error(text);
+        self.with_reply(caller, |reply| reply.error(text));
     }
 
     /// Writes to the reply of `caller`, or where nobody reads it.
@@ -453,11 +461,9 @@ impl Node {
         handler: for<'a> fn(&mut Data<'_>, Args<'a>) -> Result<Outcome, CommandError<'a>>,
     ) {
         let mut data = self.data(now, caller, spec);
-        let db = data.db;
+        let (db, start) = (data.db, data.reply.end());
         let result = handler(&mut data, request.args);
-        if let Err(error) = &result {
-            data.reply.error(&format!("{error}"));
-        }
+        self.measure.reply_bytes = data.reply.end() - start;
         match result {
             Ok(Outcome::Unchanged | Outcome::Rewritten) => {}
             // Nobody listens and nothing is recorded: the change only counts.
@@ -468,8 +474,11 @@ impl Node {
                 Some(bytes) => self.unit.push_encoded(db, bytes),
                 None => self.unit.push(db, request.args.iter()),
             },
-            Ok(Outcome::Block(block)) => self.block(now, caller, spec, *block),
-            Err(_) => self.stats.error_replies += 1,
+            Ok(Outcome::Block(block)) => {
+                let noted = Noted::of(spec, request.args);
+                self.block(now, caller, spec, noted, *block);
+            }
+            Err(error) => self.reply_error(caller, &format!("{error}")),
         }
     }
 

@@ -46,6 +46,12 @@ impl<'a> Reply<'a> {
         self.proto
     }
 
+    /// How many bytes there are with all replies so far.
+    #[must_use]
+    pub const fn end(&self) -> usize {
+        self.out.len()
+    }
+
     /// `+OK`.
     #[inline]
     pub fn ok(&mut self) {

@@ -7,6 +7,7 @@ mod channels;
 mod config;
 mod full_sync;
 mod limits;
+mod measures;
 mod net;
 mod partial;
 mod reports;

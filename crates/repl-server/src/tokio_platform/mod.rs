@@ -21,7 +21,7 @@ use repl_core::{
     base::{
         config::Config,
         ids::Endpoint,
-        time::{Instant, Now, UnixMillis},
+        time::{Instant, Now, Stopwatch, UnixMillis},
     },
     io::{HostFacts, Level},
     node::Role as NodeRole,
@@ -77,16 +77,30 @@ impl TokioPlatform {
     }
 }
 
+/// The monotonic clock since then.
+#[derive(Debug)]
+struct Monotonic(time::Instant);
+
+impl Stopwatch for Monotonic {
+    fn read(&self) -> Instant {
+        let nanos = u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        Instant::from_nanos(nanos)
+    }
+}
+
 impl Platform for TokioPlatform {
     type Stream = TcpConnection;
     type Listener = TcpAcceptor;
 
     fn now(&self) -> Now {
-        let mono = u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX);
         // A clock set before 1970 reads as 1970.
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let wall = i64::try_from(wall.as_millis()).unwrap_or(i64::MAX);
-        Now { mono: Instant::from_nanos(mono), wall: UnixMillis(wall) }
+        Now { mono: Monotonic(self.origin).read(), wall: UnixMillis(wall) }
+    }
+
+    fn stopwatch(&self) -> Box<dyn Stopwatch> {
+        Box::new(Monotonic(self.origin))
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + 'static) {

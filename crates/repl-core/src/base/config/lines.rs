@@ -43,7 +43,7 @@ impl Need {
 /// Directives that a file names with an empty text; the others of that kind go without a line then.
 const NAMED_EMPTY: [&str; 4] = ["aclfile", "ignore-warnings", "logfile", "syslog-ident"];
 /// Directives that a file names whatever their value is.
-const NAMED_ALWAYS: [&str; 2] = ["dir", "latency-tracking-info-percentiles"];
+const NAMED_ALWAYS: [&str; 1] = ["dir"];
 /// Directives of several words that are written as one.
 const ONE_WORD: [&str; 1] = ["notify-keyspace-events"];
 
@@ -143,6 +143,14 @@ pub(super) fn bind(config: &Config) -> Vec<Line> {
     let words: Vec<String> = config.bind.iter().map(|word| quoted_if_needed(word)).collect();
     let addresses = if words.is_empty() { "\"\"".to_owned() } else { words.join(" ") };
     vec![Line { text: format!("bind {addresses}"), need: Need::Always }]
+}
+
+/// A file names them whatever they are.
+pub(super) fn percentiles(config: &Config) -> Vec<Line> {
+    let shown = &config.latency_tracking_info_percentiles;
+    let shown = if shown.is_empty() { "\"\"" } else { shown };
+    let text = format!("latency-tracking-info-percentiles {shown}");
+    vec![Line { text, need: Need::Always }]
 }
 
 /// A line for each class of clients.

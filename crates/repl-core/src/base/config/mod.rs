@@ -161,6 +161,16 @@ pub struct Config {
     pub enable_debug_command: Access,
     /// `enable-protected-configs`.
     pub enable_protected_configs: Access,
+    /// `slowlog-log-slower-than` in microseconds; negative for never.
+    pub slowlog_log_slower_than: i64,
+    /// `slowlog-max-len`.
+    pub slowlog_max_len: u64,
+    /// `latency-monitor-threshold` in milliseconds; zero for never.
+    pub latency_monitor_threshold: u64,
+    /// `latency-tracking`.
+    pub latency_tracking: bool,
+    /// `latency-tracking-info-percentiles`, as it is shown.
+    pub latency_tracking_info_percentiles: String,
     /// The values of directives that have no field.
     pub kept: Kept,
 }
@@ -360,6 +370,11 @@ impl Default for Config {
             set_max_intset_entries: 512,
             enable_debug_command: Access::No,
             enable_protected_configs: Access::No,
+            slowlog_log_slower_than: 10_000,
+            slowlog_max_len: 128,
+            latency_monitor_threshold: 0,
+            latency_tracking: true,
+            latency_tracking_info_percentiles: "50 99 99.9".to_owned(),
             kept: Kept::default(),
         }
     }

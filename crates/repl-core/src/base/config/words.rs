@@ -208,8 +208,17 @@ pub(super) fn shutdown_options(args: &[&[u8]]) -> Result<String, Reason> {
     Ok(if shown.is_empty() { "default".to_owned() } else { shown.join(" ") })
 }
 
+pub(super) fn show_percentiles(config: &Config) -> String {
+    config.latency_tracking_info_percentiles.clone()
+}
+
 /// `latency-tracking-info-percentiles`: numbers from 0 to 100.
-pub(super) fn percentiles(args: &[&[u8]]) -> Result<String, Reason> {
+pub(super) fn take_percentiles(config: &mut Config, args: &[&[u8]], _: When) -> Result<(), Reason> {
+    config.latency_tracking_info_percentiles = percentiles(args)?;
+    Ok(())
+}
+
+fn percentiles(args: &[&[u8]]) -> Result<String, Reason> {
     let mut shown = Vec::new();
     for arg in args {
         let number: f64 = str::from_utf8(arg)

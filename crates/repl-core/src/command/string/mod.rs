@@ -104,7 +104,7 @@ pub(super) const SPECS: &[Spec] = &[
         name: "set",
         since: "1.0.0",
         arity: -3,
-        flags: WRITE,
+        flags: WRITE.and(Flags::BRIEF),
         keys: Keys::one(&["RW", "access", "update", "variable_flags"]).found_by(find_key),
         group: "string",
         categories: &["@string"],

@@ -11,7 +11,7 @@
 use alloc::format;
 
 use super::{
-    super::{Node, requests::Caller},
+    super::{Node, measure::Noted, requests::Caller},
     waiters::Blocked,
 };
 use crate::{
@@ -28,6 +28,7 @@ impl Node {
         now: Now,
         caller: Caller,
         spec: &'static Spec,
+        noted: Noted,
         block: Block,
     ) {
         let Block { keys, patience, claim } = block;
@@ -44,7 +45,7 @@ impl Node {
         for key in &keys {
             self.keyspace.line_up(db, claim.kind(), key, ticket);
         }
-        self.waiting.put_blocked(ticket, Blocked { spec, db, keys, claim });
+        self.waiting.put_blocked(ticket, Blocked { spec, db, keys, claim, noted });
     }
 
     /// A client waits for its keys no more.
@@ -79,11 +80,14 @@ impl Node {
     fn serve(&mut self, now: Now, ticket: Ticket, spot: &Spot) {
         let id = self.waiting.client(ticket).expect("who stands in a line waits");
         let blocked = self.waiting.take_blocked(ticket).expect("and waits for keys");
-        let mut data = self.data(now, Caller::Conn(id), blocked.spec);
+        let (caller, begun) = (Caller::Conn(id), self.begin_service());
+        let mut data = self.data(now, caller, blocked.spec);
         let result = blocked.claim.serve(&mut data, &spot.key);
         if let Err(error) = &result {
-            data.reply.error(&format!("{error}"));
-            self.stats.error_replies += 1;
+            self.reply_error(caller, &format!("{error}"));
+        }
+        if result != Ok(Served::NothingThere) {
+            self.end_service(caller, blocked.spec, &blocked.noted, begun);
         }
         self.waiting.put_blocked(ticket, blocked);
         if result != Ok(Served::NothingThere) {

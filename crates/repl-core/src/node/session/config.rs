@@ -30,6 +30,7 @@ impl Node {
             ConfigCommand::Set => return self.config_set(caller, args),
             ConfigCommand::Resetstat => {
                 self.stats = Stats { changes: self.stats.changes, ..Stats::default() };
+                self.measure.reset();
                 self.with_reply(caller, |reply| reply.ok());
             }
             ConfigCommand::Rewrite => return self.rewrite_config(caller),
@@ -69,9 +70,7 @@ impl Node {
             }
             Err(error) => {
                 self.config = before;
-                self.stats.error_replies += 1;
-                let text = format!("ERR {error}");
-                self.with_reply(caller, |reply| reply.error(&text));
+                self.reply_error(caller, &format!("ERR {error}"));
             }
         }
         Ok(())

@@ -7,6 +7,7 @@
 //! | `channels` | `SUBSCRIBE PUBLISH PUBSUB` and their kin |
 //! | `client`, `list` | `CLIENT` |
 //! | `config`, `debug` | `CONFIG DEBUG` |
+//! | `latency`, `doctor`, `slowlog` | `LATENCY SLOWLOG` |
 //! | `monitor` | `MONITOR` |
 //! | `shutdown` | `SHUTDOWN`, and the signals that mean it |
 //! | `transactions` | `MULTI EXEC DISCARD WATCH UNWATCH` |
@@ -18,9 +19,12 @@ mod channels;
 mod client;
 mod config;
 mod debug;
+mod doctor;
+mod latency;
 mod list;
 mod monitor;
 mod shutdown;
+mod slowlog;
 mod transactions;
 mod waiters;
 mod waiting;
@@ -74,6 +78,7 @@ impl Node {
                 self.with_reply(caller, |reply| reply.verbatim(b"txt", text.as_bytes()));
                 Ok(())
             }
+            NodeCommand::Latency(what) => self.latency(now, caller, what, args),
             NodeCommand::Monitor => self.monitor(caller),
             NodeCommand::Multi => self.multi(caller),
             NodeCommand::Ping => self.ping(caller, args),
@@ -104,6 +109,7 @@ impl Node {
             }
             NodeCommand::Select => self.select(caller, args),
             NodeCommand::Shutdown => self.shutdown(now, caller, args),
+            NodeCommand::Slowlog(what) => self.slowlog(caller, what, args),
             NodeCommand::Unwatch => self.unwatch_command(caller),
             NodeCommand::Wait => self.wait(now, caller, args),
             NodeCommand::Watch => self.watch(now, caller, args),

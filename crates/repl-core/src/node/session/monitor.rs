@@ -4,12 +4,13 @@ use alloc::{format, vec::Vec};
 use core::fmt::Write as _;
 
 use super::{
-    super::{Node, requests::Caller},
+    super::{Node, measure::is_secret, requests::Caller},
     Outcome,
 };
 use crate::{
     base::time::Now,
     command::{CommandError, Flags, Handler, NodeCommand, SessionError, Spec},
+    conn::Conn,
     resp::{Args, Reply},
 };
 
@@ -38,45 +39,27 @@ impl Node {
         spec: &Spec,
         args: Args<'_>,
     ) {
-        let (is_auth, is_hello) = match spec.handler {
-            Handler::Node(command) => (command == NodeCommand::Auth, command == NodeCommand::Hello),
-            Handler::Data(_) | Handler::Container | Handler::Help => (false, false),
-        };
         let is_quit = matches!(spec.handler, Handler::Node(NodeCommand::Quit));
         if spec.flags.has(Flags::ADMIN) || is_quit {
             return;
         }
-        let (db, peer) = match caller {
-            Caller::Conn(id) => {
-                let Some(conn) = self.conns.get(id) else { return };
-                (conn.client().map_or(0, |client| client.db.0), Some(&conn.peer))
-            }
-            Caller::Master => {
-                let link = self.following.as_ref().and_then(|following| following.link.conn());
-                let conn = link.and_then(|id| self.conns.get(id));
-                (self.stream_db().0, conn.map(|conn| &conn.peer))
-            }
+        let conn = self.conn_of(caller);
+        let db = match caller {
+            Caller::Conn(_) if conn.is_none() => return,
+            Caller::Conn(_) => conn.and_then(Conn::client).map_or(0, |client| client.db.0),
+            Caller::Master => self.stream_db().0,
         };
         let (secs, millis) = (now.wall.0.div_euclid(1000), now.wall.0.rem_euclid(1000));
         let mut line = format!("{secs}.{:06} [{db} ", millis * 1000);
-        match peer {
+        match conn.map(|conn| &conn.peer) {
             Some(peer) => write!(line, "{}:{}]", peer.ip, peer.port),
             None => write!(line, "?:0]"),
         }
         .expect("a string takes any text");
-        // How many of the next arguments are a user and a password.
-        let mut secrets = 0;
         for (at, arg) in args.iter().enumerate() {
-            if is_auth && at == 1 {
-                secrets = args.len();
-            }
-            if secrets > 0 {
-                secrets -= 1;
+            if is_secret(spec, args, at) {
                 line.push_str(" \"(redacted)\"");
                 continue;
-            }
-            if is_hello && arg.eq_ignore_ascii_case(b"AUTH") {
-                secrets = 2;
             }
             line.push_str(" \"");
             for byte in arg {

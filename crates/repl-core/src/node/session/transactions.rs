@@ -135,8 +135,8 @@ impl Node {
             match self.role_gate(now, spec.flags.has(Flags::WRITE), fresh) {
                 Ok(()) => self.execute(now, caller, spec, request),
                 Err(error) => {
-                    let text = format!("{error}");
-                    self.with_reply(caller, |reply| reply.error(&text));
+                    self.count_rejection(spec, request.args);
+                    self.reply_error(caller, &format!("{error}"));
                 }
             }
         }

@@ -7,6 +7,7 @@ use alloc::{
     vec::Vec,
 };
 
+use super::super::measure::Noted;
 use crate::{
     base::{ids::ConnId, time::Instant},
     command::{Claim, Spec},
@@ -35,6 +36,8 @@ pub(in crate::node) struct Blocked {
     pub(super) db: DbIndex,
     pub(super) keys: Vec<Box<[u8]>>,
     pub(super) claim: Claim,
+    /// The command, for the slow log.
+    pub(super) noted: Noted,
 }
 
 impl Waiting {

@@ -168,8 +168,7 @@ impl Node {
     /// As `end_wait`, but the reply is an error.
     pub(super) fn break_wait(&mut self, id: ConnId, error: &str) {
         if self.take_wait(id).is_some() {
-            self.stats.error_replies += 1;
-            self.with_reply(Caller::Conn(id), |reply| reply.error(error));
+            self.reply_error(Caller::Conn(id), error);
             self.go_on(id);
         }
     }

@@ -17,7 +17,6 @@ const NO_FILE: &str = "Nothing is written to disk yet.";
 const NO_ACL: &str = "There is only the default user yet.";
 const NO_CLUSTER: &str = "There is no cluster mode.";
 const NO_DEFRAG: &str = "Memory is not defragmented.";
-const NO_OBSERVER: &str = "Nothing is measured yet.";
 const NO_SCRIPT: &str = "There are no scripts yet.";
 const NO_TYPE: &str = "There is no such type of value yet.";
 const OWN_FREEING: &str = "Freeing is not handed to another thread.";
@@ -142,16 +141,6 @@ pub(super) static ROWS: &[Directive] = &[
     kept("acl-pubsub-default", "resetchannels", Choice(&["allchannels", "resetchannels"]), NO_ACL),
     kept("acllog-max-len", "128", POSITIVE_LONG, NO_ACL),
     // Observation.
-    kept("slowlog-log-slower-than", "10000", Number(-1, i64::MAX), NO_OBSERVER),
-    kept("slowlog-max-len", "128", POSITIVE_LONG, NO_OBSERVER),
-    kept("latency-monitor-threshold", "0", POSITIVE_LONG, NO_OBSERVER),
-    kept("latency-tracking", "yes", YesNo, NO_OBSERVER),
-    kept(
-        "latency-tracking-info-percentiles",
-        "50 99 99.9",
-        Rule::Words(words::percentiles),
-        NO_OBSERVER,
-    ),
     kept(
         "notify-keyspace-events",
         "",

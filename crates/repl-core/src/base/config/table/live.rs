@@ -244,6 +244,44 @@ pub(super) static ENCODINGS: &[Directive] = &[
     ),
 ];
 
+/// What measures commands.
+pub(super) static MEASURES: &[Directive] = &[
+    row(
+        "slowlog-log-slower-than",
+        Node,
+        number!(slowlog_log_slower_than, -1, i64::MAX),
+        "Microseconds from which a command is put into the slow log; 0: each is; -1: none.",
+    ),
+    row(
+        "slowlog-max-len",
+        Node,
+        number!(slowlog_max_len, 0, i64::MAX),
+        "Most commands the slow log holds.",
+    ),
+    row(
+        "latency-monitor-threshold",
+        Node,
+        number!(latency_monitor_threshold, 0, i64::MAX),
+        "Milliseconds from which LATENCY remembers an event; 0: none.",
+    ),
+    row(
+        "latency-tracking",
+        Node,
+        yes_no!(latency_tracking),
+        "Keep the distribution of the times that each command took.",
+    ),
+    row(
+        "latency-tracking-info-percentiles",
+        Node,
+        Kind::Words(Words {
+            show: words::show_percentiles,
+            take: words::take_percentiles,
+            lines: lines::percentiles,
+        }),
+        "Percentiles that INFO latencystats shows.",
+    ),
+];
+
 /// What replication acts on.
 pub(super) static REPLICATION: &[Directive] = &[
     row(

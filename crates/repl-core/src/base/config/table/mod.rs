@@ -11,7 +11,7 @@ use super::directive::{Change, Directive, Effect, Kind, Listing};
 
 /// All rows, in the order they are listed.
 pub(super) static TABLE: &[&[Directive]] =
-    &[live::PROCESS, live::NODE, live::ENCODINGS, live::REPLICATION, kept::ROWS];
+    &[live::PROCESS, live::NODE, live::MEASURES, live::ENCODINGS, live::REPLICATION, kept::ROWS];
 
 /// Redis' `int` directives end here.
 const INT_MAX: i64 = i32::MAX as i64;
