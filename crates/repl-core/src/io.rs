@@ -5,7 +5,7 @@
 //! pulled by [`Node::transmit`](crate::Node::transmit) when the socket has room.
 
 use alloc::{boxed::Box, string::String};
-use core::fmt;
+use core::{fmt, time::Duration};
 
 use crate::base::{
     config::Config,
@@ -53,10 +53,19 @@ pub enum Input<'a> {
         /// Or why the file is as it was.
         outcome: Result<(), String>,
     },
-    /// The operator asks the process to end (SIGTERM, SIGINT).
-    Terminate,
+    /// The operator asks the process to end.
+    Terminate(Signal),
     /// The deadline of `poll_timeout` has come.
     TimerFired,
+}
+
+/// How an operator asks a process to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM.
+    Terminate,
+    /// SIGINT, usually Ctrl-C.
+    Interrupt,
 }
 
 /// Why a connection ended.
@@ -131,6 +140,8 @@ pub enum Effect {
         /// What is in force, with the master that is followed now.
         config: Box<Config>,
     },
+    /// Do nothing for that long: neither read nor write, accept, dial or fire timers.
+    StandStill(Duration),
     /// End the process with this status.
     Exit(i32),
 }

@@ -77,6 +77,8 @@ struct Shared<P: Platform> {
     /// The last reading of the clocks. Bytes that leave in the turn in which they were made left at
     /// the same time.
     clock: Cell<Now>,
+    /// Until when the process stands still, if it does.
+    still_until: Cell<Option<Instant>>,
     /// When the host was last asked for its facts.
     facts_at: Cell<Instant>,
     read_buffer: RefCell<Vec<u8>>,
@@ -91,6 +93,7 @@ impl<P: Platform> Driver<P> {
             node: RefCell::new(node),
             clock: Cell::new(now),
             facts_at: Cell::new(now.mono),
+            still_until: Cell::new(None),
             platform,
             sleepers: RefCell::default(),
             timer: RefCell::default(),
@@ -128,7 +131,10 @@ impl<P: Platform> Driver<P> {
         self.0.platform.spawn(async move {
             loop {
                 match listener.accept().await {
-                    Ok(stream) => Shared::accept(&shared, stream),
+                    Ok(stream) => {
+                        shared.awake().await;
+                        Shared::accept(&shared, stream);
+                    }
                     Err(error) => {
                         let text = format!("Accepting client connection: {error}");
                         shared.platform.log(repl_core::io::Level::Warning, &text);
@@ -153,6 +159,7 @@ impl<P: Platform> Driver<P> {
             shared.timer.borrow_mut().0 = deadline;
             let reached = shared.sleep(deadline).await;
             if reached {
+                shared.awake().await;
                 Shared::ask_host(shared);
                 Shared::handle(shared, Input::TimerFired, Event::Woken);
                 // A deadline may be due at once, again and again: the connections have their turn
@@ -236,6 +243,7 @@ impl<P: Platform> Shared<P> {
                 Some(Effect::Decided(decision)) => {
                     shared.platform.observe(&shared.node.borrow(), Event::Decided(decision));
                 }
+                Some(Effect::StandStill(span)) => Self::stand_still(shared, span),
                 Some(Effect::Exit(status)) => shared.exit.set(Some(status)),
             }
         }
@@ -247,6 +255,26 @@ impl<P: Platform> Shared<P> {
             timer.0 = next;
             if let Some(waker) = timer.1.take() {
                 waker.wake();
+            }
+        }
+    }
+
+    /// Nothing happens for that long. What comes meanwhile waits where it is.
+    fn stand_still(shared: &Rc<Self>, span: Duration) {
+        shared.still_until.set(Some(shared.clock.get().mono + span));
+        let other = Rc::clone(shared);
+        shared.platform.spawn(async move { other.awake().await });
+    }
+
+    /// Waits while the process stands still. Whoever is the first to see the end wakes all others.
+    async fn awake(&self) {
+        while let Some(until) = self.still_until.get() {
+            self.platform.sleep_until(until).await;
+            if self.still_until.get() == Some(until) {
+                self.still_until.set(None);
+                for (_, waker) in self.sleepers.borrow().iter().flatten() {
+                    waker.wake_by_ref();
+                }
             }
         }
     }
@@ -328,6 +356,7 @@ impl<P: Platform> Shared<P> {
             dial.as_mut().poll(cx).map(Some)
         })
         .await;
+        shared.awake().await;
         match dialled {
             None => {}
             Some(Ok(stream)) => {
@@ -362,6 +391,9 @@ impl<P: Platform> Shared<P> {
     ) -> Poll<Option<CloseCause>> {
         shared.sleep_in(conn, cx);
         for _ in 0..TURN_BUDGET {
+            if shared.still_until.get().is_some() {
+                return Poll::Pending;
+            }
             let interest = shared.node.borrow().interest(conn);
             let Interest::Open { read, write } = interest else { return Poll::Ready(None) };
             let mut moved = false;

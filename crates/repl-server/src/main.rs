@@ -19,7 +19,7 @@ use repl_core::{
         config::{Config, Directive, Effect},
         rng::Seed,
     },
-    io::{Input, Level},
+    io::{Input, Level, Signal},
 };
 use repl_server::{
     NAME, VERSION,
@@ -131,7 +131,10 @@ async fn obey(mut signals: Signals, driver: Driver<TokioPlatform>) {
         interrupted |= signal == Termination::Interrupt;
         let text = format!("Received {} scheduling shutdown...", signal.name());
         driver.platform().log(Level::Warning, &text);
-        driver.input(Input::Terminate);
+        driver.input(Input::Terminate(match signal {
+            Termination::Terminate => Signal::Terminate,
+            Termination::Interrupt => Signal::Interrupt,
+        }));
     }
 }
 

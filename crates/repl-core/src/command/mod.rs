@@ -19,6 +19,7 @@ mod hash;
 mod key_specs;
 mod keys;
 mod list;
+mod memory;
 mod node_command;
 mod pubsub;
 mod server;
@@ -48,8 +49,8 @@ pub use self::{
     error::{CommandError, DataError, Text},
     key_specs::{Access, Key, KeySpec, Keys, Place},
     node_command::{
-        ClientCommand, CommandCommand, ConfigCommand, DebugCommand, LatencyCommand, NodeCommand,
-        PubsubCommand, SlowlogCommand,
+        ClientCommand, CommandCommand, ConfigCommand, DebugCommand, LatencyCommand, MemoryCommand,
+        NodeCommand, PubsubCommand, SlowlogCommand,
     },
     session_error::SessionError,
     spec::{Flags, Handler, Spec},
@@ -196,6 +197,7 @@ const GROUPS: &[&[Spec]] = &[
     list::SPECS,
     list::BLOCKING_SPECS,
     list::MOVE_SPECS,
+    memory::SPECS,
     pubsub::SPECS,
     server::SPECS,
     set::SPECS,

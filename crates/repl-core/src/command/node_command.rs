@@ -14,6 +14,7 @@ pub enum NodeCommand {
     Hello,
     Info,
     Latency(LatencyCommand),
+    Memory(MemoryCommand),
     Monitor,
     Multi,
     Ping,
@@ -92,7 +93,19 @@ pub enum DebugCommand {
     ChangeReplId,
     Digest,
     DigestValue,
+    Log,
     SetActiveExpire,
+    Sleep,
+}
+
+/// A subcommand of `MEMORY`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the subcommand of that name")]
+pub enum MemoryCommand {
+    Doctor,
+    MallocStats,
+    Purge,
+    Stats,
 }
 
 /// A subcommand of `LATENCY`.

@@ -96,6 +96,11 @@ pub enum Wait {
     Shutdown,
     /// `CONFIG REWRITE`: the file to be written.
     ConfigRewrite,
+    /// `DEBUG SLEEP`: the end of it.
+    StandStill {
+        /// When that is.
+        until: Instant,
+    },
     /// `WAIT`: so many replicas that have everything before `offset`, or the deadline.
     Replicas {
         /// How many.

@@ -38,7 +38,7 @@ use core::{mem, time::Duration};
 use self::{
     link::Following,
     measure::Measure,
-    session::{Haste, Pause, Shutdown, Waiting},
+    session::{MemorySeen, Pause, Shutdown, Waiting},
     sync::replica_name,
 };
 pub use self::{
@@ -121,6 +121,7 @@ pub struct Node {
     stats: Stats,
     measure: Measure,
     facts: HostFacts,
+    memory_seen: MemorySeen,
     rng: Rng,
     /// For what clients leave to chance: a stream of its own, so that it shifts no other draw.
     chance: Rng,
@@ -189,6 +190,7 @@ impl Node {
             stats: Stats::default(),
             measure: Measure::new(now),
             facts: HostFacts::default(),
+            memory_seen: MemorySeen::default(),
             rng,
             chance: Rng::new(seed, "chance"),
             run_id,
@@ -239,9 +241,12 @@ impl Node {
             Input::Received { conn, bytes } => self.on_received(now, conn, bytes),
             Input::Sent { conn, count } => self.on_sent(now, conn, count),
             Input::Closed { conn, cause } => self.on_closed(now, conn, cause),
-            Input::Host(facts) => self.facts = facts,
+            Input::Host(facts) => {
+                self.memory_seen.note(facts.used_memory);
+                self.facts = facts;
+            }
             Input::ConfigRewritten { asker, outcome } => self.on_config_rewritten(asker, outcome),
-            Input::Terminate => self.begin_shutdown(now, Haste::Patient),
+            Input::Terminate(signal) => self.on_signal(now, signal),
             Input::TimerFired => self.on_timer(now),
         }
         self.close_lap();

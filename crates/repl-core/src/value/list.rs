@@ -43,6 +43,16 @@ impl PackLimit {
         }
     }
 
+    /// The size that names this limit.
+    #[must_use]
+    pub const fn size(self) -> i64 {
+        if self.count == usize::MAX {
+            -1 - (self.bytes / PACK_BYTES_LEAST).ilog2() as i64
+        } else {
+            self.count as i64
+        }
+    }
+
     /// Whether `pack` takes `item` as well.
     fn admits(self, pack: &Pack, item: &[u8]) -> bool {
         pack.len() == 0 || (pack.len() < self.count && self.has_room(pack, item))
@@ -116,6 +126,21 @@ impl List {
             Form::Many(chain) => size_of::<Chain>() + chain.packs.capacity() * size_of::<Pack>(),
         };
         chain + self.packs().map(Pack::memory_bytes).sum::<usize>()
+    }
+
+    /// How many packs there are.
+    #[must_use]
+    pub fn pack_count(&self) -> usize {
+        match &self.0 {
+            Form::One(_) => 1,
+            Form::Many(chain) => chain.packs.len(),
+        }
+    }
+
+    /// Bytes of all elements as they are stored.
+    #[must_use]
+    pub fn stored_bytes(&self) -> usize {
+        self.packs().map(Pack::stored_bytes).sum()
     }
 
     /// The element at one end.
@@ -261,13 +286,6 @@ impl List {
             Form::Many(chain) => (None, Some(&chain.packs)),
         };
         one.into_iter().chain(many.into_iter().flatten())
-    }
-
-    fn pack_count(&self) -> usize {
-        match &self.0 {
-            Form::One(_) => 1,
-            Form::Many(chain) => chain.packs.len(),
-        }
     }
 
     fn pack(&self, number: usize) -> &Pack {
@@ -472,7 +490,9 @@ mod tests {
     #[test]
     fn a_size_is_a_class_of_bytes_or_a_number_of_elements() {
         let check = |size, bytes, count| {
-            assert_eq!(PackLimit::from_size(size), PackLimit { bytes, count }, "{size}");
+            let limit = PackLimit::from_size(size);
+            assert_eq!(limit, PackLimit { bytes, count }, "{size}");
+            assert_eq!(PackLimit::from_size(limit.size()), limit, "{size}");
         };
         check(-1, 4_096, usize::MAX);
         check(-2, 8_192, usize::MAX);

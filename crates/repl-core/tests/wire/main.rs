@@ -5,6 +5,7 @@
 mod blocking;
 mod channels;
 mod config;
+mod debug;
 mod full_sync;
 mod limits;
 mod measures;

@@ -135,6 +135,13 @@ pub(super) fn replicaof(config: &Config) -> Vec<Line> {
     config.replicaof.iter().map(line).collect()
 }
 
+/// The value as it is shown.
+pub(super) fn shown(name: &str, show: fn(&Config) -> String, config: &Config) -> Vec<Line> {
+    let value = show(config);
+    let need = Need::unless(value == show(&Config::default()));
+    vec![Line { text: format!("{name} {value}"), need }]
+}
+
 /// The default has no line.
 pub(super) fn bind(config: &Config) -> Vec<Line> {
     if config.bind == Config::default().bind {

@@ -52,6 +52,19 @@ pub struct OutputLimit {
     pub soft_after: Duration,
 }
 
+/// What `SHUTDOWN` is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShutdownOptions {
+    /// `SAVE`.
+    pub saves: bool,
+    /// `NOSAVE`.
+    pub saves_not: bool,
+    /// `NOW`: replicas are given no time.
+    pub now: bool,
+    /// `FORCE`: also if the dataset cannot be saved.
+    pub force: bool,
+}
+
 /// The value of every directive.
 ///
 /// The fields are what some code acts on; whoever builds a node directly may give them any value,
@@ -149,6 +162,10 @@ pub struct Config {
     pub repl_disable_tcp_nodelay: bool,
     /// `shutdown-timeout`: how long a shutdown waits for replicas that lag.
     pub shutdown_timeout: Duration,
+    /// `shutdown-on-sigterm`.
+    pub shutdown_on_sigterm: ShutdownOptions,
+    /// `shutdown-on-sigint`.
+    pub shutdown_on_sigint: ShutdownOptions,
     /// `hash-max-listpack-entries`.
     pub hash_max_listpack_entries: u64,
     /// `hash-max-listpack-value` in bytes.
@@ -364,6 +381,8 @@ impl Default for Config {
             repl_diskless_load: DisklessLoad::Disabled,
             repl_disable_tcp_nodelay: false,
             shutdown_timeout: secs(10),
+            shutdown_on_sigterm: ShutdownOptions::default(),
+            shutdown_on_sigint: ShutdownOptions::default(),
             hash_max_listpack_entries: 512,
             hash_max_listpack_value: 64,
             list_max_listpack_size: -2,

@@ -12,7 +12,7 @@ use alloc::{
 use core::{str, time::Duration};
 
 use super::{
-    Config, OutputLimit, When,
+    Config, OutputLimit, ShutdownOptions, When,
     directive::{parse_choice, parse_memory, parse_text},
     error::Reason,
 };
@@ -192,7 +192,7 @@ pub(super) fn event_classes(args: &[&[u8]]) -> Result<String, Reason> {
 const SHUTDOWN_WORDS: &[&str] = &["default", "save", "nosave", "now", "force"];
 
 /// `shutdown-on-sigterm`, `shutdown-on-sigint`: `default`, or options of `SHUTDOWN`.
-pub(super) fn shutdown_options(args: &[&[u8]]) -> Result<String, Reason> {
+pub(super) fn shutdown_options(args: &[&[u8]]) -> Result<ShutdownOptions, Reason> {
     if args.is_empty() {
         return Err(Reason::NotOneOf(SHUTDOWN_WORDS));
     }
@@ -203,9 +203,20 @@ pub(super) fn shutdown_options(args: &[&[u8]]) -> Result<String, Reason> {
         let text = "shutdown options SAVE and NOSAVE can't be used simultaneously";
         return Err(Reason::Other(text));
     }
-    let options = SHUTDOWN_WORDS.iter().filter(|word| **word != "default" && chosen.contains(word));
-    let shown: Vec<&str> = options.copied().collect();
-    Ok(if shown.is_empty() { "default".to_owned() } else { shown.join(" ") })
+    Ok(ShutdownOptions {
+        saves: chosen.contains(&"save"),
+        saves_not: chosen.contains(&"nosave"),
+        now: chosen.contains(&"now"),
+        force: chosen.contains(&"force"),
+    })
+}
+
+pub(super) fn show_shutdown_options(options: ShutdownOptions) -> String {
+    let ShutdownOptions { saves, saves_not, now, force } = options;
+    let chosen = [("save", saves), ("nosave", saves_not), ("now", now), ("force", force)];
+    let shown: Vec<&str> =
+        chosen.into_iter().filter(|(_, is_set)| *is_set).map(|(word, _)| word).collect();
+    if shown.is_empty() { "default".to_owned() } else { shown.join(" ") }
 }
 
 pub(super) fn show_percentiles(config: &Config) -> String {
@@ -299,7 +310,8 @@ mod tests {
 
     #[test]
     fn shutdown_options_and_percentiles_are_shown_as_redis_shows_them() {
-        assert_eq!(shutdown_options(&words("SAVE now force")).as_deref(), Ok("save now force"));
+        let options = shutdown_options(&words("force SAVE now")).map(show_shutdown_options);
+        assert_eq!(options.as_deref(), Ok("save now force"));
         assert!(shutdown_options(&words("save nosave")).is_err());
         assert_eq!(percentiles(&words("50.0 99.90 1e1")).as_deref(), Ok("50 99.9 10"));
         assert!(percentiles(&words("150")).is_err());

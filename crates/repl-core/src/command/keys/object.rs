@@ -71,7 +71,7 @@ fn integer(entry: &Entry) -> Option<i64> {
 
 /// The name of the encoding that Redis would choose.
 // redis: object.c, tryObjectEncoding
-fn encoding(entry: &Entry) -> &'static str {
+pub(in crate::command) fn encoding(entry: &Entry) -> &'static str {
     match entry.view() {
         View::String(_) if integer(entry).is_some() => "int",
         View::String(string)
@@ -86,7 +86,8 @@ fn encoding(entry: &Entry) -> &'static str {
     }
 }
 
-fn references(entry: &Entry) -> i64 {
+/// How many references `OBJECT REFCOUNT` counts.
+pub(in crate::command) fn references(entry: &Entry) -> i64 {
     match integer(entry) {
         Some(0..SHARED_INTEGERS) => SHARED_REFERENCES,
         Some(_) | None => 1,

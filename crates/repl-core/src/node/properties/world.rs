@@ -172,7 +172,8 @@ impl World {
                 Effect::Wake(_)
                 | Effect::WakeBy(..)
                 | Effect::Decided(_)
-                | Effect::RewriteConfig { .. } => self.note(b"."),
+                | Effect::RewriteConfig { .. }
+                | Effect::StandStill(_) => self.note(b"."),
             }
         }
         let node = &self.node;

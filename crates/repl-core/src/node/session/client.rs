@@ -205,9 +205,8 @@ impl Node {
         let has_number = |(_, conn): &(_, &Conn)| i64::try_from(conn.number) == Ok(number);
         let found = self.conns.iter().find(has_number).and_then(|(id, conn)| {
             // A pause ends for all at once, and so does a shutdown.
-            let ends_alone = |waits: &Waits| {
-                !matches!(waits.on, Wait::Pause | Wait::Shutdown | Wait::ConfigRewrite)
-            };
+            let ends_alone =
+                |waits: &Waits| matches!(waits.on, Wait::Replicas { .. } | Wait::Keys { .. });
             conn.client()?.waits.filter(ends_alone).map(|_| id)
         });
         match found {

@@ -1,12 +1,20 @@
 //! `DEBUG`: what test suites use.
 
 use alloc::{format, string::String, vec::Vec};
+use core::{str, time::Duration};
 
 use super::super::{ActiveExpiry, Node, requests::Caller};
-use crate::{command::DebugCommand, io::Level, keyspace::Keyspace, resp::Args};
+use crate::{
+    base::time::Now,
+    command::DebugCommand,
+    conn::Wait,
+    io::{Effect, Level},
+    keyspace::Keyspace,
+    resp::Args,
+};
 
 impl Node {
-    pub(super) fn debug(&mut self, caller: Caller, what: DebugCommand, args: Args<'_>) {
+    pub(super) fn debug(&mut self, now: Now, caller: Caller, what: DebugCommand, args: Args<'_>) {
         match what {
             DebugCommand::Digest => {
                 let digest = hex(&self.keyspace.digest());
@@ -36,6 +44,12 @@ impl Node {
                 self.history.change_id();
                 self.with_reply(caller, |reply| reply.ok());
             }
+            DebugCommand::Log => {
+                let text = String::from_utf8_lossy(args.get(2)).into_owned();
+                self.log(Level::Warning, format!("DEBUG LOG: {text}"));
+                self.with_reply(caller, |reply| reply.ok());
+            }
+            DebugCommand::Sleep => self.stand_still(now, caller, args.get(2)),
             DebugCommand::SetActiveExpire => {
                 self.active_expiry =
                     if args.get(2) == b"0" { ActiveExpiry::Off } else { ActiveExpiry::On };
@@ -43,6 +57,25 @@ impl Node {
             }
         }
     }
+
+    /// `DEBUG SLEEP`: nothing happens for so long, and then who asked is answered. In a transaction
+    /// the answer comes first.
+    fn stand_still(&mut self, now: Now, caller: Caller, text: &[u8]) {
+        let span = seconds(text);
+        self.effects.push_back(Effect::StandStill(span));
+        match caller {
+            Caller::Conn(id) if !self.within_transaction => {
+                self.begin_wait(id, Wait::StandStill { until: now.mono + span });
+            }
+            Caller::Conn(_) | Caller::Master => self.with_reply(caller, |reply| reply.ok()),
+        }
+    }
+}
+
+/// As C reads a number of seconds where Redis calls that: what is none means zero.
+fn seconds(text: &[u8]) -> Duration {
+    let number = str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
+    number.and_then(|secs| Duration::try_from_secs_f64(secs).ok()).unwrap_or_default()
 }
 
 fn hex(bytes: &[u8]) -> String {

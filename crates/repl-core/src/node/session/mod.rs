@@ -8,6 +8,7 @@
 //! | `client`, `list` | `CLIENT` |
 //! | `config`, `debug` | `CONFIG DEBUG` |
 //! | `latency`, `doctor`, `slowlog` | `LATENCY SLOWLOG` |
+//! | `memory` | `MEMORY` |
 //! | `monitor` | `MONITOR` |
 //! | `shutdown` | `SHUTDOWN`, and the signals that mean it |
 //! | `transactions` | `MULTI EXEC DISCARD WATCH UNWATCH` |
@@ -22,6 +23,7 @@ mod debug;
 mod doctor;
 mod latency;
 mod list;
+mod memory;
 mod monitor;
 mod shutdown;
 mod slowlog;
@@ -32,11 +34,8 @@ mod waiting;
 use alloc::string::String;
 
 pub(super) use self::{
-    channels::is_for_listeners,
-    shutdown::{Haste, Shutdown},
-    transactions::waits_in_queue,
-    waiters::Waiting,
-    waiting::Pause,
+    channels::is_for_listeners, memory::MemorySeen, shutdown::Shutdown,
+    transactions::waits_in_queue, waiters::Waiting, waiting::Pause,
 };
 use super::{Node, requests::Caller};
 use crate::{
@@ -67,7 +66,7 @@ impl Node {
             NodeCommand::Command(what) => self.command(caller, what, args),
             NodeCommand::Config(what) => self.config_command(caller, what, args),
             NodeCommand::Debug(what) => {
-                self.debug(caller, what, args);
+                self.debug(now, caller, what, args);
                 Ok(())
             }
             NodeCommand::Discard => self.discard(caller),
@@ -79,6 +78,10 @@ impl Node {
                 Ok(())
             }
             NodeCommand::Latency(what) => self.latency(now, caller, what, args),
+            NodeCommand::Memory(what) => {
+                self.memory_command(caller, what);
+                Ok(())
+            }
             NodeCommand::Monitor => self.monitor(caller),
             NodeCommand::Multi => self.multi(caller),
             NodeCommand::Ping => self.ping(caller, args),

@@ -20,10 +20,13 @@ use super::{
     waiting::Paused,
 };
 use crate::{
-    base::time::{Instant, Now},
+    base::{
+        config::ShutdownOptions,
+        time::{Instant, Now},
+    },
     command::{CommandError, SessionError},
     conn::{Conn, Wait},
-    io::{Effect, Level},
+    io::{Effect, Level, Signal},
     repl::master::Session,
     resp::Args,
 };
@@ -42,7 +45,7 @@ pub(in crate::node) enum Shutdown {
 
 /// Whether a shutdown gives replicas time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::node) enum Haste {
+enum Haste {
     /// As long as `shutdown-timeout` says.
     Patient,
     /// None: `NOW`.
@@ -52,10 +55,7 @@ pub(in crate::node) enum Haste {
 /// What `SHUTDOWN` was told.
 #[derive(Default)]
 struct Options {
-    saves: bool,
-    saves_not: bool,
-    now: bool,
-    force: bool,
+    told: ShutdownOptions,
     abort: bool,
 }
 
@@ -64,27 +64,31 @@ impl Options {
     fn parse<'a>(args: Args<'a>) -> Result<Self, CommandError<'a>> {
         let mut options = Self::default();
         for word in args.iter().skip(1) {
-            let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
-            if is("SAVE") {
-                options.saves = true;
-            } else if is("NOSAVE") {
-                options.saves_not = true;
-            } else if is("NOW") {
-                options.now = true;
-            } else if is("FORCE") {
-                options.force = true;
-            } else if is("ABORT") {
-                options.abort = true;
-            } else {
-                return Err(CommandError::Syntax);
-            }
+            let option = options.option(word).ok_or(CommandError::Syntax)?;
+            *option = true;
         }
-        let others = options.saves || options.saves_not || options.now || options.force;
-        if (options.abort && others) || (options.saves && options.saves_not) {
+        let contradicts = options.told.saves && options.told.saves_not;
+        if contradicts || (options.abort && options.told != ShutdownOptions::default()) {
             return Err(CommandError::Syntax);
         }
         Ok(options)
     }
+
+    fn option(&mut self, word: &[u8]) -> Option<&mut bool> {
+        [
+            ("SAVE", &mut self.told.saves),
+            ("NOSAVE", &mut self.told.saves_not),
+            ("NOW", &mut self.told.now),
+            ("FORCE", &mut self.told.force),
+            ("ABORT", &mut self.abort),
+        ]
+        .into_iter()
+        .find_map(|(name, option)| word.eq_ignore_ascii_case(name.as_bytes()).then_some(option))
+    }
+}
+
+const fn haste(options: ShutdownOptions) -> Haste {
+    if options.now { Haste::Now } else { Haste::Patient }
 }
 
 impl Node {
@@ -100,24 +104,40 @@ impl Node {
             self.with_reply(caller, |reply| reply.ok());
             return Ok(());
         }
+        let options = options.told;
         let saves = options.saves || !(self.config.save.is_empty() || options.saves_not);
         if saves && !options.force {
-            self.log(
-                Level::Warning,
-                "This version writes no snapshot files: use SHUTDOWN NOSAVE".into(),
-            );
+            self.log_cannot_save();
             return Err(CommandError::ShutdownCannotSave);
         }
         if let Caller::Conn(id) = caller {
             self.begin_wait(id, Wait::Shutdown);
         }
-        self.begin_shutdown(now, if options.now { Haste::Now } else { Haste::Patient });
+        self.begin_shutdown(now, haste(options));
         Ok(())
+    }
+
+    /// The operator's signal means `SHUTDOWN` with the options that `shutdown-on-sigterm` or
+    /// `shutdown-on-sigint` name.
+    pub(in crate::node) fn on_signal(&mut self, now: Now, signal: Signal) {
+        let options = match signal {
+            Signal::Terminate => self.config.shutdown_on_sigterm,
+            Signal::Interrupt => self.config.shutdown_on_sigint,
+        };
+        if options.saves && !options.force {
+            return self.log_cannot_save();
+        }
+        self.begin_shutdown(now, haste(options));
+    }
+
+    fn log_cannot_save(&mut self) {
+        let text = "This version writes no snapshot files: use SHUTDOWN NOSAVE";
+        self.log(Level::Warning, text.into());
     }
 
     /// The process is to end. While that is under way it changes nothing to ask again.
     // redis: server.c, prepareForShutdown
-    pub(in crate::node) fn begin_shutdown(&mut self, now: Now, haste: Haste) {
+    fn begin_shutdown(&mut self, now: Now, haste: Haste) {
         if self.shutdown.is_some() {
             return;
         }

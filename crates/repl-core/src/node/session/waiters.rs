@@ -70,7 +70,7 @@ impl Waiting {
             Wait::Pause => {
                 self.held_back.insert(ticket);
             }
-            Wait::Shutdown | Wait::ConfigRewrite | Wait::Keys { .. } => {}
+            Wait::Shutdown | Wait::ConfigRewrite | Wait::StandStill { .. } | Wait::Keys { .. } => {}
             Wait::Replicas { count, offset, .. } => {
                 self.replicas.insert((count, offset, ticket));
             }
@@ -86,7 +86,7 @@ impl Waiting {
             Wait::Pause => {
                 self.held_back.remove(&ticket);
             }
-            Wait::Shutdown | Wait::ConfigRewrite | Wait::Keys { .. } => {}
+            Wait::Shutdown | Wait::ConfigRewrite | Wait::StandStill { .. } | Wait::Keys { .. } => {}
             Wait::Replicas { count, offset, .. } => {
                 self.replicas.remove(&(count, offset, ticket));
             }
@@ -144,6 +144,7 @@ impl Waiting {
 fn deadline(on: Wait) -> Option<Instant> {
     match on {
         Wait::Pause | Wait::Shutdown | Wait::ConfigRewrite => None,
+        Wait::StandStill { until } => Some(until),
         Wait::Replicas { deadline, .. } | Wait::Keys { deadline } => deadline,
     }
 }

@@ -144,7 +144,9 @@ impl Node {
             // The command is still to be run.
             Wait::Pause => return self.run_again(id),
             Wait::Shutdown => {}
-            Wait::ConfigRewrite => self.with_reply(Caller::Conn(id), |reply| reply.ok()),
+            Wait::ConfigRewrite | Wait::StandStill { .. } => {
+                self.with_reply(Caller::Conn(id), |reply| reply.ok());
+            }
             Wait::Replicas { offset, .. } => {
                 let have = self.replicas_that_have(offset) as i64;
                 self.with_reply(Caller::Conn(id), |reply| reply.int(have));
@@ -186,7 +188,9 @@ impl Node {
     pub(in crate::node) fn disconnect_waiting(&mut self, now: Now) {
         for id in self.waiting.clients() {
             match self.wait_of(id) {
-                None | Some(Wait::Pause | Wait::ConfigRewrite) => continue,
+                None | Some(Wait::Pause | Wait::ConfigRewrite | Wait::StandStill { .. }) => {
+                    continue;
+                }
                 Some(Wait::Replicas { .. } | Wait::Shutdown | Wait::Keys { .. }) => {}
             }
             self.break_wait(

@@ -3,7 +3,7 @@
 use repl_core::{
     Node,
     base::config::Config,
-    io::{Decision, Input},
+    io::{Decision, Input, Signal},
     node::ReplicationView,
 };
 
@@ -41,7 +41,7 @@ impl Net {
 
     /// The operator asks the node to end.
     pub(crate) fn terminate(&mut self, name: &str) {
-        self.handle(self.host_at(name), Input::Terminate);
+        self.input(name, Input::Terminate(Signal::Terminate));
         self.settle();
     }
 

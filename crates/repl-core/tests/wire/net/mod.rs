@@ -393,7 +393,8 @@ impl Net {
         let host = &mut self.hosts[at];
         while let Some(effect) = host.node.poll_effect() {
             match effect {
-                Effect::Wake(_) | Effect::WakeBy(..) => {}
+                // The net has no need to stand still: nobody else minds.
+                Effect::Wake(_) | Effect::WakeBy(..) | Effect::StandStill(_) => {}
                 Effect::Exit(status) => host.exit = Some(status),
                 Effect::Dial { conn, to } => self.dials.push_back((at, conn, to)),
                 Effect::Log(_, text) => host.log.push(text),

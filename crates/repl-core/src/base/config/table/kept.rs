@@ -82,8 +82,6 @@ pub(super) static ROWS: &[Directive] = &[
     kept("oom-score-adj", "no", Choice(&["no", "yes", "relative", "absolute"]), OWN_PROCESS),
     kept("oom-score-adj-values", "0 200 800", Rule::Words(words::oom_scores), OWN_PROCESS),
     kept("enable-module-command", "no", Choice(&["no", "yes", "local"]), OWN_PROCESS).at_boot(),
-    kept("shutdown-on-sigint", "default", Rule::Words(words::shutdown_options), OWN_PROCESS),
-    kept("shutdown-on-sigterm", "default", Rule::Words(words::shutdown_options), OWN_PROCESS),
     kept("bind-source-addr", "", Text, OWN_PROCESS),
     kept("io-threads", "1", Number(1, 128), OWN_THREADS).at_boot(),
     kept("io-threads-do-reads", "no", YesNo, OWN_THREADS).at_boot(),

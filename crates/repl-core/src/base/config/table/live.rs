@@ -91,6 +91,19 @@ macro_rules! text {
     };
 }
 
+macro_rules! shutdown_options {
+    ($field:ident, $name:literal) => {
+        Kind::Words(Words {
+            show: |c| words::show_shutdown_options(c.$field),
+            take: |c, args, _| {
+                c.$field = words::shutdown_options(args)?;
+                Ok(())
+            },
+            lines: |c| lines::shown($name, |c| words::show_shutdown_options(c.$field), c),
+        })
+    };
+}
+
 fn file_name(text: &str) -> Result<(), Reason> {
     if text.contains('/') {
         return Err(Reason::Other("dbfilename can't be a path, just a filename"));
@@ -201,6 +214,18 @@ pub(super) static NODE: &[Directive] = &[
         Node,
         seconds!(shutdown_timeout, 0, INT_MAX),
         "Seconds a shutdown waits for replicas that lag; 0: it does not wait.",
+    ),
+    row(
+        "shutdown-on-sigterm",
+        Node,
+        shutdown_options!(shutdown_on_sigterm, "shutdown-on-sigterm"),
+        "Options of the SHUTDOWN that SIGTERM means.",
+    ),
+    row(
+        "shutdown-on-sigint",
+        Node,
+        shutdown_options!(shutdown_on_sigint, "shutdown-on-sigint"),
+        "Options of the SHUTDOWN that SIGINT means.",
     ),
     row("enable-debug-command", Node, choice!(enable_debug_command, Access), "Who may use DEBUG.")
         .at_boot(),
