@@ -1,8 +1,9 @@
 //! Links that break and come back, at any byte of the handshake, of the snapshot and of the stream.
 
-use repl_sim::scenarios;
-
-use crate::drill::{self, Load, Menu, Stage, Trouble, draw};
+use repl_sim::{
+    families,
+    schedule::{Load, Trouble, Variety},
+};
 
 const DISCONNECTS: [(u64, Trouble); 11] = [
     (4, Trouble::Cut),
@@ -18,12 +19,12 @@ const DISCONNECTS: [(u64, Trouble); 11] = [
     (3, Trouble::TwoFresh),
 ];
 
-scenarios! {
+families! {
     /// Cuts, stalls, thin lines, resets and half-open connections on a master with replicas and
     /// replicas of replicas.
-    async fn disconnects(lab: Lab) as Family seeds = 60 {
-        let menu = Menu::of(&DISCONNECTS).swarm(&lab);
-        let stage = Stage::new(&lab, draw(&lab, 2, 4)).await;
-        drill::run(&lab, stage, menu, Load::MIXED).await;
+    fn disconnects(plan: &mut Plan) seeds = 60 {
+        plan.nodes(2, 4);
+        plan.clients(Load::MIXED);
+        plan.trouble(&DISCONNECTS, Variety::Swarm);
     }
 }

@@ -7,8 +7,6 @@ mod clocks;
 #[cfg(madsim)]
 mod disconnects;
 #[cfg(madsim)]
-mod drill;
-#[cfg(madsim)]
 mod resync;
 #[cfg(madsim)]
 mod stale_reads;
@@ -22,11 +20,12 @@ mod switchover;
 #[must_use]
 pub fn all() -> Vec<repl_sim::Scenario> {
     [
-        disconnects::SCENARIOS,
+        disconnects::FAMILIES,
+        switchover::FAMILIES,
+        clocks::FAMILIES,
+        stale_reads::FAMILIES,
+        storm::FAMILIES,
         switchover::SCENARIOS,
-        clocks::SCENARIOS,
-        stale_reads::SCENARIOS,
-        storm::SCENARIOS,
         resync::SCENARIOS,
     ]
     .concat()

@@ -10,7 +10,7 @@ const fn secs(count: u64) -> Duration {
 
 scenarios! {
     /// A link down for less than the backlog costs no snapshot.
-    async fn cut_heals_within_backlog(lab: Lab) as Directed seeds = 50 {
+    async fn cut_heals_within_backlog(lab: Lab) seeds = 50 {
         lab.configure(|config| config.repl_backlog_size = 1024 * 1024);
         let [master, replica] = lab.peers().await;
         replica.follow(&master).await;
@@ -34,7 +34,7 @@ scenarios! {
     }
 
     /// A link that missed more than the backlog costs one snapshot.
-    async fn cut_beyond_backlog(lab: Lab) as Directed seeds = 50 {
+    async fn cut_beyond_backlog(lab: Lab) seeds = 50 {
         lab.configure(|config| config.repl_backlog_size = 16 * 1024);
         let [master, replica] = lab.peers().await;
         replica.follow(&master).await;
@@ -57,7 +57,7 @@ scenarios! {
 
     /// A replica that loads for longer than `repl-timeout` is not taken for dead: it gets one
     /// snapshot, not one after another.
-    async fn slow_load_is_no_silence(lab: Lab) as Directed seeds = 50 {
+    async fn slow_load_is_no_silence(lab: Lab) seeds = 50 {
         lab.configure(|config| {
             config.repl_ping_replica_period = secs(3);
             config.repl_timeout = secs(10);
@@ -76,7 +76,7 @@ scenarios! {
 
     /// A replica that comes while another one's snapshot is under way lacks nothing of what was
     /// written meanwhile.
-    async fn second_replica_during_a_snapshot(lab: Lab) as Directed seeds = 50 {
+    async fn second_replica_during_a_snapshot(lab: Lab) seeds = 50 {
         lab.configure(|config| {
             config.repl_diskless_sync_delay = Duration::ZERO;
             config.rdbcompression = false;

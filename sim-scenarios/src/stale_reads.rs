@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use repl_sim::scenarios;
-
-use crate::drill::{self, Load, Menu, Readers, Stage, Trouble, draw, pick};
+use repl_sim::{
+    families,
+    schedule::{Load, Readers, Trouble, Variety},
+};
 
 const STALE_READS: [(u64, Trouble); 9] = [
     (5, Trouble::Cut),
@@ -19,19 +20,19 @@ const STALE_READS: [(u64, Trouble); 9] = [
     (3, Trouble::Repoint),
 ];
 
-scenarios! {
+families! {
     /// Readers at replicas through cuts, first and later full syncs and promotions, with
     /// `replica-serve-stale-data`, `replica-read-only` and `min-replicas-to-write` drawn.
-    async fn stale_reads(lab: Lab) as Family seeds = 60 {
-        let serve_stale = pick(&lab, &[true, false]);
-        let read_only = pick(&lab, &[true, true, false]);
-        let min_replicas = u32::try_from(draw(&lab, 0, 2)).expect("it is small");
-        let max_lag = lab.draw_span(Duration::from_secs(1), Duration::from_secs(10));
-        lab.configure(|config| {
+    fn stale_reads(plan: &mut Plan) seeds = 60 {
+        let serve_stale = plan.pick(&[true, false]);
+        let read_only = plan.pick(&[true, true, false]);
+        let min_replicas = plan.pick(&[0, 1, 2]);
+        let max_lag = Duration::from_secs(plan.draw(1, 10));
+        plan.configure(|config| {
             config.replica_serve_stale_data = serve_stale;
             config.replica_read_only = read_only;
             config.min_replicas_to_write = min_replicas;
-            config.min_replicas_max_lag = Duration::from_secs(max_lag.as_secs());
+            config.min_replicas_max_lag = max_lag;
         });
         let mut kinds = STALE_READS.to_vec();
         let readers = if read_only {
@@ -40,8 +41,8 @@ scenarios! {
         } else {
             Readers::ReadOnly
         };
-        let stage = Stage::new(&lab, draw(&lab, 2, 4)).await;
-        let load = Load { readers, ..Load::MIXED };
-        drill::run(&lab, stage, Menu::of(&kinds), load).await;
+        plan.nodes(2, 4);
+        plan.clients(Load { readers, ..Load::MIXED });
+        plan.trouble(&kinds, Variety::All);
     }
 }

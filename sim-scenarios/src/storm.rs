@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use repl_sim::{Lab, scenarios};
-
-use crate::drill::{self, Load, Menu, Stage, Trouble, draw, pick};
+use repl_sim::{
+    families,
+    schedule::{Load, Plan, Trouble, Variety},
+};
 
 const ANYTHING: [(u64, Trouble); 20] = [
     (4, Trouble::Cut),
@@ -31,13 +32,13 @@ const ANYTHING: [(u64, Trouble); 20] = [
 ];
 
 /// Directives at their least, or wide open.
-fn configure(lab: &Lab) {
+fn configure(plan: &mut Plan) {
     let secs = Duration::from_secs;
-    let backlog_ttl = secs(pick(lab, &[0, 2, 8, 3_600]));
-    let hard = pick(lab, &[0, 0, 400_000, 1_000_000]);
-    let soft = pick(lab, &[0, 0, 200_000]);
-    let max_replicas = u32::try_from(draw(lab, 0, 2)).expect("it is small");
-    lab.configure(|config| {
+    let backlog_ttl = secs(plan.pick(&[0, 2, 8, 3_600]));
+    let hard = plan.pick(&[0, 0, 400_000, 1_000_000]);
+    let soft = plan.pick(&[0, 0, 200_000]);
+    let max_replicas = plan.pick(&[0, 1, 2]);
+    plan.configure(|config| {
         config.repl_backlog_ttl = backlog_ttl;
         config.output_limit_replica.hard_bytes = hard;
         config.output_limit_replica.soft_bytes = soft;
@@ -46,14 +47,14 @@ fn configure(lab: &Lab) {
     });
 }
 
-scenarios! {
+families! {
     /// Two to five nodes, any directives, any trouble: every property holds, and what is healed
     /// converges.
-    async fn storm(lab: Lab) as Family seeds = 60 {
-        configure(&lab);
-        let menu = Menu::of(&ANYTHING).swarm(&lab);
-        let stage = Stage::new(&lab, draw(&lab, 2, 5)).await;
-        let load = Load { ttl_racers: draw(&lab, 0, 1), ..Load::MIXED };
-        drill::run(&lab, stage, menu, load).await;
+    fn storm(plan: &mut Plan) seeds = 60 {
+        configure(plan);
+        plan.nodes(2, 5);
+        let ttl_racers = plan.pick(&[0, 1]);
+        plan.clients(Load { ttl_racers, ..Load::MIXED });
+        plan.trouble(&ANYTHING, Variety::Swarm);
     }
 }

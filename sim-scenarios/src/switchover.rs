@@ -3,11 +3,11 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use repl_sim::{
+    families,
     lab::{Lost, Reply, Role, Syncs},
     scenarios,
+    schedule::{Load, Trouble, Variety},
 };
-
-use crate::drill::{self, Load, Menu, Stage, Trouble, draw, pick};
 
 const SWITCHOVERS: [(u64, Trouble); 13] = [
     (2, Trouble::Reset),
@@ -29,19 +29,21 @@ const fn secs(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-scenarios! {
+families! {
     /// Any node becomes the master at any time: quietly, with a surplus left behind, in the middle
     /// of a transaction, over chains, and after the backlog's time is over.
-    async fn switchover(lab: Lab) as Family seeds = 60 {
-        let backlog_ttl = secs(pick(&lab, &[2, 5, 3_600]));
-        lab.configure(|config| config.repl_backlog_ttl = backlog_ttl);
-        let menu = Menu::of(&SWITCHOVERS).swarm(&lab);
-        let stage = Stage::new(&lab, draw(&lab, 2, 4)).await;
-        drill::run(&lab, stage, menu, Load::MIXED).await;
+    fn switchover(plan: &mut Plan) seeds = 60 {
+        let backlog_ttl = secs(plan.pick(&[2, 5, 3_600]));
+        plan.configure(|config| config.repl_backlog_ttl = backlog_ttl);
+        plan.nodes(2, 4);
+        plan.clients(Load::MIXED);
+        plan.trouble(&SWITCHOVERS, Variety::Swarm);
     }
+}
 
+scenarios! {
     /// After a planned switchover the sibling and the old master go on with the stream.
-    async fn switchover_keeps_sibling_partial(lab: Lab) as Directed seeds = 50 {
+    async fn switchover_keeps_sibling_partial(lab: Lab) seeds = 50 {
         lab.configure(|config| {
             config.repl_backlog_size = 1024 * 1024;
             // The old master must say nothing more of its own once the lab has settled: no pings
@@ -73,7 +75,7 @@ scenarios! {
     }
 
     /// A new master's stream names its database: its replicas may each remember another one.
-    async fn promotion_names_its_database(lab: Lab) as Directed seeds = 50 {
+    async fn promotion_names_its_database(lab: Lab) seeds = 50 {
         lab.configure(|config| {
             config.repl_backlog_size = 1024 * 1024;
             config.repl_ping_replica_period = secs(3_600);
@@ -104,7 +106,7 @@ scenarios! {
     }
 
     /// Two masters that took as many bytes from different clients do not hold the same history.
-    async fn split_writes_are_not_continued(lab: Lab) as Directed seeds = 50 {
+    async fn split_writes_are_not_continued(lab: Lab) seeds = 50 {
         lab.configure(|config| config.repl_backlog_size = 1024 * 1024);
         let [master, heir] = lab.peers().await;
         heir.follow(&master).await;
@@ -129,7 +131,7 @@ scenarios! {
 
     /// A master that stood alone for longer than its backlog lives has left its history: what it
     /// took since then was never counted.
-    async fn alone_beyond_backlog_ttl(lab: Lab) as Directed seeds = 50 {
+    async fn alone_beyond_backlog_ttl(lab: Lab) seeds = 50 {
         lab.configure(|config| {
             config.repl_backlog_ttl = secs(3);
             config.repl_ping_replica_period = secs(3_600);
@@ -155,7 +157,7 @@ scenarios! {
     }
 
     /// The top of a chain finds another master: everybody below it leaves the old history, too.
-    async fn chain_moves_to_another_history(lab: Lab) as Directed seeds = 50 {
+    async fn chain_moves_to_another_history(lab: Lab) seeds = 50 {
         let [other, top, middle, bottom] = lab.peers().await;
         middle.follow(&top).await;
         bottom.follow(&middle).await;
@@ -175,7 +177,7 @@ scenarios! {
     }
     /// Who waits for a key of the old master is sent away: served by what the new one writes, it
     /// would take it from the new master's dataset.
-    async fn waiters_do_not_outlive_a_demotion(lab: Lab) as Directed seeds = 50 {
+    async fn waiters_do_not_outlive_a_demotion(lab: Lab) seeds = 50 {
         let [master, heir] = lab.peers().await;
         heir.follow(&master).await;
         lab.settle().await;

@@ -1,11 +1,11 @@
 //! Every scenario under its seeds, and every seed that once failed.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 #[cfg(madsim)]
 fn main() -> ExitCode {
-    let regressions = include_str!("../regressions/seeds.txt");
-    repl_sim::suite::main(&sim_scenarios::all(), regressions)
+    let regressions = concat!(env!("CARGO_MANIFEST_DIR"), "/regressions");
+    repl_sim::suite::main(&sim_scenarios::all(), Path::new(regressions))
 }
 
 #[cfg(not(madsim))]

@@ -1,6 +1,6 @@
 //! The failure card: what a failing run gives its reader, on one screen.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::Path};
 
 use crate::run::{Report, replay_line};
 
@@ -27,7 +27,12 @@ pub(crate) fn card(report: &Report) -> String {
     for text in &report.trace[skipped..] {
         writeln!(card, "{text}").expect("writing to a String never fails");
     }
-    let replay = replay_line(report.scenario, report.seed);
+    let replay = replay_line(&report.scenario, report.seed);
     writeln!(card, "replay with:  {replay}").expect("writing to a String never fails");
     card
+}
+
+/// The line that repeats a run from a file.
+pub(crate) fn replay_file_line(path: &Path) -> String {
+    format!("cargo run -q --release -p sim-scenarios -- replay {}", path.display())
 }

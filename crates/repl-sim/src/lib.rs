@@ -47,6 +47,8 @@ pub mod run;
 #[cfg(madsim)]
 pub mod scenario;
 #[cfg(madsim)]
+pub mod schedule;
+#[cfg(madsim)]
 pub mod suite;
 #[cfg(madsim)]
 mod sweep;

@@ -3,7 +3,7 @@
 use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::{Pin, pin},
     rc::Rc,
     task::Poll,
     thread,
@@ -18,7 +18,8 @@ use crate::{
     guard::{explain, guarded, keep_panics_of_this_thread},
     invariants::Broken,
     lab::Lab,
-    scenario::Scenario,
+    scenario::{Kind, Scenario},
+    schedule::{Schedule, perform},
 };
 pub use crate::{evidence::Failure, invariants::Premises, trace::Keep};
 
@@ -29,7 +30,7 @@ const VIRTUAL_LIMIT: Duration = Duration::from_secs(6 * 3600);
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The scenario's name.
-    pub scenario: &'static str,
+    pub scenario: String,
     /// The run's seed.
     pub seed: u64,
     /// Why it failed, if it did.
@@ -52,51 +53,83 @@ pub struct Report {
 
 /// Runs a scenario under a seed.
 ///
-/// A fresh thread, because the seeds of the standard library's hash tables are per thread.
-///
 /// # Panics
 /// When the operating system gives no thread.
 #[must_use]
 pub fn run(scenario: &Scenario, seed: u64, keep: Keep) -> Report {
-    let scenario = *scenario;
-    thread::Builder::new()
-        .name(format!("{} {seed}", scenario.name))
-        .spawn(move || run_here(&scenario, seed, keep))
-        .expect("a thread for a run")
-        .join()
-        .expect("a run catches its own panics")
+    let run = Run { scenario: scenario.name.to_owned(), seed, keep };
+    match scenario.kind {
+        Kind::Family(_) => {
+            let schedule = scenario.schedule(seed).expect("a family has schedules");
+            run.in_a_thread(|lab| Box::pin(async move { perform(&lab, &schedule).await }))
+        }
+        Kind::Directed(work) => run.in_a_thread(work),
+    }
 }
 
-fn run_here(scenario: &Scenario, seed: u64, keep: Keep) -> Report {
-    keep_panics_of_this_thread(replay_line(scenario.name, seed));
-    let evidence = Rc::new(Evidence::new(keep));
-    let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
-    let ended = catch_unwind(AssertUnwindSafe(|| {
-        runtime.block_on(simulate(scenario, seed, Rc::clone(&evidence)))
-    }));
-    let virtual_span = match ended {
-        Ok(span) => span,
-        // The lab itself, or an executor without anything to do.
-        Err(panic) => {
-            evidence.fail(None, explain(&*panic));
-            Duration::from_nanos(evidence.now.get().as_nanos())
+/// Runs a schedule.
+///
+/// # Panics
+/// When the operating system gives no thread.
+#[must_use]
+pub fn run_schedule(schedule: &Schedule, keep: Keep) -> Report {
+    let schedule = schedule.clone();
+    let run = Run { scenario: schedule.scenario.clone(), seed: schedule.seed, keep };
+    run.in_a_thread(|lab| Box::pin(async move { perform(&lab, &schedule).await }))
+}
+
+/// What happens in a run.
+type Work = Pin<Box<dyn Future<Output = ()>>>;
+
+struct Run {
+    scenario: String,
+    seed: u64,
+    keep: Keep,
+}
+
+impl Run {
+    /// A fresh thread, because the seeds of the standard library's hash tables are per thread.
+    fn in_a_thread(self, work: impl FnOnce(Lab) -> Work + Send + 'static) -> Report {
+        thread::Builder::new()
+            .name(format!("{} {}", self.scenario, self.seed))
+            .spawn(move || self.here(work))
+            .expect("a thread for a run")
+            .join()
+            .expect("a run catches its own panics")
+    }
+
+    fn here(self, work: impl FnOnce(Lab) -> Work) -> Report {
+        let Self { scenario, seed, keep } = self;
+        keep_panics_of_this_thread(replay_line(&scenario, seed));
+        let evidence = Rc::new(Evidence::new(keep));
+        let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(simulate(work, seed, Rc::clone(&evidence)))
+        }));
+        let virtual_span = match ended {
+            Ok(span) => span,
+            // The lab itself, or an executor without anything to do.
+            Err(panic) => {
+                evidence.fail(None, explain(&*panic));
+                Duration::from_nanos(evidence.now.get().as_nanos())
+            }
+        };
+        let trace = evidence.trace.borrow();
+        let mut premises = evidence.judge.borrow().premises();
+        premises.insert("convergence", evidence.settled_count.get());
+        premises.insert("answered", evidence.answered_count.get());
+        Report {
+            scenario,
+            seed,
+            failure: evidence.failure(),
+            trace_hash: trace.hash(),
+            trace: trace.lines().map(str::to_owned).collect(),
+            trace_line_count: trace.line_count(),
+            virtual_span,
+            command_count: evidence.answered_count.get(),
+            fault_count: evidence.fault_count.get(),
+            premises,
         }
-    };
-    let trace = evidence.trace.borrow();
-    let mut premises = evidence.judge.borrow().premises();
-    premises.insert("convergence", evidence.settled_count.get());
-    premises.insert("answered", evidence.answered_count.get());
-    Report {
-        scenario: scenario.name,
-        seed,
-        failure: evidence.failure(),
-        trace_hash: trace.hash(),
-        trace: trace.lines().map(str::to_owned).collect(),
-        trace_line_count: trace.line_count(),
-        virtual_span,
-        command_count: evidence.answered_count.get(),
-        fault_count: evidence.fault_count.get(),
-        premises,
     }
 }
 
@@ -106,14 +139,14 @@ pub fn replay_line(scenario: &str, seed: u64) -> String {
     format!("cargo run -q --release -p sim-scenarios -- replay {scenario} {seed}")
 }
 
-/// The whole run inside the simulation: the scenario, then convergence without being asked, then
-/// the end of everything that still runs. Gives the virtual time of the first two.
-async fn simulate(scenario: &Scenario, seed: u64, evidence: Rc<Evidence>) -> Duration {
+/// The whole run inside the simulation: the work, then convergence without being asked, then the
+/// end of everything that still runs. Gives the virtual time of the first two.
+async fn simulate(work: impl FnOnce(Lab) -> Work, seed: u64, evidence: Rc<Evidence>) -> Duration {
     let lab = Lab::new(seed, Rc::clone(&evidence));
     {
-        let scenario = (scenario.run)(lab.clone());
+        let work = work(lab.clone());
         let work = async {
-            scenario.await;
+            work.await;
             lab.heal_all();
             lab.settle().await;
         };

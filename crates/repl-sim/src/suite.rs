@@ -1,14 +1,15 @@
 //! Scenarios as a test target: one line per scenario with its seeds, one for its repeatability, one
 //! per regression.
 
-use std::process::ExitCode;
+use std::{fs, io, path::Path, process::ExitCode};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::{
     card::card,
-    run::{Keep, run},
+    run::{Keep, Report, run, run_schedule},
     scenario::Scenario,
+    schedule::Schedule,
 };
 
 /// A seed that once failed.
@@ -21,19 +22,57 @@ struct Regression {
 
 /// Runs each scenario under its seeds, and every regression.
 ///
-/// `regressions` has one regression a line: `scenario seed  what it was, in a sentence`. Lines that
-/// are empty or begin with `#` are skipped. A line that cannot be read is a failing test.
+/// `regressions` is a folder. Its file `seeds.txt` has one regression a line: `scenario seed  what
+/// it was, in a sentence`; lines that are empty or begin with `#` are skipped. Every file with the
+/// ending `.schedule` is one as well, and its first line is `# ` and the sentence: it stays the
+/// same run when seeds are drawn otherwise. What cannot be read is a failing test.
 #[must_use]
-pub fn main(scenarios: &[Scenario], regressions: &str) -> ExitCode {
+pub fn main(scenarios: &[Scenario], regressions: &Path) -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = scenarios.iter().map(seeds_of).collect();
     trials.extend(scenarios.iter().map(repeats));
-    for line in regressions.lines().map(str::trim) {
-        if !line.is_empty() && !line.starts_with('#') {
-            trials.push(regression(scenarios, line));
-        }
+    match kept(scenarios, regressions) {
+        Ok(kept) => trials.extend(kept),
+        Err(error) => trials.push(unreadable(&regressions.display().to_string(), &error)),
     }
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// What once failed, from a folder.
+fn kept(scenarios: &[Scenario], folder: &Path) -> io::Result<Vec<Trial>> {
+    let seeds = fs::read_to_string(folder.join("seeds.txt"))?;
+    let lines = seeds.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut trials: Vec<Trial> = lines.map(|line| regression(scenarios, line)).collect();
+    let mut files: Vec<_> = fs::read_dir(folder)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<_>>()?;
+    files.retain(|path| path.extension().is_some_and(|ending| ending == "schedule"));
+    files.sort();
+    for path in files {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let text = fs::read_to_string(&path)?;
+        trials.push(kept_schedule(&name, &text));
+    }
+    Ok(trials)
+}
+
+fn kept_schedule(name: &str, text: &str) -> Trial {
+    let sentence = text.lines().next().and_then(|line| line.strip_prefix("# "));
+    let Some(sentence) = sentence else {
+        return unreadable(name, &"its first line is no `# ` and a sentence");
+    };
+    match Schedule::parse(text) {
+        Ok(schedule) => Trial::test(format!("regression {name}: {sentence}"), move || {
+            passed(&run_schedule(&schedule, Keep::Tail))
+        }),
+        Err(error) => unreadable(name, &error),
+    }
+}
+
+fn unreadable(name: &str, why: &dyn std::fmt::Display) -> Trial {
+    let why = why.to_string();
+    Trial::test(format!("regression {name}"), move || Err(Failed::from(why)))
 }
 
 fn seeds_of(scenario: &Scenario) -> Trial {
@@ -71,14 +110,17 @@ fn regression(scenarios: &[Scenario], line: &str) -> Trial {
             let name = format!("regression {} seed {seed}: {sentence}", scenario.name);
             Trial::test(name, move || check(&scenario, seed))
         }
-        Err(why) => Trial::test(format!("regression {line:?}"), move || Err(Failed::from(why))),
+        Err(why) => unreadable(&format!("{line:?}"), &why),
     }
 }
 
 fn check(scenario: &Scenario, seed: u64) -> Result<(), Failed> {
-    let report = run(scenario, seed, Keep::Tail);
+    passed(&run(scenario, seed, Keep::Tail))
+}
+
+fn passed(report: &Report) -> Result<(), Failed> {
     match report.failure {
-        Some(_) => Err(Failed::from(card(&report))),
+        Some(_) => Err(Failed::from(card(report))),
         None => Ok(()),
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     invariants::Premises,
     run::{Keep, Report, replay_line, run},
     scenario::Scenario,
+    schedule::Shrunk,
 };
 
 /// What a sweep came to.
@@ -167,10 +168,27 @@ pub(crate) fn json(report: &Report) -> String {
     format!(
         "{{\"scenario\": {}, \"seed\": {}, \"outcome\": \"{outcome}\", \"property\": {property}, \
          \"trace_hash\": \"{:016x}\", \"replay\": {}}}",
-        quoted(report.scenario),
+        quoted(&report.scenario),
         report.seed,
         report.trace_hash,
-        quoted(&replay_line(report.scenario, report.seed)),
+        quoted(&replay_line(&report.scenario, report.seed)),
+    )
+}
+
+/// A schedule that was made smaller, for programs: one line.
+pub(crate) fn shrunk_json(shrunk: &Shrunk) -> String {
+    let Shrunk { schedule, report, runs } = shrunk;
+    let property = report.failure.as_ref().map_or("", |failure| &failure.property);
+    format!(
+        "{{\"shrunk\": {{\"scenario\": {}, \"seed\": {}, \"property\": {}, \"events\": {}, \
+         \"clients\": {}, \"nodes\": {}, \"runs\": {runs}, \"schedule\": {}}}}}",
+        quoted(&schedule.scenario),
+        schedule.seed,
+        quoted(property),
+        schedule.events.len(),
+        schedule.clients.len(),
+        schedule.nodes.len(),
+        quoted(&schedule.to_string()),
     )
 }
 

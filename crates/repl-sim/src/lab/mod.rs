@@ -8,13 +8,19 @@ mod client;
 mod faults;
 mod peer;
 mod probe;
+mod racer;
 mod reply;
 mod settle;
 mod subscriber;
 mod waiter;
 mod workload;
 
-use std::{cell::RefCell, future::Future, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    rc::Rc,
+    time::Duration,
+};
 
 use repl_core::base::config::Config;
 
@@ -43,7 +49,7 @@ struct Bench {
     config: RefCell<Config>,
     /// Who was told to follow whom, by node.
     follows: RefCell<Vec<Option<usize>>>,
-    client_count: RefCell<usize>,
+    client_count: Cell<usize>,
     draw: RefCell<Draw>,
 }
 
@@ -54,7 +60,7 @@ impl Lab {
             world: World::new(seed, evidence),
             config: RefCell::new(config),
             follows: RefCell::default(),
-            client_count: RefCell::new(0),
+            client_count: Cell::new(0),
             draw: RefCell::new(Draw::new(seed, "scenario")),
         }))
     }
@@ -84,18 +90,28 @@ impl Lab {
         peers
     }
 
-    /// As [`peers`](Self::peers), for a number that the seed draws.
-    pub async fn some_peers(&self, count: usize) -> Vec<Peer> {
-        let peers = (0..count).map(|_| self.add_peer()).collect();
+    /// As [`peers`](Self::peers), with these numbers in their names.
+    pub(crate) async fn numbered_peers(&self, numbers: &[u8]) -> Vec<Peer> {
+        let peers = numbers.iter().map(|number| self.add_numbered_peer(*number)).collect();
         self.pass(Duration::from_millis(1)).await;
         peers
     }
 
+    /// The clients that are created from now on have numbers above this one.
+    pub(crate) fn number_clients_from(&self, number: usize) {
+        self.0.client_count.set(number);
+    }
+
     fn add_peer(&self) -> Peer {
+        let count = self.0.world.machines.borrow().len();
+        self.add_numbered_peer(u8::try_from(count + 1).expect("a lab has few nodes"))
+    }
+
+    fn add_numbered_peer(&self, number: u8) -> Peer {
         let world = &self.0.world;
         let index = world.machines.borrow().len();
-        let name = format!("n{}", index + 1);
-        let ip = format!("10.0.0.{}", index + 1);
+        let name = format!("n{number}");
+        let ip = format!("10.0.0.{number}");
         let host = world.net.with(|network, _| network.add_host(&name, &ip));
         let clock = Clock::drawn(&mut Draw::new(world.seed, &format!("clock {name}")));
         let machine = Rc::new(Machine::new(index, name, host, clock, self.config()));
@@ -169,7 +185,7 @@ impl Lab {
 
 /// Directives as a seed draws them: small limits and short periods, so that a minute of virtual
 /// time is long.
-fn drawn_config(draw: &mut Draw) -> Config {
+pub(crate) fn drawn_config(draw: &mut Draw) -> Config {
     let secs = Duration::from_secs;
     let ping_period = draw.between(1, 5);
     Config {

@@ -35,9 +35,14 @@ impl Peer {
     /// A new client of this node, on a host of its own.
     #[must_use]
     pub fn client(&self) -> Client {
-        let mut count = self.lab.0.client_count.borrow_mut();
-        *count += 1;
-        Client::new(self.lab.world(), &self.machine, *count)
+        let number = self.lab.0.client_count.get() + 1;
+        self.lab.0.client_count.set(number);
+        self.numbered_client(number)
+    }
+
+    /// As [`client`](Self::client): what it draws hangs on its number, which no other client has.
+    pub(crate) fn numbered_client(&self, number: usize) -> Client {
+        Client::new(self.lab.world(), &self.machine, number)
     }
 
     /// `REPLICAOF` another node. Returns when the node has said yes, not when the link is up.

@@ -1,0 +1,322 @@
+//! The `repl-sim` command, over any list of scenarios.
+//!
+//! Exit codes: 0 all runs passed, 1 a property broke, 2 it could not be decided, 3 bad usage.
+
+mod shrinking;
+mod subject;
+
+use std::{collections::BTreeMap, fmt, io::Write as _, path::Path, process::ExitCode, thread};
+
+use self::{
+    shrinking::{RUNS_MAX, shrink_to_file},
+    subject::Subject,
+};
+use crate::{
+    card::card,
+    run::{Keep, run},
+    scenario::{Kind, Scenario},
+    sweep::{self, Until},
+};
+
+const USAGE: &str = "\
+Usage: repl-sim COMMAND
+
+  list                      the scenarios
+  run NAME [--seed S]       one run (seed 0)
+  replay NAME SEED | FILE   one run with its whole trace
+  schedule NAME SEED        what a seed of a family expands into, as such a file
+  shrink NAME SEED | FILE   the smallest schedule that fails by the same property
+      --runs N              runs it may take (600)
+      --out FILE            where it is written (target/repl-sim/NAME-SEED.schedule)
+  sweep [OPTIONS]           many runs on all cores
+      --seeds N             seeds per scenario (100)
+      --from S              the first seed (0)
+      --scenario NAME       only this scenario
+      --families            only the scenarios that draw everything from the seed
+      --first-failure       no more seeds of a scenario that has failed
+      --no-shrink           failures stay as they are
+      --jobs N              runs at a time (one per core)
+      --json                a line of JSON per failing run and one for the totals
+  hash NAME SEED...         the trace hash of each run: equal on every machine and in every build
+
+A failing run of a family, and the first failure of each in a sweep, is made smaller at once.
+Exit codes: 0 passed, 1 a property broke, 2 could not decide, 3 bad usage.
+";
+
+const BROKEN: u8 = 1;
+const UNDECIDED: u8 = 2;
+const BAD_USAGE: u8 = 3;
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main(scenarios: &[Scenario]) -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match command(scenarios, &words) {
+        Ok(code) => code,
+        Err(problem @ Problem { code: BAD_USAGE, .. }) => {
+            eprint!("repl-sim: {problem}\n\n{USAGE}");
+            ExitCode::from(BAD_USAGE)
+        }
+        Err(problem) => {
+            eprintln!("repl-sim: {problem}");
+            ExitCode::from(problem.code)
+        }
+    }
+}
+
+/// Why a command came to nothing.
+#[derive(Debug, PartialEq, Eq)]
+struct Problem {
+    code: u8,
+    why: String,
+}
+
+impl Problem {
+    /// The command line is wrong.
+    fn usage(why: &str) -> Self {
+        Self { code: BAD_USAGE, why: why.to_owned() }
+    }
+
+    /// The command line is right, and the world is not.
+    fn undecided(why: &str) -> Self {
+        Self { code: UNDECIDED, why: why.to_owned() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+fn command(scenarios: &[Scenario], words: &[&str]) -> Result<ExitCode, Problem> {
+    match words {
+        ["list"] => {
+            for scenario in scenarios {
+                let kind = scenario.kind.name();
+                say(&format!("{:<34} {kind:<9} {}", scenario.name, scenario.doc.trim()));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        ["run", name] => run_one(&Subject::Seed(*find(scenarios, name)?, 0), Keep::Tail),
+        ["run", name, "--seed", seed] => {
+            run_one(&Subject::parse(scenarios, &[name, seed])?, Keep::Tail)
+        }
+        ["replay", rest @ ..] => run_one(&Subject::parse(scenarios, rest)?, Keep::All),
+        ["schedule", name, seed] => {
+            let schedule = Subject::parse(scenarios, &[name, seed])?.schedule();
+            let schedule = schedule.ok_or_else(|| not_drawn(name))?;
+            say(schedule.to_string().trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
+        ["shrink", rest @ ..] => shrink(scenarios, rest),
+        ["hash", name, seeds @ ..] if !seeds.is_empty() => {
+            let scenario = find(scenarios, name)?;
+            let seeds: Vec<u64> =
+                seeds.iter().map(|seed| number(seed)).collect::<Result<_, _>>()?;
+            for seed in seeds {
+                let report = run(scenario, seed, Keep::Tail);
+                say(&format!("{} {seed} {:016x}", scenario.name, report.trace_hash));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        ["sweep", options @ ..] => run_many(&Sweep::parse(scenarios, options)?),
+        ["help" | "--help" | "-h"] => {
+            say(USAGE.trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
+        [] => Err(Problem::usage("a command is missing")),
+        [first, ..] => {
+            Err(Problem::usage(&format!("{first:?} with these arguments is no command")))
+        }
+    }
+}
+
+fn not_drawn(name: &str) -> Problem {
+    Problem::undecided(&format!("{name} says itself what happens: it has no schedule"))
+}
+
+fn run_one(subject: &Subject, keep: Keep) -> Result<ExitCode, Problem> {
+    let report = subject.run(keep);
+    if keep == Keep::All {
+        say(&report.trace.join("\n"));
+    }
+    if report.failure.is_some() {
+        eprint!("{}", card(&report));
+        if let (Keep::Tail, Some(schedule)) = (keep, subject.schedule()) {
+            shrink_to_file(&schedule, RUNS_MAX, None, Output::Text)?;
+        }
+        return Ok(ExitCode::from(BROKEN));
+    }
+    say(&format!(
+        "passed: {} seed {}: {:.1} virtual seconds, {} client commands, {} faults, trace {:016x}",
+        report.scenario,
+        report.seed,
+        report.virtual_span.as_secs_f64(),
+        report.command_count,
+        report.fault_count,
+        report.trace_hash
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn shrink(scenarios: &[Scenario], words: &[&str]) -> Result<ExitCode, Problem> {
+    let (mut runs_max, mut out, mut named) = (RUNS_MAX, None, Vec::new());
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().copied().ok_or_else(|| lacks_value(word));
+        match *word {
+            "--runs" => runs_max = u32::try_from(number(value()?)?).unwrap_or(u32::MAX),
+            "--out" => out = Some(value()?),
+            _ => named.push(*word),
+        }
+    }
+    let subject = Subject::parse(scenarios, &named)?;
+    let schedule = subject.schedule().ok_or_else(|| not_drawn(named[0]))?;
+    shrink_to_file(&schedule, runs_max, out.map(Path::new), Output::Text)?;
+    Ok(ExitCode::from(BROKEN))
+}
+
+fn lacks_value(option: &str) -> Problem {
+    Problem::usage(&format!("{option} needs a value"))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Debug)]
+struct Sweep {
+    scenarios: Vec<Scenario>,
+    from: u64,
+    seed_count: u64,
+    jobs: usize,
+    until: Until,
+    output: Output,
+    failures: Failures,
+}
+
+/// What becomes of failures in a sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failures {
+    /// The first of each family is made smaller.
+    Shrunk,
+    /// They stay as they are.
+    Kept,
+}
+
+impl Sweep {
+    fn parse(scenarios: &[Scenario], options: &[&str]) -> Result<Self, Problem> {
+        let mut sweep = Self {
+            scenarios: scenarios.to_vec(),
+            from: 0,
+            seed_count: 100,
+            jobs: thread::available_parallelism().map_or(1, usize::from),
+            until: Until::LastSeed,
+            output: Output::Text,
+            failures: Failures::Shrunk,
+        };
+        let mut options = options.iter();
+        while let Some(option) = options.next() {
+            let mut value = || options.next().copied().ok_or_else(|| lacks_value(option));
+            match *option {
+                "--seeds" => sweep.seed_count = number(value()?)?,
+                "--from" => sweep.from = number(value()?)?,
+                "--scenario" => sweep.scenarios = vec![*find(scenarios, value()?)?],
+                "--families" => {
+                    sweep.scenarios.retain(|scenario| matches!(scenario.kind, Kind::Family(_)));
+                }
+                "--jobs" => {
+                    let jobs = usize::try_from(number(value()?)?).unwrap_or(usize::MAX);
+                    sweep.jobs = jobs.clamp(1, 1_024);
+                }
+                "--no-shrink" => sweep.failures = Failures::Kept,
+                "--first-failure" => sweep.until = Until::FirstFailure,
+                "--json" => sweep.output = Output::Json,
+                other => return Err(Problem::usage(&format!("{other:?} is no option of sweep"))),
+            }
+        }
+        if sweep.from.checked_add(sweep.seed_count).is_none() {
+            return Err(Problem::usage("the last seed is above 2^64"));
+        }
+        Ok(sweep)
+    }
+
+    /// Makes the first failure of a family smaller.
+    fn shrink(&self, name: &str, seed: u64) -> Result<(), Problem> {
+        let Some(schedule) = find(&self.scenarios, name)?.schedule(seed) else { return Ok(()) };
+        let shrunk = shrink_to_file(&schedule, RUNS_MAX, None, self.output)?;
+        if self.output == Output::Json {
+            say(&sweep::shrunk_json(&shrunk));
+        }
+        Ok(())
+    }
+}
+
+fn run_many(what: &Sweep) -> Result<ExitCode, Problem> {
+    let seeds = what.from..what.from + what.seed_count;
+    let mut failed: BTreeMap<String, u64> = BTreeMap::new();
+    let totals = sweep::sweep(&what.scenarios, seeds, what.jobs, what.until, |report| {
+        if report.failure.is_none() {
+            return;
+        }
+        let first = failed.entry(report.scenario.clone()).or_insert(report.seed);
+        *first = report.seed.min(*first);
+        match what.output {
+            Output::Json => say(&sweep::json(report)),
+            Output::Text => say(&card(report)),
+        }
+    });
+    match what.output {
+        Output::Json => say(&totals.json()),
+        Output::Text => say(totals.text().trim_end()),
+    }
+    if totals.run_count() == 0 {
+        return Err(Problem::undecided("there was nothing to run"));
+    }
+    if what.failures == Failures::Shrunk {
+        for (name, seed) in &failed {
+            what.shrink(name, *seed)?;
+        }
+    }
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(BROKEN) })
+}
+
+/// Prints a line, at once. A closed pipe (`replay ... | head`) is no reason to complain.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+fn find<'a>(scenarios: &'a [Scenario], name: &str) -> Result<&'a Scenario, Problem> {
+    scenarios
+        .iter()
+        .find(|scenario| scenario.name == name)
+        .ok_or_else(|| Problem::usage(&format!("there is no scenario {name:?} (see `list`)")))
+}
+
+fn number(word: &str) -> Result<u64, Problem> {
+    word.parse().map_err(|_| Problem::usage(&format!("{word:?} is no number")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(words: &[&str]) -> String {
+        command(&[], words).expect_err("bad usage").why
+    }
+
+    #[test]
+    fn bad_usage_is_named() {
+        assert_eq!(usage(&[]), "a command is missing");
+        assert_eq!(usage(&["replay", "x", "1"]), "there is no scenario \"x\" (see `list`)");
+        assert_eq!(usage(&["sweep", "--seeds"]), "--seeds needs a value");
+        assert_eq!(usage(&["sweep", "--seeds", "x"]), "\"x\" is no number");
+        assert_eq!(usage(&["sweep", "--quick"]), "\"--quick\" is no option of sweep");
+        assert_eq!(usage(&["walk"]), "\"walk\" with these arguments is no command");
+    }
+}

@@ -1,0 +1,38 @@
+//! The clients of a schedule. Whichever node is the master takes their writes, and the others are
+//! read.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use super::{Schedule, Task};
+use crate::lab::{Client, Lab};
+
+/// Clients stop asking so long before everything is healed: what they asked for has been heard of.
+const QUIET_BEFORE_HEALING: Duration = Duration::from_secs(2);
+
+type Work = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Begins to ask; what it gives back ends when everything is answered.
+pub(super) fn begin(
+    lab: &Lab,
+    schedule: &Schedule,
+    mut client: impl FnMut(usize) -> Option<Client>,
+) -> Vec<Work> {
+    let until = schedule.heals_at.saturating_sub(QUIET_BEFORE_HEALING);
+    let mut work: Vec<Work> = Vec::new();
+    for (index, customer) in schedule.clients.iter().enumerate() {
+        let Some(client) = client(index) else { continue };
+        let task = perform(lab.clone(), client, customer.task, until);
+        work.push(Box::pin(lab.in_background(task)));
+    }
+    work
+}
+
+async fn perform(lab: Lab, mut client: Client, task: Task, until: Duration) {
+    match task {
+        Task::Work(count) => client.work(count as usize, until).await,
+        Task::Read(count) => client.read(count as usize, until).await,
+        Task::Race => client.race_expiries(&lab, until).await,
+        Task::Wait => client.wait_for_elements(until).await,
+        Task::Listen => client.listen(until).await,
+    }
+}
