@@ -108,31 +108,15 @@ impl Platform for TokioPlatform {
     }
 
     fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + 'static {
-        let origin = self.origin;
-        let deadline = Duration::from_nanos(at.as_nanos());
-        async move {
-            loop {
-                let left = deadline.saturating_sub(origin.elapsed());
-                if left.is_zero() {
-                    return;
-                }
-                time::sleep(left.min(SLEEP_MAX)).await;
-            }
-        }
+        nap_until(self.origin, at, |left| time::sleep(left.min(SLEEP_MAX)))
     }
 
     fn sleep_briefly(&self, at: Instant) -> impl Future<Output = ()> + 'static {
-        let (origin, alarm) = (self.origin, Rc::clone(&self.alarm));
-        let deadline = Duration::from_nanos(at.as_nanos());
-        async move {
-            loop {
-                let left = deadline.saturating_sub(origin.elapsed());
-                if left.is_zero() {
-                    return;
-                }
-                alarm.ring_in(left).await;
-            }
-        }
+        let alarm = Rc::clone(&self.alarm);
+        nap_until(self.origin, at, move |left| {
+            let alarm = Rc::clone(&alarm);
+            async move { alarm.ring_in(left).await }
+        })
     }
 
     fn dial(&self, to: Endpoint) -> impl Future<Output = io::Result<Self::Stream>> + 'static {
@@ -187,6 +171,22 @@ impl Platform for TokioPlatform {
         // Each line of the log is written at its end; a program that embeds the server may buffer
         // more.
         let _ = io::stdout().flush();
+    }
+}
+
+/// Naps until the monotonic clock that began at `origin` reads `at`: a nap may end early.
+async fn nap_until<N: Future<Output = ()>>(
+    origin: time::Instant,
+    at: Instant,
+    nap: impl Fn(Duration) -> N,
+) {
+    let deadline = Duration::from_nanos(at.as_nanos());
+    loop {
+        let left = deadline.saturating_sub(origin.elapsed());
+        if left.is_zero() {
+            return;
+        }
+        nap(left).await;
     }
 }
 
