@@ -69,7 +69,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "mutants",
-        does: "the sweep finds every planted bug: cargo ci mutants [NAME..]",
+        does: "the sweep finds every planted bug: cargo ci mutants [--shrink] [NAME..]",
         run: mutants::run,
     },
 ];

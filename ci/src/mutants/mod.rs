@@ -20,13 +20,24 @@ use table::Mutant;
 /// Where patches and table are.
 const FOLDER: &str = "ci/mutants";
 
-/// Hunts the mutants named in `names`, or all of them.
+/// Whether failures are made smaller, to see how small they get: minutes more for each mutant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failures {
+    Kept,
+    Shrunk,
+}
+
+/// Hunts the mutants named in `names`, or all of them. `--shrink` among the names has the sweep
+/// make the failures smaller.
 ///
 /// # Errors
 /// A name is not in the table, a patch does not apply, a mutant does not build, or is not found by
 /// the property that should find it. Every mutant is tried before the failure is told.
 pub fn run(root: &Path, names: &[String]) -> Outcome {
-    hunt(root, names, sweep)
+    let (options, names): (Vec<String>, Vec<String>) =
+        names.iter().cloned().partition(|name| name == "--shrink");
+    let failures = if options.is_empty() { Failures::Kept } else { Failures::Shrunk };
+    hunt(root, &names, |tree, seeds| sweep(tree, seeds, failures))
 }
 
 /// As [`run`], with the sweep as a parameter: (the mutated tree, seeds per scenario) -> its JSON
@@ -47,21 +58,32 @@ fn hunt(
     let wanted = |mutant: &&Mutant| names.is_empty() || names.contains(&mutant.name);
     let mut lines = Vec::new();
     let mut escaped = Vec::new();
+    let mut fewest = Vec::new();
     for mutant in mutants.iter().filter(wanted) {
         let hunted = scratch::mutated(root, mutant)
             .and_then(|tree| sweep(&tree, mutant.seeds_max))
             .and_then(|text| judge(mutant, &text));
         match hunted {
-            Ok(catches) => lines.extend(catches.into_iter().map(|catch| catch.row(mutant))),
+            Ok(catches) => {
+                fewest.extend(catches.iter().filter_map(|catch| catch.events).min());
+                lines.extend(catches.into_iter().map(|catch| catch.row(mutant)));
+            }
             Err(failure) => {
-                lines.push(format!("{:<28} NOT FOUND: {failure}", mutant.name));
+                lines.push(format!("{:<34} NOT FOUND: {failure}", mutant.name));
                 escaped.push(mutant.name.as_str());
             }
         }
     }
-    println!("{:<28} {:<32} {:>6}  {:<24} replay", "mutant", "scenario", "seeds", "property");
+    println!(
+        "{:<34} {:<32} {:>6}  {:<24} {:>6}  replay",
+        "mutant", "scenario", "seeds", "property", "events"
+    );
     for line in &lines {
         println!("{line}");
+    }
+    fewest.sort_unstable();
+    if let Some(median) = fewest.get(fewest.len() / 2) {
+        println!("smallest schedules of {} mutants: {median} events in the median", fewest.len());
     }
     if escaped.is_empty() {
         return Ok(());
@@ -85,14 +107,15 @@ fn strays(root: &Path, mutants: &[Mutant]) -> Outcome {
 }
 
 /// Builds the simulator of a mutated tree and sweeps every scenario.
-fn sweep(tree: &Path, seeds: u64) -> Result<String, Failure> {
+fn sweep(tree: &Path, seeds: u64, failures: Failures) -> Result<String, Failure> {
     let seeds = seeds.to_string();
+    let mut arguments =
+        vec!["sweep", "--from", "1", "--seeds", &seeds, "--first-failure", "--json"];
+    if failures == Failures::Kept {
+        arguments.push("--no-shrink");
+    }
     // As `cargo test` builds it: nearly as fast, and built in a tenth of the time.
-    let mut command = repl_sim(
-        tree,
-        Build::Debug,
-        &["sweep", "--from", "1", "--seeds", &seeds, "--first-failure", "--json"],
-    );
+    let mut command = repl_sim(tree, Build::Debug, &arguments);
     command.env("CARGO_TARGET_DIR", scratch::target(tree));
     eprintln!("ci: {}", shell::shown(&command));
     // 0: nothing found; 1: a property broke. Everything else decides nothing.
@@ -107,12 +130,16 @@ struct Catch {
     seed: u64,
     property: String,
     replay: String,
+    /// Of the smallest schedule that was found.
+    events: Option<u64>,
 }
 
 impl Catch {
     fn row(&self, mutant: &Mutant) -> String {
-        let Self { scenario, seed, property, replay } = self;
-        format!("{:<28} {scenario:<32} {seed:>6}  {property:<24} {replay}", mutant.name)
+        let Self { scenario, seed, property, replay, events } = self;
+        let events = events.map_or_else(|| "-".to_owned(), |events| events.to_string());
+        let name = &mutant.name;
+        format!("{name:<34} {scenario:<32} {seed:>6}  {property:<24} {events:>6}  {replay}")
     }
 }
 
@@ -131,6 +158,12 @@ fn judge(mutant: &Mutant, lines: &str) -> Result<Vec<Catch>, Failure> {
             continue;
         }
         let text = |name: &str| fields.get(name).cloned().unwrap_or_default();
+        if text("outcome") == "shrunk" {
+            if let Some(catch) = first.get_mut(&text("scenario")) {
+                catch.events = text("events").parse().ok();
+            }
+            continue;
+        }
         if text("outcome") != "failed" {
             continue;
         }
@@ -142,6 +175,7 @@ fn judge(mutant: &Mutant, lines: &str) -> Result<Vec<Catch>, Failure> {
             seed,
             property: text("property"),
             replay: text("replay"),
+            events: None,
         };
         let known = first.get(&catch.scenario);
         if known.is_none_or(|known| known.seed > seed) {
@@ -271,6 +305,10 @@ mod tests {
         assert!(failure.to_string().contains("without a summary"), "{failure}");
         let catches = judge(&mutants[0], &(lines + "{\"summary\": {}}")).expect("b found it");
         assert_eq!(catches.iter().map(|c| (&*c.scenario, c.seed)).collect::<Vec<_>>(), [("b", 3)]);
+        let shrunk = "{\"scenario\": \"b\", \"outcome\": \"shrunk\", \"events\": 2}\n";
+        let lines = line("b", 3, "failed") + "{\"summary\": {}}\n" + shrunk;
+        let catches = judge(&mutants[0], &lines).expect("b found it");
+        assert_eq!(catches[0].events, Some(2));
         let failure = judge(&mutants[0], "panicked").expect_err("no JSON");
         assert!(failure.to_string().contains("no JSON object"), "{failure}");
     }

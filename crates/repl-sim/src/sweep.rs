@@ -180,8 +180,8 @@ pub(crate) fn shrunk_json(shrunk: &Shrunk) -> String {
     let Shrunk { schedule, report, runs } = shrunk;
     let property = report.failure.as_ref().map_or("", |failure| &failure.property);
     format!(
-        "{{\"shrunk\": {{\"scenario\": {}, \"seed\": {}, \"property\": {}, \"events\": {}, \
-         \"clients\": {}, \"nodes\": {}, \"runs\": {runs}, \"schedule\": {}}}}}",
+        "{{\"scenario\": {}, \"seed\": {}, \"outcome\": \"shrunk\", \"property\": {}, \
+         \"events\": {}, \"clients\": {}, \"nodes\": {}, \"runs\": {runs}, \"schedule\": {}}}",
         quoted(&schedule.scenario),
         schedule.seed,
         quoted(property),

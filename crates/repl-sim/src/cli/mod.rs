@@ -245,6 +245,15 @@ impl Sweep {
         Ok(sweep)
     }
 
+    /// Makes the first failures of families smaller, side by side.
+    fn shrink_all(&self, failed: &BTreeMap<String, u64>) -> Result<(), Problem> {
+        thread::scope(|scope| {
+            let each = failed.iter().map(|(name, seed)| scope.spawn(|| self.shrink(name, *seed)));
+            let each: Vec<_> = each.collect();
+            each.into_iter().try_for_each(|one| one.join().expect("a run catches its own panics"))
+        })
+    }
+
     /// Makes the first failure of a family smaller.
     fn shrink(&self, name: &str, seed: u64) -> Result<(), Problem> {
         let Some(schedule) = find(&self.scenarios, name)?.schedule(seed) else { return Ok(()) };
@@ -278,9 +287,7 @@ fn run_many(what: &Sweep) -> Result<ExitCode, Problem> {
         return Err(Problem::undecided("there was nothing to run"));
     }
     if what.failures == Failures::Shrunk {
-        for (name, seed) in &failed {
-            what.shrink(name, *seed)?;
-        }
+        what.shrink_all(&failed)?;
     }
     Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(BROKEN) })
 }
