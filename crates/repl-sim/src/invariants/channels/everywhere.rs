@@ -54,6 +54,11 @@ impl Expected {
         *self = Self { messages: VecDeque::new(), place, leapt: false };
     }
 
+    /// Whether its node has leapt over a part of its history since, or back.
+    pub(super) fn has_leapt(&self) -> bool {
+        self.leapt
+    }
+
     /// What was told some time ago was heard.
     pub(super) fn check_none_missed(&self, now: Instant) -> Result<(), Broken> {
         match self.messages.front() {

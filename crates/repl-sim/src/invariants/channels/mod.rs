@@ -169,7 +169,8 @@ impl Judge {
     pub(crate) fn on_heard(&mut self, host: HostId, message: &Message) -> Result<(), Broken> {
         let Channels { listeners, in_order, everywhere } = &mut self.channels;
         let Some(listener) = listeners.get_mut(&host) else { return Ok(()) };
-        in_order.check(&listener.topics, &mut listener.heard, message)?;
+        let leapt = listener.expected.has_leapt();
+        in_order.check(&listener.topics, (&mut listener.heard, leapt), message)?;
         let is_local = in_order.home(message.publisher) == Some(listener.node);
         everywhere.check_heard(&mut listener.expected, message, is_local)
     }
