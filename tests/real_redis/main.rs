@@ -9,6 +9,7 @@ mod clients;
 mod config_file;
 mod differential;
 mod fixture;
+mod measures;
 mod replication;
 mod transcripts;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     trials.extend(clients::trials());
     trials.extend(config_file::trials());
     trials.extend(differential::trials());
+    trials.extend(measures::trials());
     trials.extend(transcripts::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -34,6 +34,7 @@ impl Node {
             return;
         }
         self.next_cron = now.mono + self.cron_period();
+        self.sample_rates(now);
         let begun = self.begin_expiry();
         self.expire_keys(now);
         self.expire_own_keys(now);

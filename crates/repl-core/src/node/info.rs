@@ -105,6 +105,7 @@ impl Node {
             ("uptime_in_days", format!("{}", up / 86_400)),
             ("hz", format!("{}", self.config.hz)),
             ("configured_hz", format!("{}", self.config.hz)),
+            ("io_threads_active", "0".into()),
             ("executable", self.facts.executable.clone()),
             ("config_file", self.facts.config_file.clone()),
         ]);
@@ -121,22 +122,56 @@ impl Node {
         let count = self.listed().filter(|(_, conn)| is_counted(&conn.role)).count();
         Vec::from([
             ("connected_clients", format!("{count}")),
+            ("cluster_connections", "0".into()),
             ("maxclients", format!("{}", self.config.maxclients)),
             ("blocked_clients", format!("{}", self.waiting.count())),
+            ("tracking_clients", "0".into()),
             ("clients_in_timeout_table", format!("{}", self.waiting.deadline_count())),
         ])
     }
 
     fn info_memory(&self) -> Fields {
         let backlog = self.history.backlog().map_or(0, |backlog| backlog.memory_bytes());
+        let (used, rss) = (self.facts.used_memory, self.facts.used_memory_rss);
+        let peak = self.memory_seen.peak;
+        let value = |name: &str| self.config.value(name.as_bytes()).unwrap_or_default();
+        let limit = value("maxmemory");
+        let percent = if peak == 0 { 0.0 } else { used as f64 / peak as f64 * 100.0 };
+        let ratio = if used == 0 { 0.0 } else { rss as f64 / used as f64 };
+        let [clients, replicas] = self.memory_of_connections();
         Vec::from([
-            ("used_memory", format!("{}", self.facts.used_memory)),
-            ("used_memory_human", human(self.facts.used_memory)),
-            ("used_memory_rss", format!("{}", self.facts.used_memory_rss)),
-            ("used_memory_rss_human", human(self.facts.used_memory_rss)),
+            ("used_memory", format!("{used}")),
+            ("used_memory_human", human(used)),
+            ("used_memory_rss", format!("{rss}")),
+            ("used_memory_rss_human", human(rss)),
+            ("used_memory_peak", format!("{peak}")),
+            ("used_memory_peak_human", human(peak)),
+            ("used_memory_peak_perc", format!("{percent:.2}%")),
+            // As it is configured: nothing is evicted.
+            ("maxmemory_human", human(limit.parse().unwrap_or(0))),
+            ("maxmemory", limit),
+            ("maxmemory_policy", value("maxmemory-policy")),
+            ("mem_fragmentation_ratio", format!("{ratio:.2}")),
+            ("mem_fragmentation_bytes", format!("{}", i128::from(rss) - i128::from(used))),
             ("mem_replication_backlog", format!("{backlog}")),
             ("mem_total_replication_buffers", format!("{backlog}")),
+            ("mem_clients_slaves", format!("{replicas}")),
+            ("mem_clients_normal", format!("{clients}")),
+            ("active_defrag_running", "0".into()),
+            ("lazyfree_pending_objects", "0".into()),
         ])
+    }
+
+    /// Bytes of what clients and replicas have sent and not been sent yet.
+    pub(super) fn memory_of_connections(&self) -> [u64; 2] {
+        let mut sums = [0; 2];
+        for (_, conn) in self.conns.iter() {
+            let queue = conn.client().and_then(|client| client.transaction.as_ref());
+            let queued = queue.map_or(0, |queue| queue.commands.capacity());
+            let own = conn.inbox.bytes.capacity() + conn.outbox.memory_bytes() + queued;
+            sums[usize::from(matches!(conn.role, Role::Replica(_)))] += own as u64;
+        }
+        sums
     }
 
     fn info_persistence(&self) -> Fields {
@@ -150,14 +185,27 @@ impl Node {
             ("async_loading", format!("{}", u8::from(loading))),
             ("rdb_changes_since_last_save", format!("{}", self.stats.changes)),
             ("rdb_bgsave_in_progress", "0".into()),
+            ("rdb_saves", "0".into()),
             ("aof_enabled", "0".into()),
+            ("aof_rewrite_in_progress", "0".into()),
+            ("aof_rewrite_scheduled", "0".into()),
+            ("module_fork_in_progress", "0".into()),
         ])
     }
 
     fn info_stats(&self) -> Fields {
         let stats = &self.stats;
         let names = |topic| self.channels.names(topic).len() as u64;
-        [
+        let (commands, [all_in, all_out, from_master, to_replicas]) = self.rates();
+        let kbps = |rate: f64| format!("{rate:.2}");
+        let rates = [
+            ("instantaneous_ops_per_sec", format!("{commands}")),
+            ("instantaneous_input_kbps", kbps(all_in)),
+            ("instantaneous_output_kbps", kbps(all_out)),
+            ("instantaneous_input_repl_kbps", kbps(from_master)),
+            ("instantaneous_output_repl_kbps", kbps(to_replicas)),
+        ];
+        let counts = [
             ("total_connections_received", stats.connections),
             ("total_commands_processed", stats.commands),
             ("total_net_input_bytes", stats.net_input_bytes + stats.net_repl_input_bytes),
@@ -169,17 +217,24 @@ impl Node {
             ("sync_partial_ok", stats.sync_partial_ok),
             ("sync_partial_err", stats.sync_partial_err),
             ("expired_keys", stats.expired_keys),
+            ("expire_cycle_cpu_milliseconds", stats.expiry_nanos / 1_000_000),
+            ("evicted_keys", 0),
+            ("evicted_clients", 0),
             ("pubsub_channels", names(Topic::Channel)),
             ("pubsub_patterns", names(Topic::Pattern)),
             ("pubsubshard_channels", names(Topic::Shard)),
             ("slave_expires_tracked_keys", self.keyspace.own_expiries() as u64),
+            ("latest_fork_usec", 0),
+            ("total_forks", 0),
+            ("tracking_total_keys", 0),
             ("unexpected_error_replies", stats.unexpected_error_replies),
             ("total_error_replies", stats.error_replies),
+            ("total_reads_processed", stats.reads),
+            ("total_writes_processed", stats.writes),
             ("client_output_buffer_limit_disconnections", stats.output_limit_disconnections),
-        ]
-        .into_iter()
-        .map(|(name, count)| (name, format!("{count}")))
-        .collect()
+        ];
+        let counts = counts.into_iter().map(|(name, count)| (name, format!("{count}")));
+        rates.into_iter().chain(counts).collect()
     }
 
     fn info_cpu(&self) -> Fields {

@@ -12,6 +12,7 @@
 //! | `cron` | what happens by itself: expiry, pings, timeouts |
 //! | `info`, `role` | `INFO ROLE` |
 //! | `commands` | `COMMAND`, and the `HELP` of containers |
+//! | `rates` | what `INFO` says per second |
 //! | `measure` | what commands cost: counters, the slow log, the latency monitor |
 //! | `view` | what an observer may see |
 
@@ -24,6 +25,7 @@ mod link;
 mod measure;
 #[cfg(any(test, feature = "arbitrary"))]
 pub mod properties;
+mod rates;
 mod requests;
 mod role;
 mod session;
@@ -38,6 +40,7 @@ use core::{mem, time::Duration};
 use self::{
     link::Following,
     measure::Measure,
+    rates::Rates,
     session::{MemorySeen, Pause, Shutdown, Waiting},
     sync::replica_name,
 };
@@ -120,6 +123,7 @@ pub struct Node {
     grown: bool,
     stats: Stats,
     measure: Measure,
+    rates: Rates,
     facts: HostFacts,
     memory_seen: MemorySeen,
     rng: Rng,
@@ -189,6 +193,7 @@ impl Node {
             grown: false,
             stats: Stats::default(),
             measure: Measure::new(now),
+            rates: Rates::new(now),
             facts: HostFacts::default(),
             memory_seen: MemorySeen::default(),
             rng,

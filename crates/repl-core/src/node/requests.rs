@@ -80,6 +80,7 @@ impl Node {
     pub(super) fn on_received(&mut self, now: Now, id: ConnId, bytes: &[u8]) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         conn.last_io_at = now.mono;
+        self.stats.reads += 1;
         match conn.role {
             Role::Master => {
                 self.stats.net_repl_input_bytes += bytes.len() as u64;

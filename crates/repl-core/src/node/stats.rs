@@ -9,6 +9,10 @@ pub struct Stats {
     pub rejected_connections: u64,
     /// Commands executed, those of our master included.
     pub commands: u64,
+    /// Times that something was read from a connection.
+    pub reads: u64,
+    /// Times that something was sent on a connection.
+    pub writes: u64,
     /// Bytes read from clients.
     pub net_input_bytes: u64,
     /// Bytes sent to clients.
@@ -25,6 +29,8 @@ pub struct Stats {
     pub sync_partial_err: u64,
     /// Keys deleted because their time had passed.
     pub expired_keys: u64,
+    /// What the expiry cycle took, in nanoseconds.
+    pub expiry_nanos: u64,
     /// Errors replied to clients.
     pub error_replies: u64,
     /// Errors that commands of our master's stream gave: each is a divergence.

@@ -237,6 +237,7 @@ impl Node {
     /// Bytes have left.
     pub(super) fn on_sent(&mut self, now: Now, id: ConnId, count: usize) {
         let Some(conn) = self.conns.get_mut(id) else { return };
+        self.stats.writes += 1;
         if !conn.outbox.is_empty() {
             self.stats.net_output_bytes += count as u64;
             conn.last_io_at = now.mono;

@@ -11,7 +11,7 @@ use repl_core::{
         rng::Seed,
         time::{Instant, Now, Stopwatch, UnixMillis},
     },
-    io::{Input, PeerInfo},
+    io::{HostFacts, Input, PeerInfo},
 };
 
 use crate::net::command;
@@ -365,4 +365,34 @@ fn an_expiry_cycle_that_takes_long_is_an_event() {
     bench.node.handle(now, Input::TimerFired);
     let latest = words(&bench.ask("LATENCY LATEST"));
     assert!(latest.contains("expire-cycle :2000 :50 :50"), "{latest}");
+}
+
+#[test]
+fn rates_are_averages_of_the_last_samples_and_memory_has_a_peak() {
+    let mut bench = Bench::new(Duration::ZERO);
+    bench.send(&pipeline(&["PING"; 160]));
+    let turn = |bench: &mut Bench| {
+        bench.watch.at.set(bench.watch.at.get() + Duration::from_millis(100));
+        let now = Now { mono: bench.watch.at.get(), wall: UnixMillis(bench.wall) };
+        bench.node.handle(now, Input::TimerFired);
+        while bench.node.poll_effect().is_some() {}
+    };
+    turn(&mut bench);
+    // 1600 a second, in one of sixteen samples.
+    assert_eq!(bench.info("stats", "instantaneous_ops"), "instantaneous_ops_per_sec:100");
+    let bytes = 160 * 14 * 10 / 16;
+    let kilobytes = format!("instantaneous_input_kbps:{:.2}", f64::from(bytes) / 1024.0);
+    assert_eq!(bench.info("stats", "instantaneous_input_kbps"), kilobytes);
+    bench.ask("CONFIG RESETSTAT");
+    (0..16).for_each(|_| turn(&mut bench));
+    assert_eq!(bench.info("stats", "instantaneous_ops"), "instantaneous_ops_per_sec:0");
+    for used_memory in [5000, 1000] {
+        let facts = HostFacts { used_memory, used_memory_rss: 2500, ..HostFacts::default() };
+        let now = Now { mono: bench.watch.at.get(), wall: UnixMillis(bench.wall) };
+        bench.node.handle(now, Input::Host(facts));
+    }
+    let peak = "used_memory_peak:5000 used_memory_peak_human:4.88K used_memory_peak_perc:20.00%";
+    assert_eq!(bench.info("memory", "used_memory_peak"), peak);
+    let ratio = "mem_fragmentation_ratio:2.50 mem_fragmentation_bytes:1500";
+    assert_eq!(bench.info("memory", "mem_fragmentation"), ratio);
 }

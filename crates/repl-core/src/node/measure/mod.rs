@@ -311,6 +311,7 @@ impl Node {
     /// The expiry cycle has run since then.
     pub(super) fn end_expiry(&mut self, begun: Instant) {
         let nanos = self.lap().since(begun).as_nanos() as u64;
+        self.stats.expiry_nanos += nanos;
         self.note_event(Event::ExpireCycle, nanos);
     }
 

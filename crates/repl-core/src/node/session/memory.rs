@@ -3,7 +3,7 @@
 use alloc::{format, string::String, vec::Vec};
 
 use super::super::{Node, requests::Caller};
-use crate::{command::MemoryCommand, conn::Role};
+use crate::command::MemoryCommand;
 
 /// Below this nothing can be said about how memory is used.
 // redis: object.c, getMemoryDoctorReport
@@ -15,7 +15,7 @@ pub(in crate::node) struct MemorySeen {
     /// When the host told for the first time.
     at_start: u64,
     /// The most that the host has told.
-    peak: u64,
+    pub(in crate::node) peak: u64,
 }
 
 impl MemorySeen {
@@ -69,14 +69,7 @@ impl Node {
         let (used, rss) = (self.facts.used_memory, self.facts.used_memory_rss);
         let MemorySeen { at_start, peak } = self.memory_seen;
         let backlog = self.history.backlog().map_or(0, |backlog| backlog.memory_bytes());
-        let (mut replicas, mut clients) = (0, 0);
-        for (_, conn) in self.conns.iter() {
-            let bytes = conn.outbox.pending().len() as u64;
-            match conn.role {
-                Role::Replica(_) => replicas += bytes,
-                Role::Client(_) | Role::Master => clients += bytes,
-            }
-        }
+        let [clients, replicas] = self.memory_of_connections();
         let keys: u64 = self.keyspace.indexes().map(|db| self.keyspace.len(db) as u64).sum();
         let overhead = at_start + backlog + replicas + clients;
         let (dataset, grown) = (used.saturating_sub(overhead), used.saturating_sub(at_start));
