@@ -239,7 +239,7 @@ impl Judge {
 
     /// A host has sent something to a node.
     pub(crate) fn on_received(&mut self, from: HostId, node: usize, view: &View, now: Instant) {
-        self.waits.on_received(from, node, now);
+        self.waits.on_received(from, node, view.role, now);
         self.channels.on_received(from, node, view);
     }
 

@@ -80,7 +80,7 @@ impl InTurn {
 mod tests {
     use std::time::Duration;
 
-    use super::*;
+    use super::{super::Role, *};
     use crate::invariants::{queues::Taken, samples::ids};
 
     /// Serves waiters (place, keys, key served from, last byte) of one node.
@@ -93,7 +93,7 @@ mod tests {
             let spots = keys.split(' ').map(spot).collect();
             let wish = Wish { node: 0, spots, to: None, timeout: None };
             let taken = Taken { owner, end, from: spot(from), to: None, elements: vec![] };
-            let arrival = Arrival { place, at: at(place) };
+            let arrival = Arrival { place, at: at(place), role: Role::Master };
             let served = Served { taken: &taken, at: at(90 + end), surely: true };
             let outcome = property.check(&wish, arrival, served);
             outcome.map_err(|broken| broken.property)?;

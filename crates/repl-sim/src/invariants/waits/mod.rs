@@ -60,6 +60,8 @@ struct Arrival {
     /// Its place among all arrivals of the run.
     place: u64,
     at: Instant,
+    /// What the node was then.
+    role: Role,
 }
 
 /// See this file's header.
@@ -82,12 +84,12 @@ impl Waits {
     }
 
     /// A host has sent something to a node.
-    pub(super) fn on_received(&mut self, host: HostId, node: usize, now: Instant) {
+    pub(super) fn on_received(&mut self, host: HostId, node: usize, role: Role, now: Instant) {
         let Some(waiting) = self.waiting.get_mut(&host) else { return };
         if waiting.wish.node == node {
             // The last of it counts: the waiter says nothing more until it is answered.
             self.arrival_count += 1;
-            waiting.arrived = Some(Arrival { place: self.arrival_count, at: now });
+            waiting.arrived = Some(Arrival { place: self.arrival_count, at: now, role });
             waiting.demoted_at = None;
         }
     }

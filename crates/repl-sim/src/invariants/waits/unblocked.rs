@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use repl_core::base::time::Instant;
 
-use super::{Broken, WaitAnswer, Waiting};
+use super::{Broken, Role, WaitAnswer, Waiting};
 
 pub(super) const NAME: &str = "unblocked-by-demotion";
 
@@ -66,8 +66,11 @@ impl Unblocked {
                 self.premise_count += 1;
                 now <= demoted_at + AT_ONCE
             }
-            // Refused when it arrived.
-            WaitAnswer::Refused(text) => text.starts_with("NOREPLICAS"),
+            // Refused when it arrived: a replica may have been promoted and demoted since then.
+            WaitAnswer::Refused(text) => {
+                text.starts_with("NOREPLICAS")
+                    || (text.starts_with("READONLY") && arrived.role == Role::Replica)
+            }
         };
         if is_right {
             return Ok(());
@@ -105,7 +108,7 @@ mod tests {
     /// Arrived at 10, demoted at 20.
     fn waiting(timeout: Option<Duration>) -> Waiting {
         let wish = Wish { node: 0, spots: BTreeSet::new(), to: None, timeout };
-        let arrived = Some(Arrival { place: 1, at: at(10) });
+        let arrived = Some(Arrival { place: 1, at: at(10), role: Role::Master });
         Waiting { wish, sent_at: at(9), arrived, demoted_at: Some(at(20)) }
     }
 
@@ -125,6 +128,16 @@ mod tests {
         assert_eq!(property.premise_count, 2);
         let outlived = |now| property.check_unanswered(&waiting(None), at(now)).is_err();
         assert!(outlived(40) && !outlived(21));
+    }
+
+    #[test]
+    fn who_was_refused_by_a_replica_that_is_promoted_and_demoted_did_not_wait() {
+        let mut asker = waiting(None);
+        let refused = WaitAnswer::Refused("READONLY You can't write".to_owned());
+        let told = |asker: &Waiting| Unblocked::default().check(asker, &refused, None, at(21));
+        assert!(told(&asker).is_err());
+        asker.arrived = Some(Arrival { place: 1, at: at(10), role: Role::Replica });
+        assert!(told(&asker).is_ok());
     }
 
     #[test]
