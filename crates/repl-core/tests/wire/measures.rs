@@ -383,6 +383,8 @@ fn rates_are_averages_of_the_last_samples_and_memory_has_a_peak() {
     let bytes = 160 * 14 * 10 / 16;
     let kilobytes = format!("instantaneous_input_kbps:{:.2}", f64::from(bytes) / 1024.0);
     assert_eq!(bench.info("stats", "instantaneous_input_kbps"), kilobytes);
+    turn(&mut bench);
+    assert_eq!(bench.info("stats", "instantaneous_ops"), "instantaneous_ops_per_sec:101");
     bench.ask("CONFIG RESETSTAT");
     (0..16).for_each(|_| turn(&mut bench));
     assert_eq!(bench.info("stats", "instantaneous_ops"), "instantaneous_ops_per_sec:0");
