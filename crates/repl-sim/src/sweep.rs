@@ -5,7 +5,7 @@ use std::{
     fmt::Write as _,
     sync::{
         Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
     thread,
@@ -42,29 +42,75 @@ pub(crate) enum Until {
     FirstFailure,
 }
 
-/// Runs every scenario under every seed, `jobs` at a time; `on_report` sees each run as it ends.
-pub(crate) fn sweep(
-    scenarios: &[Scenario],
-    seeds: std::ops::Range<u64>,
-    jobs: usize,
-    until: Until,
-    mut on_report: impl FnMut(&Report),
-) -> Totals {
+/// The part of a sweep that one process does, so that several can share it: every `of`-th run,
+/// beginning with number `index`, counted from one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shard {
+    pub(crate) index: u64,
+    pub(crate) of: u64,
+}
+
+impl Shard {
+    pub(crate) const WHOLE: Self = Self { index: 1, of: 1 };
+
+    /// `2/5`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (index, of) = text.split_once('/')?;
+        let shard = Self { index: index.parse().ok()?, of: of.parse().ok()? };
+        (1..=shard.of).contains(&shard.index).then_some(shard)
+    }
+
+    /// Whether run number `number`, counted from zero, is part of it.
+    fn has(self, number: u64) -> bool {
+        number % self.of == self.index - 1
+    }
+}
+
+/// What is to be swept.
+#[derive(Debug)]
+pub(crate) struct Order<'a> {
+    pub(crate) scenarios: &'a [Scenario],
+    pub(crate) seeds: std::ops::Range<u64>,
+    pub(crate) shard: Shard,
+    /// So many runs at a time.
+    pub(crate) jobs: usize,
+    pub(crate) until: Until,
+    /// Set by whoever wants it to end: runs that have begun are finished and reported.
+    pub(crate) interrupted: &'a AtomicBool,
+}
+
+impl<'a> Order<'a> {
+    /// The runs, in the order in which they begin.
+    pub(crate) fn runs(&self) -> Vec<(&'a Scenario, u64)> {
+        let all = self
+            .seeds
+            .clone()
+            .flat_map(|seed| self.scenarios.iter().map(move |scenario| (scenario, seed)));
+        let own = (0..).zip(all).filter(|(number, _)| self.shard.has(*number));
+        own.map(|(_, run)| run).collect()
+    }
+}
+
+/// Runs every scenario under every seed; `on_report` sees each run as it ends.
+pub(crate) fn sweep(order: &Order<'_>, mut on_report: impl FnMut(&Report)) -> Totals {
     let began = Instant::now();
-    let work: Vec<(&Scenario, u64)> =
-        seeds.flat_map(|seed| scenarios.iter().map(move |scenario| (scenario, seed))).collect();
+    let work = order.runs();
     let next = AtomicUsize::new(0);
     let failed: Mutex<BTreeSet<&str>> = Mutex::default();
-    let is_over =
-        |scenario: &Scenario| until == Until::FirstFailure && lock(&failed).contains(scenario.name);
+    let is_over = |scenario: &Scenario| {
+        order.until == Until::FirstFailure && lock(&failed).contains(scenario.name)
+    };
     let (sender, reports) = mpsc::channel();
     let mut totals = Totals::default();
     thread::scope(|scope| {
-        for _ in 0..jobs {
+        for _ in 0..order.jobs {
             let (sender, work, next) = (sender.clone(), &work, &next);
             let (is_over, failed) = (&is_over, &failed);
             scope.spawn(move || {
                 while let Some((scenario, seed)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if order.interrupted.load(Ordering::Relaxed) {
+                        return;
+                    }
                     if is_over(scenario) {
                         continue;
                     }
@@ -210,6 +256,20 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shards_share_a_sweep_without_a_rest() {
+        let mut runs: Vec<u64> = Vec::new();
+        for index in 1..=3 {
+            let shard = Shard::parse(&format!("{index}/3")).expect("it is one of three");
+            runs.extend((0..10).filter(|number| shard.has(*number)));
+        }
+        runs.sort_unstable();
+        assert_eq!(runs, (0..10).collect::<Vec<_>>());
+        for text in ["0/3", "4/3", "1", "1/0", "x/2", "1/2/3"] {
+            assert_eq!(Shard::parse(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn text_is_quoted_for_json() {

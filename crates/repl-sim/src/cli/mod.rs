@@ -5,7 +5,17 @@
 mod shrinking;
 mod subject;
 
-use std::{collections::BTreeMap, fmt, io::Write as _, path::Path, process::ExitCode, thread};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    io::Write as _,
+    path::Path,
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
 
 use self::{
     shrinking::{RUNS_MAX, shrink_to_file},
@@ -15,7 +25,7 @@ use crate::{
     card::card,
     run::{Keep, run},
     scenario::{Kind, Scenario},
-    sweep::{self, Until},
+    sweep::{self, Shard, Until},
 };
 
 const USAGE: &str = "\
@@ -36,6 +46,7 @@ Usage: repl-sim COMMAND
       --first-failure       no more seeds of a scenario that has failed
       --no-shrink           failures stay as they are
       --jobs N              runs at a time (one per core)
+      --shard I/N           only every N-th run, from the I-th on: N machines share a sweep
       --json                a line of JSON per failing run and one for the totals
   hash NAME SEED...         the trace hash of each run: equal on every machine and in every build
 
@@ -194,6 +205,7 @@ struct Sweep {
     from: u64,
     seed_count: u64,
     jobs: usize,
+    shard: Shard,
     until: Until,
     output: Output,
     failures: Failures,
@@ -215,6 +227,7 @@ impl Sweep {
             from: 0,
             seed_count: 100,
             jobs: thread::available_parallelism().map_or(1, usize::from),
+            shard: Shard::WHOLE,
             until: Until::LastSeed,
             output: Output::Text,
             failures: Failures::Shrunk,
@@ -232,6 +245,11 @@ impl Sweep {
                 "--jobs" => {
                     let jobs = usize::try_from(number(value()?)?).unwrap_or(usize::MAX);
                     sweep.jobs = jobs.clamp(1, 1_024);
+                }
+                "--shard" => {
+                    let text = value()?;
+                    let wrong = || Problem::usage(&format!("{text:?} is no shard, like 2/5"));
+                    sweep.shard = Shard::parse(text).ok_or_else(wrong)?;
                 }
                 "--no-shrink" => sweep.failures = Failures::Kept,
                 "--first-failure" => sweep.until = Until::FirstFailure,
@@ -266,19 +284,30 @@ impl Sweep {
 }
 
 fn run_many(what: &Sweep) -> Result<ExitCode, Problem> {
-    let seeds = what.from..what.from + what.seed_count;
+    let order = sweep::Order {
+        scenarios: &what.scenarios,
+        seeds: what.from..what.from + what.seed_count,
+        shard: what.shard,
+        jobs: what.jobs,
+        until: what.until,
+        interrupted: interrupt(),
+    };
     let mut failed: BTreeMap<String, u64> = BTreeMap::new();
-    let totals = sweep::sweep(&what.scenarios, seeds, what.jobs, what.until, |report| {
+    let bar = progress(order.runs().len());
+    let totals = sweep::sweep(&order, |report| {
+        bar.inc(1);
         if report.failure.is_none() {
             return;
         }
         let first = failed.entry(report.scenario.clone()).or_insert(report.seed);
         *first = report.seed.min(*first);
-        match what.output {
+        bar.set_message(format!("{} scenarios failed", failed.len()));
+        bar.suspend(|| match what.output {
             Output::Json => say(&sweep::json(report)),
             Output::Text => say(&card(report)),
-        }
+        });
     });
+    bar.finish_and_clear();
     match what.output {
         Output::Json => say(&totals.json()),
         Output::Text => say(totals.text().trim_end()),
@@ -286,10 +315,35 @@ fn run_many(what: &Sweep) -> Result<ExitCode, Problem> {
     if totals.run_count() == 0 {
         return Err(Problem::undecided("there was nothing to run"));
     }
+    if order.interrupted.load(Ordering::Relaxed) {
+        eprintln!("repl-sim: interrupted: this is what was found until then");
+        return Ok(ExitCode::from(if failed.is_empty() { UNDECIDED } else { BROKEN }));
+    }
     if what.failures == Failures::Shrunk {
         what.shrink_all(&failed)?;
     }
     Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(BROKEN) })
+}
+
+/// How far a sweep is, on a terminal; elsewhere nothing.
+fn progress(runs: usize) -> ProgressBar {
+    let bar = ProgressBar::new(runs as u64);
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs, {eta} left  {msg}");
+    bar.with_style(style.expect("the template is right"))
+}
+
+/// Set as soon as somebody presses Ctrl-C. Who insists ends the process at once.
+fn interrupt() -> &'static AtomicBool {
+    static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+    let handler = ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(UNDECIDED));
+        }
+    });
+    if let Err(error) = handler {
+        eprintln!("repl-sim: Ctrl-C will end it without totals: {error}");
+    }
+    &INTERRUPTED
 }
 
 /// Prints a line, at once. A closed pipe (`replay ... | head`) is no reason to complain.

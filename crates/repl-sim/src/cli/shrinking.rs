@@ -2,9 +2,10 @@
 
 use std::{
     fs,
-    io::{IsTerminal as _, Write as _},
     path::{Path, PathBuf},
 };
+
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Output, Problem, say};
 use crate::{
@@ -29,9 +30,16 @@ pub(super) fn shrink_to_file(
     path: Option<&Path>,
     output: Output,
 ) -> Result<Shrunk, Problem> {
-    let progress = Progress::new();
-    let shrunk = shrink(schedule, runs_max, |smaller, runs| progress.show(smaller, runs));
-    progress.end();
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs  {msg}");
+    let bar = ProgressBar::new(runs_max.into());
+    bar.set_style(style.expect("the template is right"));
+    let shrunk = shrink(schedule, runs_max, |smaller, runs| {
+        let Schedule { scenario, events, clients, nodes, .. } = smaller;
+        let (events, clients, nodes) = (events.len(), clients.len(), nodes.len());
+        bar.set_position(runs.into());
+        bar.set_message(format!("{scenario}: {events} events, {clients} clients, {nodes} nodes"));
+    });
+    bar.finish_and_clear();
     let shrunk = shrunk.ok_or_else(|| Problem::undecided("the run passes: nothing to shrink"))?;
     let path = path.map_or_else(|| default_path(schedule), Path::to_owned);
     write(&path, &shrunk)?;
@@ -55,32 +63,4 @@ fn write(path: &Path, shrunk: &Shrunk) -> Result<(), Problem> {
     written.map_err(|error| {
         Problem::undecided(&format!("{} cannot be written: {error}", path.display()))
     })
-}
-
-/// One line on the terminal that is written over; nothing where there is none.
-struct Progress {
-    shown: bool,
-}
-
-impl Progress {
-    fn new() -> Self {
-        Self { shown: std::io::stderr().is_terminal() }
-    }
-
-    fn show(&self, schedule: &Schedule, runs: u32) {
-        if self.shown {
-            let Schedule { events, clients, nodes, .. } = schedule;
-            let (events, clients, nodes) = (events.len(), clients.len(), nodes.len());
-            eprint!(
-                "\rshrinking: {runs} runs, {events} events, {clients} clients, {nodes} nodes   "
-            );
-            let _ = std::io::stderr().flush();
-        }
-    }
-
-    fn end(&self) {
-        if self.shown {
-            eprintln!();
-        }
-    }
 }
