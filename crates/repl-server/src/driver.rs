@@ -397,6 +397,7 @@ impl<P: Platform> Shared<P> {
             let interest = shared.node.borrow().interest(conn);
             let Interest::Open { read, write } = interest else { return Poll::Ready(None) };
             let mut moved = false;
+            let mut may_read = read == Want::Ready;
             if write == Want::Ready {
                 match shared.write_once(conn, stream, cx) {
                     Poll::Ready(Ok(count)) => {
@@ -412,16 +413,23 @@ impl<P: Platform> Shared<P> {
                 match Self::read_once(shared, conn, stream, cx) {
                     Poll::Ready(Ok(())) => moved = true,
                     Poll::Ready(Err(cause)) => return Poll::Ready(Some(cause)),
-                    Poll::Pending => {}
+                    Poll::Pending => may_read = false,
                 }
             }
-            if !moved {
+            if !moved || (!may_read && shared.has_said_all(conn)) {
                 return Poll::Pending;
             }
         }
         // The budget is spent and the socket may have more: let the others run, then go on.
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Whether the node knows the connection, wants to read from it and has nothing to send. Then a
+    /// turn that has found nothing to read is over.
+    fn has_said_all(&self, conn: ConnId) -> bool {
+        let silent = Interest::Open { read: Want::Ready, write: Want::Idle };
+        self.node.borrow().interest(conn) == silent
     }
 
     fn write_once(

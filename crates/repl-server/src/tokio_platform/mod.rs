@@ -1,6 +1,6 @@
 //! The platform on tokio: real clocks, sockets, signals' process, one thread.
 //!
-//! Everything runs inside one `LocalSet` on a current-thread runtime ([`run`]). Knows nothing of
+//! Everything runs inside one runtime that stays on its thread ([`run`]). Knows nothing of
 //! the protocol: the driver moves the bytes.
 
 mod alarm;
@@ -26,7 +26,10 @@ use repl_core::{
     io::{HostFacts, Level},
     node::Role as NodeRole,
 };
-use tokio::{runtime, task, time};
+use tokio::{
+    runtime::{self, LocalOptions},
+    task, time,
+};
 
 pub use self::socket::{BindError, TcpAcceptor, TcpConnection, bind_all};
 use self::{alarm::Alarm, host::Host};
@@ -41,6 +44,10 @@ use crate::{
 /// name.
 const SLEEP_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// The wall clock is read so often: who turns it is noticed that much later. A reading costs 1 % of
+/// a `SET` without pipeline.
+const WALL_EVERY: Duration = Duration::from_millis(1);
+
 /// Real clocks, sockets and log. Its monotonic clock starts when it is made.
 #[derive(Debug)]
 pub struct TokioPlatform {
@@ -48,6 +55,7 @@ pub struct TokioPlatform {
     config_file: PathBuf,
     host: Host,
     alarm: Rc<Alarm>,
+    wall_seen: Cell<WallSeen>,
     keepalive: Duration,
     /// Who the lines of the log are from.
     speaker: Cell<Role>,
@@ -69,6 +77,7 @@ impl TokioPlatform {
             config_file: PathBuf::from(&config_file),
             host: Host::new(config_file),
             alarm: Rc::default(),
+            wall_seen: Cell::default(),
             keepalive,
             speaker: Cell::new(Role::Master),
             background_thread: Cell::new(false),
@@ -88,15 +97,34 @@ impl Stopwatch for Monotonic {
     }
 }
 
+/// A reading of the wall clock: what it reads a moment later follows from the monotonic one.
+#[derive(Clone, Copy, Debug, Default)]
+struct WallSeen {
+    at: Instant,
+    since_epoch: Duration,
+}
+
+impl WallSeen {
+    fn now(mono: Instant) -> Self {
+        // A clock set before 1970 reads as 1970.
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { at: mono, since_epoch }
+    }
+}
+
 impl Platform for TokioPlatform {
     type Stream = TcpConnection;
     type Listener = TcpAcceptor;
 
     fn now(&self) -> Now {
-        // A clock set before 1970 reads as 1970.
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let wall = i64::try_from(wall.as_millis()).unwrap_or(i64::MAX);
-        Now { mono: Monotonic(self.origin).read(), wall: UnixMillis(wall) }
+        let mono = Monotonic(self.origin).read();
+        let mut seen = self.wall_seen.get();
+        if mono.since(seen.at) >= WALL_EVERY || seen.since_epoch.is_zero() {
+            seen = WallSeen::now(mono);
+            self.wall_seen.set(seen);
+        }
+        let wall = (seen.since_epoch + mono.since(seen.at)).as_millis();
+        Now { mono, wall: UnixMillis(i64::try_from(wall).unwrap_or(i64::MAX)) }
     }
 
     fn stopwatch(&self) -> Box<dyn Stopwatch> {
@@ -194,19 +222,17 @@ async fn nap_until<N: Future<Output = ()>>(
 ///
 /// Tasks that are left are dropped; a name that is still being resolved does not hold up the end.
 ///
-/// Of tokio's knobs none is turned: inside a `LocalSet` the sockets are looked at after every 61
-/// polls of a task whatever `event_interval` says, and `global_queue_interval` is about tasks that
-/// come from other threads, of which there are none.
+/// Of tokio's knobs none is turned: sockets are looked at after every 61 polls of a task.
 ///
 /// # Errors
 /// The operating system has no event queue or timer to give.
 pub fn run<T>(main: impl Future<Output = T>) -> io::Result<T> {
     // One thread for the names of masters and the configuration file: there is one of each.
-    let runtime =
-        runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build()?;
-    let tasks = task::LocalSet::new();
-    let result = tasks.block_on(&runtime, main);
-    drop(tasks);
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(1)
+        .build_local(LocalOptions::default())?;
+    let result = runtime.block_on(main);
     runtime.shutdown_background();
     Ok(result)
 }

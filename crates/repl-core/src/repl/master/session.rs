@@ -23,7 +23,7 @@ use crate::base::time::Instant;
 ///
 /// A write to a socket costs the master some 3 microseconds and the replica a wake-up and as much
 /// again, whether it carries one command or fifty. Bytes on an idle link do not wait at all.
-const GATHER: Duration = Duration::from_micros(100);
+const GATHER: Duration = Duration::from_micros(300);
 
 /// So many bytes of the stream are worth a write of their own.
 const GATHERED_BYTES: u64 = 16 * 1024;
