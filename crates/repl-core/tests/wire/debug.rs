@@ -119,6 +119,7 @@ fn memory_is_what_the_host_tells() {
     has("fragmentation $3 1.5 ");
     assert!(net.command(client, "MEMORY DOCTOR").contains("is empty or is using very little"));
     assert_eq!(net.command(client, "MEMORY PURGE"), "+OK\r\n");
+    assert!(net.command(client, "MEMORY MALLOC-STATS").contains("Stats not supported"));
     let facts = HostFacts { used_memory: 8_500_000, ..HostFacts::default() };
     net.input("a", Input::Host(facts));
     assert!(net.command(client, "MEMORY DOCTOR").contains("I can't find any memory issue"));
