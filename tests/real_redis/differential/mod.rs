@@ -256,7 +256,7 @@ fn alike_of(words: &[Vec<u8>]) -> Alike {
         // Our own words.
         b"OBJECT" if has(b"HELP") => Alike::NotAtAll,
         b"OBJECT" => Alike::AsObject,
-        b"SPOP" if has(b"1000") => Alike::InAnyOrder,
+        b"SPOP" if has(b"9000") => Alike::InAnyOrder,
         b"HRANDFIELD" if has(b"2000") => Alike::InAnyOrder,
         b"SPOP" | b"SRANDMEMBER" | b"HRANDFIELD" | b"RANDOMKEY" | b"TIME" => Alike::InShape,
         b"SORT" | b"SORT_RO" if has_free_order(words) => Alike::InAnyOrder,

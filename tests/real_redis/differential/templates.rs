@@ -129,7 +129,7 @@ const SETS: &[&str] = &[
     "SMOVE $key $key $element",
     "SPOP $key; SCARD $=; DEL $=",
     "SPOP $key $count; SCARD $=; DEL $=",
-    "SPOP $key 1000",
+    "SPOP $key 9000",
     "SRANDMEMBER $key",
     "SRANDMEMBER $key $count",
     "SRANDMEMBER $key $count $count",
