@@ -80,8 +80,14 @@ pub(crate) struct Order<'a> {
 }
 
 impl<'a> Order<'a> {
+    /// How many runs there are.
+    pub(crate) fn run_count(&self) -> u64 {
+        let all = (self.seeds.end - self.seeds.start).saturating_mul(self.scenarios.len() as u64);
+        all.saturating_sub(self.shard.index - 1).div_ceil(self.shard.of)
+    }
+
     /// The runs, in the order in which they begin.
-    pub(crate) fn runs(&self) -> Vec<(&'a Scenario, u64)> {
+    fn runs(&self) -> Vec<(&'a Scenario, u64)> {
         let all = self
             .seeds
             .clone()
@@ -95,6 +101,7 @@ impl<'a> Order<'a> {
 pub(crate) fn sweep(order: &Order<'_>, mut on_report: impl FnMut(&Report)) -> Totals {
     let began = Instant::now();
     let work = order.runs();
+    debug_assert_eq!(work.len() as u64, order.run_count());
     let next = AtomicUsize::new(0);
     let failed: Mutex<BTreeSet<&str>> = Mutex::default();
     let is_over = |scenario: &Scenario| {

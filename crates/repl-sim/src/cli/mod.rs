@@ -293,7 +293,7 @@ fn run_many(what: &Sweep) -> Result<ExitCode, Problem> {
         interrupted: interrupt(),
     };
     let mut failed: BTreeMap<String, u64> = BTreeMap::new();
-    let bar = progress(order.runs().len());
+    let bar = progress(order.run_count());
     let totals = sweep::sweep(&order, |report| {
         bar.inc(1);
         if report.failure.is_none() {
@@ -326,8 +326,8 @@ fn run_many(what: &Sweep) -> Result<ExitCode, Problem> {
 }
 
 /// How far a sweep is, on a terminal; elsewhere nothing.
-fn progress(runs: usize) -> ProgressBar {
-    let bar = ProgressBar::new(runs as u64);
+fn progress(runs: u64) -> ProgressBar {
+    let bar = ProgressBar::new(runs);
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs, {eta} left  {msg}");
     bar.with_style(style.expect("the template is right"))
 }

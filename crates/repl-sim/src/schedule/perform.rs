@@ -77,11 +77,6 @@ impl Stage {
         self.ids.iter().position(|one| *one == id)
     }
 
-    fn peer(&self, id: NodeId) -> &Peer {
-        let place = self.place(id).expect("a schedule names its own nodes");
-        &self.nodes[place]
-    }
-
     /// The node that all others follow in the end, if nobody is stranded.
     fn master(&self) -> usize {
         self.follows.iter().position(Option::is_none).unwrap_or(0)
@@ -140,42 +135,24 @@ impl Stage {
     }
 
     async fn carry_out(&mut self, step: Step) {
+        let places = step.nodes().map(|id| id.and_then(|id| self.place(id)));
+        // A step about one node, or none, looks at no other.
+        let [a, b] = places.map(|place| place.unwrap_or(0));
+        let (lab, nodes) = (&self.lab, &self.nodes);
         match step {
-            Step::Cut(a, b) => self.lab.cut(self.peer(a), self.peer(b)),
-            Step::CutOneWay(a, b) => self.lab.cut_one_way(self.peer(a), self.peer(b)),
-            Step::Stall(a, b) => self.lab.stall(self.peer(a), self.peer(b)),
-            Step::Slow(a, b, latency, rate) => {
-                self.lab.slow(self.peer(a), self.peer(b), latency, rate);
+            Step::Cut(..) => lab.cut(&nodes[a], &nodes[b]),
+            Step::CutOneWay(..) => lab.cut_one_way(&nodes[a], &nodes[b]),
+            Step::Stall(..) => lab.stall(&nodes[a], &nodes[b]),
+            Step::Slow(_, _, latency, rate) => lab.slow(&nodes[a], &nodes[b], latency, rate),
+            Step::Reset(..) => lab.reset(&nodes[a], &nodes[b]),
+            Step::HalfOpen(..) => lab.half_open(&nodes[a], &nodes[b]),
+            Step::Ambush(_, _, bytes, breakage) => {
+                lab.reset(&nodes[a], &nodes[b]);
+                lab.break_after(&nodes[a], &nodes[b], bytes, breakage);
             }
-            Step::Reset(a, b) => self.lab.reset(self.peer(a), self.peer(b)),
-            Step::HalfOpen(a, b) => self.lab.half_open(self.peer(a), self.peer(b)),
-            Step::Ambush(a, b, bytes, breakage) => {
-                self.lab.reset(self.peer(a), self.peer(b));
-                self.lab.break_after(self.peer(a), self.peer(b), bytes, breakage);
-            }
-            Step::Heal(a, b) => self.lab.heal(self.peer(a), self.peer(b)),
-            Step::HealAll => self.lab.heal_all(),
-            Step::Skew(a, millis) => self.peer(a).skew(millis),
-            Step::Chain(..)
-            | Step::Crash(..)
-            | Step::BrokenSnapshot(..)
-            | Step::TwoFresh(..)
-            | Step::Promote(_)
-            | Step::PromoteByMulti(_)
-            | Step::Planned(_)
-            | Step::Strand(..)
-            | Step::Graft(_)
-            | Step::Repoint(_) => {
-                let [a, b] = step.nodes().map(|id| id.and_then(|id| self.place(id)));
-                let a = a.expect("a schedule names its own nodes");
-                self.change(step, a, b.unwrap_or(a)).await;
-            }
-        }
-    }
-
-    /// Steps that change what a node is or remembers. `a` and `b` are the nodes that it names.
-    async fn change(&mut self, step: Step, a: usize, b: usize) {
-        match step {
+            Step::Heal(..) => lab.heal(&nodes[a], &nodes[b]),
+            Step::HealAll => lab.heal_all(),
+            Step::Skew(_, millis) => nodes[a].skew(millis),
             Step::Crash(_, crash) => {
                 self.restart(a, crash).await;
                 self.follow_again(a).await;
@@ -184,18 +161,11 @@ impl Stage {
                 self.broken_snapshot(a, bytes, breakage).await;
             }
             Step::TwoFresh(_, _, later) => self.two_fresh([a, b], later).await,
-            Step::Promote(_) => {
-                self.promote(a).await;
-                self.follow_all(a, Order::Plain).await;
-            }
-            Step::PromoteByMulti(_) => {
-                self.promote(a).await;
-                self.follow_all(a, Order::InTransaction).await;
-            }
+            Step::Promote(_) => self.take_over(a, Order::Plain).await,
+            Step::PromoteByMulti(_) => self.take_over(a, Order::InTransaction).await,
             Step::Planned(_) => {
                 self.quieten(QUIET_BEFORE).await;
-                self.promote(a).await;
-                self.follow_all(a, Order::Plain).await;
+                self.take_over(a, Order::Plain).await;
             }
             Step::Strand(_, quiet, span) => self.strand(a, quiet, span).await,
             Step::Graft(_) => {
@@ -206,21 +176,16 @@ impl Stage {
             // A master that follows a replica of its own would make a ring: `follow` refuses.
             Step::Chain(..) if self.follows[a].is_some() => self.follow(a, b, Order::Plain).await,
             Step::Repoint(_) if a != self.master() => {
-                let master = self.master();
-                self.follow(a, master, Order::Plain).await;
+                self.follow(a, self.master(), Order::Plain).await;
             }
             Step::Chain(..) | Step::Repoint(_) => {}
-            Step::Cut(..)
-            | Step::CutOneWay(..)
-            | Step::Stall(..)
-            | Step::Slow(..)
-            | Step::Reset(..)
-            | Step::HalfOpen(..)
-            | Step::Ambush(..)
-            | Step::Heal(..)
-            | Step::HealAll
-            | Step::Skew(..) => unreachable!("these change no node"),
         }
+    }
+
+    /// The node becomes the master of all others.
+    async fn take_over(&mut self, node: usize, order: Order) {
+        self.promote(node).await;
+        self.follow_all(node, order).await;
     }
 
     async fn broken_snapshot(&mut self, node: usize, bytes: u64, breakage: Breakage) {
