@@ -8,6 +8,7 @@ use super::{
         Counts, Fate, Scan, change, change_or_create, count, draw, draw_one, drawn, held, outcome,
         random_count,
     },
+    set_algebra,
 };
 use crate::{
     base::number::DIGITS_MAX,
@@ -29,19 +30,7 @@ const fn spec(
     summary: &'static str,
     handler: Handler,
 ) -> Spec {
-    let keys = Keys::one(access);
-    Spec {
-        name,
-        since,
-        arity,
-        flags,
-        keys,
-        group: "set",
-        categories: &["@set"],
-        summary,
-        handler,
-        ..Spec::PLAIN
-    }
+    set_algebra::spec(name, since, arity, flags, Keys::one(access), summary, handler)
 }
 
 pub(super) const SPECS: &[Spec] = &[

@@ -13,7 +13,8 @@ use crate::{
     value::{Collection, Inserted, Set, Shape},
 };
 
-const fn spec(
+/// A command on sets with these keys.
+pub(super) const fn spec(
     name: &'static str,
     since: &'static str,
     arity: i8,
