@@ -49,14 +49,15 @@ impl Alike {
                 _ => ours == theirs,
             },
             Self::AsObject => {
-                let may_be_either = |value: &Value| {
-                    // Redis' queued request and what it tells its replicas hold on to the value
-                    // that the same transaction has set.
-                    [1, 2, 3, i64::from(i32::MAX)].map(Some).contains(&value.integer())
+                let is_shared_or_own = |value: &Value| {
+                    [1, i64::from(i32::MAX)].map(Some).contains(&value.integer())
                         || value.is(b'$', b"int")
                         || value.is(b'$', b"embstr")
                 };
-                ours == theirs || (may_be_either(ours) && may_be_either(theirs))
+                // Redis' queued request and what it tells its replicas hold on to the value that
+                // the same transaction has set.
+                let is_held = [2, 3].map(Some).contains(&theirs.integer());
+                ours == theirs || (is_shared_or_own(ours) && (is_shared_or_own(theirs) || is_held))
             }
             Self::NotAtAll => ours.mark == theirs.mark,
         }
