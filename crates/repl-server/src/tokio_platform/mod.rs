@@ -44,8 +44,7 @@ use crate::{
 /// name.
 const SLEEP_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// The wall clock is read so often: who turns it is noticed that much later. A reading costs 1 % of
-/// a `SET` without pipeline.
+/// The wall clock is read so often: who turns it is noticed that much later.
 const WALL_EVERY: Duration = Duration::from_millis(1);
 
 /// Real clocks, sockets and log. Its monotonic clock starts when it is made.

@@ -21,8 +21,8 @@ use crate::base::time::Instant;
 
 /// How long bytes of the stream wait for more, at most, after the last that left.
 ///
-/// A write to a socket costs the master some 3 microseconds and the replica a wake-up and as much
-/// again, whether it carries one command or fifty. Bytes on an idle link do not wait at all.
+/// A write costs the master a system call and the replica a wake-up, whether it carries one command
+/// or fifty: ARCHITECTURE has the figures. Bytes on an idle link do not wait at all.
 const GATHER: Duration = Duration::from_micros(300);
 
 /// So many bytes of the stream are worth a write of their own.
