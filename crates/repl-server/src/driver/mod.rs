@@ -1,21 +1,25 @@
 //! The driver: moves bytes between a [`Node`] and a [`Platform`], and is the only caller of either.
 //!
-//! One task per connection, one for the timers, one per listener, all on one thread. A task borrows
-//! the node for one `handle` at a time and never across an await point: the node runs to
-//! completion. The contract is one sentence: **every mutation of the node is followed by a complete
-//! drain of its effects** (`Shared::after`).
+//! One task per connection, one that answers, one for the timers, one per listener, all on one
+//! thread. A task borrows the node for one `handle` at a time and never across an await point: the
+//! node runs to completion. The contract is one sentence: **every mutation of the node is followed
+//! by a complete drain of its effects** (`Shared::after`).
 //!
 //! A connection's task does, each time it is polled:
 //!
 //! 1. write what `transmit` shows until it shows nothing or the socket is full;
 //! 2. read once, handle what came (all pipelined requests of it), and go back to 1.
 //!
-//! So a pipeline costs one read and one write, and a batch of replicas' bytes one write each.
+//! The replies to what has just been read are not written at once: the task leaves its connection
+//! with the task that answers ([`Shared::answer`]), which runs when all sockets that were ready
+//! have been read. So a pipeline costs one read and one write, a batch of replicas' bytes one write
+//! each, and nobody who has been answered gets in the way of those who have not been heard.
 
 use std::{
     cell::{Cell, Ref, RefCell},
     future::{Future, poll_fn},
     io::{self, ErrorKind, IoSlice},
+    mem,
     pin::pin,
     rc::Rc,
     task::{Context, Poll, Waker},
@@ -32,7 +36,10 @@ use repl_core::{
     io::{CloseCause, Effect, Input, Interest, Want},
 };
 
+use self::attendants::Attendants;
 use crate::platform::{Event, Listener, Platform, Stream};
+
+mod attendants;
 
 /// How much one read takes at most. One buffer serves all connections.
 const READ_BYTES: usize = 64 * 1024;
@@ -65,8 +72,11 @@ impl<P: Platform> std::fmt::Debug for Driver<P> {
 struct Shared<P: Platform> {
     node: RefCell<Node>,
     platform: P,
-    /// Where each connection's task sleeps, by slot.
-    sleepers: RefCell<Vec<Option<(ConnId, Waker)>>>,
+    attendants: RefCell<Attendants<P::Stream>>,
+    /// The connections that have been read in this turn, to be answered in this order.
+    unanswered: RefCell<Vec<ConnId>>,
+    /// Where the task sleeps that answers them.
+    answerer: RefCell<Option<Waker>>,
     /// The deadline the timer task sleeps for, and its waker.
     timer: RefCell<(Option<Instant>, Option<Waker>)>,
     /// The connections whose bytes wait for company, each at most once, and until when.
@@ -95,7 +105,9 @@ impl<P: Platform> Driver<P> {
             facts_at: Cell::new(now.mono),
             still_until: Cell::new(None),
             platform,
-            sleepers: RefCell::default(),
+            attendants: RefCell::default(),
+            unanswered: RefCell::default(),
+            answerer: RefCell::default(),
             timer: RefCell::default(),
             departures: RefCell::default(),
             departure_waker: RefCell::default(),
@@ -150,6 +162,7 @@ impl<P: Platform> Driver<P> {
     pub async fn run(&self) -> i32 {
         let shared = &self.0;
         shared.platform.spawn(Shared::see_off(Rc::clone(shared)));
+        shared.platform.spawn(Shared::answer(Rc::clone(shared)));
         loop {
             if let Some(status) = shared.exit.get() {
                 shared.platform.exit(status);
@@ -272,19 +285,14 @@ impl<P: Platform> Shared<P> {
             self.platform.sleep_until(until).await;
             if self.still_until.get() == Some(until) {
                 self.still_until.set(None);
-                for (_, waker) in self.sleepers.borrow().iter().flatten() {
-                    waker.wake_by_ref();
-                }
+                self.attendants.borrow().wake_all();
+                self.wake_answerer();
             }
         }
     }
 
     fn wake(&self, conn: ConnId) {
-        if let Some(Some((sleeper, waker))) = self.sleepers.borrow().get(conn.slot())
-            && *sleeper == conn
-        {
-            waker.wake_by_ref();
-        }
+        self.attendants.borrow().wake(conn);
     }
 
     /// Wakes the task of `conn` at `at`, or before.
@@ -323,18 +331,60 @@ impl<P: Platform> Shared<P> {
         }
     }
 
-    /// Remembers where the task of `conn` sleeps.
-    fn sleep_in(&self, conn: ConnId, cx: &Context<'_>) {
-        let mut sleepers = self.sleepers.borrow_mut();
-        if sleepers.len() <= conn.slot() {
-            sleepers.resize(conn.slot() + 1, None);
+    /// Leaves the replies of `conn` to the task that answers.
+    fn put_off(&self, conn: ConnId) {
+        let mut unanswered = self.unanswered.borrow_mut();
+        if unanswered.is_empty() {
+            self.wake_answerer();
         }
-        let place = &mut sleepers[conn.slot()];
-        match place {
-            Some((owner, waker)) if *owner == conn && waker.will_wake(cx.waker()) => {}
-            // A later connection has the slot: this task is about to find out that its own is gone.
-            Some((owner, _)) if owner.generation() > conn.generation() => {}
-            Some(_) | None => *place = Some((conn, cx.waker().clone())),
+        unanswered.push(conn);
+    }
+
+    fn wake_answerer(&self) {
+        if let Some(waker) = self.answerer.borrow().as_ref() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Answers whoever has been read, for ever. What a socket does not take at once is the business
+    /// of its connection's task.
+    async fn answer(shared: Rc<Self>) {
+        let mut turn = Vec::new();
+        poll_fn(|cx| {
+            shared.answerer.replace(Some(cx.waker().clone()));
+            if shared.still_until.get().is_none() {
+                mem::swap(&mut turn, &mut shared.unanswered.borrow_mut());
+                for conn in turn.drain(..) {
+                    Self::answer_one(&shared, conn);
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn answer_one(shared: &Rc<Self>, conn: ConnId) {
+        let interest = shared.node.borrow().interest(conn);
+        let Interest::Open { read, write: Want::Ready } = interest else { return };
+        let attendants = shared.attendants.borrow();
+        let Some((stream, waker)) = attendants.socket(conn) else { return };
+        let written =
+            shared.write_once(conn, &mut *stream.borrow_mut(), &mut Context::from_waker(waker));
+        drop(attendants);
+        match written {
+            Poll::Ready(Ok(count)) => {
+                Self::handle_now(shared, Input::Sent { conn, count }, Event::Sent(conn, count));
+                // There is more to write, or now there is something to read, or nothing for ever.
+                let silent = Interest::Open { read, write: Want::Idle };
+                if shared.node.borrow().interest(conn) != silent {
+                    shared.wake(conn);
+                }
+            }
+            Poll::Ready(Err(error)) => {
+                let cause = cause(&error);
+                Self::handle(shared, Input::Closed { conn, cause }, Event::Closed(conn));
+            }
+            Poll::Pending => {}
         }
     }
 
@@ -352,7 +402,7 @@ impl<P: Platform> Shared<P> {
             if shared.node.borrow().interest(conn) == Interest::Gone {
                 return Poll::Ready(None);
             }
-            shared.sleep_in(conn, cx);
+            shared.attendants.borrow_mut().sleep(conn, cx, None);
             dial.as_mut().poll(cx).map(Some)
         })
         .await;
@@ -372,10 +422,16 @@ impl<P: Platform> Shared<P> {
     }
 
     /// The life of a connection: until the node has forgotten it or the peer is gone.
-    async fn attend(shared: Rc<Self>, conn: ConnId, mut stream: P::Stream) {
-        let ended = poll_fn(|cx| Self::poll_connection(&shared, conn, &mut stream, cx)).await;
+    async fn attend(shared: Rc<Self>, conn: ConnId, stream: P::Stream) {
+        let stream = Rc::new(RefCell::new(stream));
+        let ended = poll_fn(|cx| {
+            shared.attendants.borrow_mut().sleep(conn, cx, Some(&stream));
+            Self::poll_connection(&shared, conn, &mut *stream.borrow_mut(), cx)
+        })
+        .await;
         // The socket is closed first, so that the peer of a refused connection never waits for a
         // log line.
+        shared.attendants.borrow_mut().leave(conn);
         drop(stream);
         if let Some(cause) = ended {
             Self::handle(&shared, Input::Closed { conn, cause }, Event::Closed(conn));
@@ -389,7 +445,8 @@ impl<P: Platform> Shared<P> {
         stream: &mut P::Stream,
         cx: &mut Context<'_>,
     ) -> Poll<Option<CloseCause>> {
-        shared.sleep_in(conn, cx);
+        let mut has_read = false;
+        let mut put_off = false;
         for _ in 0..TURN_BUDGET {
             if shared.still_until.get().is_some() {
                 return Poll::Pending;
@@ -398,7 +455,11 @@ impl<P: Platform> Shared<P> {
             let Interest::Open { read, write } = interest else { return Poll::Ready(None) };
             let mut moved = false;
             let mut may_read = read == Want::Ready;
-            if write == Want::Ready {
+            if write == Want::Ready && has_read && !put_off {
+                // Once per poll: whoever sends without end gets answers in between.
+                shared.put_off(conn);
+                put_off = true;
+            } else if write == Want::Ready {
                 match shared.write_once(conn, stream, cx) {
                     Poll::Ready(Ok(count)) => {
                         let sent = Input::Sent { conn, count };
@@ -411,7 +472,7 @@ impl<P: Platform> Shared<P> {
             }
             if read == Want::Ready {
                 match Self::read_once(shared, conn, stream, cx) {
-                    Poll::Ready(Ok(())) => moved = true,
+                    Poll::Ready(Ok(())) => (moved, has_read) = (true, true),
                     Poll::Ready(Err(cause)) => return Poll::Ready(Some(cause)),
                     Poll::Pending => may_read = false,
                 }
