@@ -10,6 +10,7 @@ use repl_core::base::time::Instant;
 
 use crate::{
     invariants::{Broken, Judge},
+    lab::Decision,
     trace::{Keep, Trace},
 };
 
@@ -43,6 +44,8 @@ pub(crate) struct Evidence {
     pub(crate) step_count: Cell<u64>,
     /// The last virtual time anybody noted.
     pub(crate) now: Cell<Instant>,
+    /// Every answer to `PSYNC`.
+    pub(crate) decisions: RefCell<Vec<Decision>>,
     failure: RefCell<Option<Failure>>,
     /// The run's main task: it ends the run when something failed.
     main: RefCell<Option<Waker>>,
@@ -58,6 +61,7 @@ impl Evidence {
             settled_count: Cell::new(0),
             step_count: Cell::new(0),
             now: Cell::new(Instant::ORIGIN),
+            decisions: RefCell::default(),
             failure: RefCell::new(None),
             main: RefCell::new(None),
         }

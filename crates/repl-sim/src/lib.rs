@@ -13,6 +13,9 @@
 //! One run is a function of its scenario and its seed: [`run`] makes it, [`cli`] makes many of
 //! them.
 //!
+//! Other programs take a lab with [`simulated`], or with [`embedded`] inside a simulation of their
+//! own, and talk to its nodes with any client that takes a stream ([`lab::Connection`]).
+//!
 //! Everything here needs the build flag `--cfg madsim`, which the workspace's cargo configuration
 //! sets. Without it only [`unsimulated`] is left, which says so.
 
@@ -26,6 +29,8 @@ pub mod cli;
 mod clock;
 #[cfg(madsim)]
 mod draw;
+#[cfg(madsim)]
+pub mod embed;
 #[cfg(madsim)]
 mod evidence;
 #[cfg(madsim)]
@@ -59,4 +64,8 @@ pub mod unsimulated;
 mod world;
 
 #[cfg(madsim)]
-pub use self::{lab::Lab, scenario::Scenario};
+pub use self::{
+    embed::{embedded, simulated},
+    lab::Lab,
+    scenario::Scenario,
+};

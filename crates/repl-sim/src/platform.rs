@@ -25,6 +25,7 @@ use crate::{
     alarm::Alarm,
     guard::guarded,
     invariants::{Broken, Judge, Surroundings},
+    lab,
     machine::{Crash, Machine},
     net::stream::{SimListener, SimStream},
     node_view,
@@ -117,6 +118,13 @@ impl SimPlatform {
             let peer = peer_of(decision.conn);
             let asker = peer.and_then(|host| self.world.machine_at(host));
             let backlog_size = self.machine.config.repl_backlog_size;
+            evidence.decisions.borrow_mut().push(lab::Decision {
+                master: self.machine.name.clone(),
+                replica: asker.as_ref().map(|machine| machine.name.clone()),
+                asked: decision.asked,
+                replid: view.replid,
+                verdict: decision.verdict,
+            });
             let asker = asker.map(|machine| machine.index);
             let around = self.surroundings();
             judge.on_decision(self.machine.index, &view, backlog_size, asker, &decision, around)?;

@@ -178,14 +178,18 @@ async fn simulate(work: impl FnOnce(Lab) -> Work, seed: u64, evidence: Rc<Eviden
     span
 }
 
-async fn until_failure(evidence: &Evidence, work: impl Future<Output = ()>) {
+/// What `work` resolves to, or `None` when the run fails before.
+pub(crate) async fn until_failure<T>(
+    evidence: &Evidence,
+    work: impl Future<Output = T>,
+) -> Option<T> {
     let mut work = pin!(work);
     poll_fn(|cx| {
         if evidence.failed() {
-            return Poll::Ready(());
+            return Poll::Ready(None);
         }
         evidence.wake_on_failure(cx.waker());
-        work.as_mut().poll(cx)
+        work.as_mut().poll(cx).map(Some)
     })
-    .await;
+    .await
 }

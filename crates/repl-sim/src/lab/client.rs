@@ -65,6 +65,16 @@ const KNOWN_ERRORS: [&str; 19] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lost;
 
+fn host_name(number: usize) -> String {
+    format!("c{number}")
+}
+
+/// The host of a client.
+pub(super) fn add_host(world: &World, number: usize) -> HostId {
+    let ip = format!("10.0.{}.{}", 1 + number / 250, 1 + number % 250);
+    world.net.with(|network, _| network.add_host(&host_name(number), &ip))
+}
+
 /// See this file's header.
 #[derive(Debug)]
 pub struct Client {
@@ -83,9 +93,7 @@ pub struct Client {
 
 impl Client {
     pub(crate) fn new(world: &Rc<World>, machine: &Rc<Machine>, number: usize) -> Self {
-        let name = format!("c{number}");
-        let ip = format!("10.0.{}.{}", 1 + number / 250, 1 + number % 250);
-        let host = world.net.with(|network, _| network.add_host(&name, &ip));
+        let (name, host) = (host_name(number), add_host(world, number));
         let workload = Draw::new(world.seed, &format!("workload {name}"));
         let workload = Workload::new(workload, Swarm::drawn(world.seed), number as u64);
         Self {

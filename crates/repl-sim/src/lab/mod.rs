@@ -5,6 +5,8 @@
 //! these; the properties are checked after every step without being named.
 
 mod client;
+mod connection;
+mod decisions;
 mod faults;
 mod peer;
 mod probe;
@@ -27,13 +29,15 @@ use repl_core::base::config::Config;
 pub(crate) use self::workload::Kind;
 pub use self::{
     client::{Client, Lost},
+    connection::Connection,
+    decisions::Decision,
     faults::Breakage,
     peer::Peer,
     reply::Reply,
 };
 use crate::{
     alarm::Alarm, clock::Clock, draw::Draw, evidence::Evidence, guard::guarded, machine::Machine,
-    world::World,
+    net::HostId, world::World,
 };
 pub use crate::{invariants::Syncs, machine::Crash, node_view::Role};
 
@@ -100,6 +104,13 @@ impl Lab {
     /// The clients that are created from now on have numbers above this one.
     pub(crate) fn number_clients_from(&self, number: usize) {
         self.0.client_count.set(number);
+    }
+
+    /// A host of its own for a client that is not the lab's.
+    fn add_client_host(&self) -> HostId {
+        let number = self.0.client_count.get() + 1;
+        self.0.client_count.set(number);
+        client::add_host(self.world(), number)
     }
 
     fn add_peer(&self) -> Peer {

@@ -13,8 +13,8 @@ use crate::{
 /// A handle to a node; it stays the same when the node's process dies and another one boots.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    lab: Lab,
-    machine: Rc<Machine>,
+    pub(super) lab: Lab,
+    pub(super) machine: Rc<Machine>,
 }
 
 impl Peer {
