@@ -17,6 +17,7 @@ pub mod command;
 pub mod conn;
 pub mod io;
 pub mod keyspace;
+pub mod marks;
 pub mod node;
 pub mod rdb;
 pub mod repl;

@@ -6,7 +6,7 @@ use std::{
     task::Waker,
 };
 
-use repl_core::base::time::Instant;
+use repl_core::{base::time::Instant, marks::Marks};
 
 use crate::{
     invariants::{Broken, Judge},
@@ -42,6 +42,8 @@ pub(crate) struct Evidence {
     pub(crate) settled_count: Cell<u64>,
     /// Inputs the nodes have handled.
     pub(crate) step_count: Cell<u64>,
+    /// What the nodes have decided whose processes are over.
+    pub(crate) marks: Cell<Marks>,
     /// The last virtual time anybody noted.
     pub(crate) now: Cell<Instant>,
     /// Every answer to `PSYNC`.
@@ -60,6 +62,7 @@ impl Evidence {
             fault_count: Cell::new(0),
             settled_count: Cell::new(0),
             step_count: Cell::new(0),
+            marks: Cell::default(),
             now: Cell::new(Instant::ORIGIN),
             decisions: RefCell::default(),
             failure: RefCell::new(None),
@@ -78,6 +81,13 @@ impl Evidence {
         if let Some(main) = self.main.borrow_mut().take() {
             main.wake();
         }
+    }
+
+    /// A process is over that has taken these decisions.
+    pub(crate) fn add_marks(&self, of_process: &Marks) {
+        let mut marks = self.marks.get();
+        marks.add(of_process);
+        self.marks.set(marks);
     }
 
     pub(crate) fn failed(&self) -> bool {

@@ -28,6 +28,8 @@ pub mod cli;
 #[cfg(madsim)]
 mod clock;
 #[cfg(madsim)]
+mod coverage;
+#[cfg(madsim)]
 mod draw;
 #[cfg(madsim)]
 pub mod embed;

@@ -116,6 +116,7 @@ impl Machine {
             Crash::Process => network.kill_processes(now, self.host),
             Crash::Power => network.power_off(now, self.host),
         });
+        self.with_node(|node| world.evidence.add_marks(node.marks()));
         self.accepted_from.borrow_mut().clear();
         self.driver.borrow_mut().take();
         for task in self.tasks.borrow_mut().drain(..) {

@@ -11,6 +11,7 @@ use std::{
 };
 
 use madsim::runtime::Runtime;
+use repl_core::marks::Marks;
 
 use crate::{
     alarm::{Alarm, within},
@@ -49,6 +50,8 @@ pub struct Report {
     pub fault_count: u64,
     /// How often each property's premise held.
     pub premises: Premises,
+    /// How often the nodes took each decision of the protocol.
+    pub marks: Marks,
 }
 
 /// Runs a scenario under a seed.
@@ -129,6 +132,7 @@ impl Run {
             command_count: evidence.answered_count.get(),
             fault_count: evidence.fault_count.get(),
             premises,
+            marks: evidence.marks.get(),
         }
     }
 }

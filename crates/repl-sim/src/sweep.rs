@@ -13,6 +13,7 @@ use std::{
 };
 
 use crate::{
+    coverage::Coverage,
     invariants::Premises,
     run::{Keep, Report, replay_line, run},
     scenario::Scenario,
@@ -24,6 +25,7 @@ use crate::{
 pub(crate) struct Totals {
     pub(crate) failed_count: usize,
     premises: Premises,
+    pub(crate) coverage: Coverage,
     commands: Vec<u64>,
     faults: Vec<u64>,
     virtual_spans: Vec<Duration>,
@@ -155,6 +157,7 @@ impl Totals {
         for (&name, count) in &report.premises {
             *self.premises.entry(name).or_default() += count;
         }
+        self.coverage.add(&report.scenario, &report.marks);
     }
 
     pub(crate) fn run_count(&self) -> usize {
@@ -198,7 +201,7 @@ impl Totals {
             let vacuous = if *count == 0 { "  NEVER HELD" } else { "" };
             line(&format!("premise {name}"), format!("{count}{vacuous}"));
         }
-        text
+        text + &self.coverage.summary()
     }
 
     /// For programs: one line.
@@ -209,6 +212,7 @@ impl Totals {
         let premises: Vec<String> =
             self.premises.iter().map(|(name, count)| format!("\"{name}\": {count}")).collect();
         fields.push(format!("\"premises\": {{{}}}", premises.join(", ")));
+        fields.push(format!("\"marks\": {}", self.coverage.json()));
         format!("{{\"summary\": {{{}}}}}", fields.join(", "))
     }
 }

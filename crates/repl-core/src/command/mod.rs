@@ -40,6 +40,7 @@ use crate::{
         time::UnixMillis,
     },
     keyspace::{DbIndex, Entry, KeyHash, Keyspace},
+    marks::{Mark, Marks},
     repl::Effects,
     resp::Reply,
 };
@@ -110,6 +111,8 @@ pub struct Data<'a> {
     pub rng: &'a mut Rng,
     /// Counts keys deleted because their time has passed.
     pub expired_count: &'a mut u64,
+    /// Counts what becomes of them.
+    pub marks: &'a mut Marks,
 }
 
 impl Data<'_> {
@@ -124,9 +127,13 @@ impl Data<'_> {
         let hash = self.keyspace.hash(key);
         if self.keyspace.is_expired(db, hash, key, self.now) {
             match self.expiry {
-                Expiry::Ignore => {}
-                Expiry::Hide => return (hash, Sight::Hidden),
+                Expiry::Ignore => self.marks.hit(Mark::ExpiredIgnored),
+                Expiry::Hide => {
+                    self.marks.hit(Mark::ExpiredHidden);
+                    return (hash, Sight::Hidden);
+                }
                 Expiry::Delete => {
+                    self.marks.hit(Mark::ExpiredOnAccess);
                     self.keyspace.remove(db, hash, key);
                     self.effects.push(db, [b"DEL".as_slice(), key]);
                     *self.expired_count += 1;

@@ -9,6 +9,7 @@ use crate::{
         time::UnixMillis,
     },
     keyspace::{DbIndex, KeyHasher, Keyspace},
+    marks::Marks,
     repl::Effects,
     resp::{Argv, Proto, Reply},
 };
@@ -48,6 +49,7 @@ impl Bench {
         assert!(spec.takes(args.len()), "the test gives {} its arguments", spec.name);
         let Handler::Data(handler) = spec.handler else { panic!("{} is for the node", spec.name) };
         let (mut effects, mut out, mut expired_count) = (Effects::default(), Vec::new(), 0);
+        let mut marks = Marks::default();
         let mut data = Data {
             keyspace: &mut self.keyspace,
             effects: &mut effects,
@@ -58,6 +60,7 @@ impl Bench {
             value_bytes_max: 1 << 20,
             rng: &mut self.rng,
             expired_count: &mut expired_count,
+            marks: &mut marks,
         };
         match handler(&mut data, argv.view(&[])) {
             Ok(Outcome::Propagate) => effects.push(DbIndex(0), args.iter().copied()),

@@ -8,6 +8,7 @@ use crate::{
     base::{ids::ConnId, time::Now},
     conn::Conn,
     io::Level,
+    marks::Mark,
     repl::master::{Phase, Protocol},
 };
 
@@ -70,6 +71,7 @@ impl Node {
                 let hash = self.keyspace.hash(&key);
                 self.keyspace.remove(db, hash, &key);
                 self.stats.expired_keys += 1;
+                self.marks.hit(Mark::ExpiredByCycle);
                 self.unit.push(db, [b"DEL".as_slice(), &key]);
                 self.finish_unit();
             }
@@ -89,6 +91,7 @@ impl Node {
             let hash = self.keyspace.hash(&key);
             self.keyspace.remove(db, hash, &key);
             self.stats.expired_keys += 1;
+            self.marks.hit(Mark::ExpiredOwn);
         }
     }
 
@@ -162,6 +165,7 @@ impl Node {
         if due && self.following.is_none() && !self.replicas.is_empty() {
             self.last_ping_at = now.mono;
             self.history.feed_ping();
+            self.marks.hit(Mark::Ping);
             self.grown = true;
         }
         // Those that have been promised a snapshot hear something else than the stream.
@@ -175,6 +179,7 @@ impl Node {
             let waits = self.conns.get(id).and_then(|conn| unreadable(self, conn)).is_some();
             if waits && let Some(conn) = self.conns.get_mut(id) {
                 conn.outbox.writer().push(b'\n');
+                self.marks.hit(Mark::NewlineToWaiting);
                 // It is we who let it wait.
                 if let Some(session) = conn.session_mut() {
                     session.ack_at = now.mono;
@@ -190,17 +195,20 @@ impl Node {
             let Some(conn) = self.conns.get(*id) else { continue };
             let Some(session) = conn.session() else { continue };
             let quiet = now.mono.since(session.ack_at) > self.config.repl_timeout;
-            let doing = match session.phase {
+            let (doing, mark) = match session.phase {
                 Phase::Waiting { .. } => continue,
-                Phase::Loading { .. } | Phase::AwaitAck { .. } => "full sync",
+                Phase::Loading { .. } | Phase::AwaitAck { .. } => {
+                    ("full sync", Mark::SilentWhileSyncing)
+                }
                 Phase::Online { .. } if session.protocol == Protocol::Sync => continue,
-                Phase::Online { .. } => "streaming sync",
+                Phase::Online { .. } => ("streaming sync", Mark::SilentOnline),
             };
             if quiet {
-                silent.push((*id, replica_name(conn), doing));
+                silent.push((*id, replica_name(conn), doing, mark));
             }
         }
-        for (id, name, doing) in silent {
+        for (id, name, doing, mark) in silent {
+            self.marks.hit(mark);
             let text = format!("Disconnecting timedout replica ({doing}): {name}");
             self.log(Level::Warning, text);
             self.close(now, id);
@@ -216,6 +224,7 @@ impl Node {
             && !ttl.is_zero();
         if unused && now.mono.since(self.no_replicas_since) > ttl {
             self.history.forget();
+            self.marks.hit(Mark::BacklogFreed);
             let text = format!(
                 "Replication backlog freed after {} seconds without connected replicas.",
                 ttl.as_secs()

@@ -1,5 +1,7 @@
 //! What a command must pass before it is queued or run: arity, login, transaction, role.
 
+use alloc::{format, string::String, vec::Vec};
+
 use super::{
     Node,
     requests::{Kind, Standing},
@@ -7,7 +9,7 @@ use super::{
 };
 use crate::{
     base::{config::Access, ids::ConnId, time::Now},
-    command::{CommandError, Flags, SessionError, Spec},
+    command::{CommandError, Flags, SessionError, Spec, Text},
     conn::Login,
     resp::Args,
 };
@@ -96,4 +98,21 @@ impl Node {
             }
         }
     }
+}
+
+/// The error that a command gets which does not exist.
+// redis: server.c, processCommand
+pub(super) fn unknown_command(args: Args<'_>) -> String {
+    const SHOWN_BYTES: usize = 128;
+    let name = args.name();
+    let mut shown = String::new();
+    for arg in args.iter().skip(1) {
+        if shown.len() >= SHOWN_BYTES {
+            break;
+        }
+        let part: Vec<u8> = arg.iter().copied().take(SHOWN_BYTES - shown.len()).collect();
+        shown.push_str(&format!("'{}' ", Text(&part)));
+    }
+    let name = &name[..name.len().min(SHOWN_BYTES)];
+    format!("ERR unknown command '{}', with args beginning with: {shown}", Text(name))
 }

@@ -5,19 +5,21 @@ use core::{mem, time::Duration};
 
 use super::{
     Node,
+    following::{Following, Resume},
     requests::{Caller, Request},
     session::is_for_clients,
 };
 use crate::{
     base::{
         ids::{ConnId, Endpoint, ReplId},
-        time::{Instant, Now},
+        time::Now,
     },
     conn::{Conn, Role},
     io::{Effect, Level, PeerInfo},
     keyspace::DbIndex,
+    marks::Mark,
     repl::replica::{
-        Answer, Greeting, Handshake, Link, LinkError, Loaded, Payload, PayloadFed, Stream,
+        Answer, Greeting, Handshake, Link, LinkError, Loaded, Margin, Payload, PayloadFed, Stream,
         Transaction,
     },
     resp::{Args, Form, Limits, LineReader, Parsed, Parser, encode_command},
@@ -28,45 +30,6 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Signs of life that a master does not read are not heaped up beyond this.
 const UNREAD_ACK_BYTES: usize = 16 * 1024;
-
-/// What we may ask the master for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Resume {
-    /// To go on where our history ends.
-    FromHistory,
-    /// Everything: our bytes belong to no history that the master could know.
-    FromScratch,
-}
-
-/// Whom we follow, and how that goes.
-#[derive(Debug)]
-pub(super) struct Following {
-    pub(super) master: Endpoint,
-    pub(super) link: Link,
-    resume: Resume,
-    /// When the master last gave a sign of life.
-    pub(super) last_io_at: Instant,
-    /// Since when the link is down, if it was ever up.
-    pub(super) down_since: Option<Instant>,
-}
-
-impl Following {
-    /// When the next attempt is due.
-    pub(super) fn retry_at(&self) -> Option<Instant> {
-        match self.link {
-            Link::Waiting { retry_at } => Some(retry_at),
-            Link::Dialing { .. }
-            | Link::Greeting { .. }
-            | Link::Loading { .. }
-            | Link::Streaming { .. } => None,
-        }
-    }
-
-    /// Whether the dataset here belongs to a history that some master may know.
-    pub(super) fn has_history(&self) -> bool {
-        self.link.is_up() || self.resume == Resume::FromHistory
-    }
-}
 
 impl Node {
     pub(super) fn follows(&self, master: &Endpoint) -> bool {
@@ -86,6 +49,7 @@ impl Node {
             None if self.history.is_recording() => Resume::FromHistory,
             None => Resume::FromScratch,
         };
+        self.mark_follow(resume);
         // A link that was lost stays lost, whoever is followed next.
         let down_since = match &self.following {
             Some(following) if following.link.is_up() => Some(now.mono),
@@ -111,11 +75,12 @@ impl Node {
         if self.following.is_none() {
             return;
         }
+        self.mark_promotion();
         self.drop_link(now);
         (self.following, self.config.replicaof) = (None, None);
         self.history.promote();
         // They must learn the new id, which their next PSYNC will be told.
-        self.drop_replicas(now);
+        self.drop_replicas(now, Mark::PromotionDropsReplicas);
         self.no_replicas_since = now.mono;
         self.last_ping_at = now.mono;
         // What our master wrote served nobody. Now it is ours.
@@ -142,6 +107,7 @@ impl Node {
 
     /// The link is broken. What was applied stays; what was half received is forgotten.
     pub(super) fn link_failed(&mut self, now: Now, error: LinkError) {
+        self.mark_link_failure(&error);
         self.drop_link(now);
         let Some(following) = &mut self.following else { return };
         let was_up = following.link.is_up();
@@ -179,6 +145,7 @@ impl Node {
         let to = following.master.clone();
         self.log(Level::Notice, "MASTER <-> REPLICA sync started".into());
         self.effects.push_back(Effect::Dial { conn, to });
+        self.marks.hit(Mark::Dialled);
     }
 
     /// The dial succeeded: the handshake begins.
@@ -326,7 +293,10 @@ impl Node {
         self.stats.recount_handshake(line.1 as u64);
         let mut remarks = Vec::new();
         let answer = match self.conns.get_mut(id) {
-            Some(conn) => handshake.on_line(line.0, conn.outbox.writer(), &mut remarks),
+            Some(conn) => {
+                let margin = Margin { remarks: &mut remarks, marks: &mut self.marks };
+                handshake.on_line(line.0, conn.outbox.writer(), margin)
+            }
             None => Ok(None),
         };
         for remark in remarks {
@@ -350,12 +320,18 @@ impl Node {
 
     /// `+CONTINUE`: the stream goes on where our history ends.
     fn resume(&mut self, now: Now, id: ConnId, replid: Option<ReplId>) {
+        let is_new = replid.is_some_and(|replid| replid != self.history.replid());
+        self.marks.hit(match replid {
+            None => Mark::AnsweredContinueWithoutId,
+            Some(_) if is_new => Mark::AnsweredContinueNewId,
+            Some(_) => Mark::AnsweredContinue,
+        });
         if self.history.resume(replid) {
             self.log(
                 Level::Notice,
                 format!("Master replication ID changed to {}", self.history.replid()),
             );
-            self.drop_replicas(now);
+            self.drop_replicas(now, Mark::NewIdDropsReplicas);
         }
         let db = self.history.stream_db().unwrap_or(DbIndex(0));
         self.begin_stream(id, db);
@@ -376,9 +352,13 @@ impl Node {
     /// A full sync has arrived: dataset, id and offset change together.
     fn install(&mut self, now: Now, id: ConnId, loaded: Box<Loaded>) {
         // Our replicas' history ends here. They come back and are told the new one.
-        self.drop_replicas(now);
+        self.drop_replicas(now, Mark::FullSyncDropsReplicas);
         self.transfers.clear();
         let Loaded { keyspace, origin, stream_db, has_mark } = *loaded;
+        self.marks.hit(if has_mark { Mark::LoadedMark } else { Mark::LoadedLength });
+        if origin.is_none() {
+            self.marks.hit(Mark::LoadedWithoutOrigin);
+        }
         self.keyspace.replace_with(keyspace);
         let (replid, offset) = match origin {
             Some(origin) => origin,
@@ -441,6 +421,7 @@ impl Node {
 
     /// Bytes of the stream that are no command. They count, where they stand.
     fn on_stream_gap(&mut self, bytes: &[u8]) {
+        self.marks.hit(Mark::StreamGap);
         match self.stream_mut().and_then(|stream| stream.transaction.as_mut()) {
             Some(transaction) => transaction.bytes.extend_from_slice(bytes),
             None => self.history.append_applied(bytes),
@@ -458,6 +439,7 @@ impl Node {
                 return false;
             }
             let transaction = stream.transaction.take().expect("it was just looked at");
+            self.marks.hit(Mark::StreamTransaction);
             let ack = self.apply_transaction(now, &transaction.bytes);
             self.history.append_applied(&transaction.bytes);
             return ack;
@@ -505,7 +487,11 @@ impl Node {
         };
         if spec.name == "replconf" {
             self.count_call(spec);
-            return args.try_get(1).is_some_and(|what| what.eq_ignore_ascii_case(b"GETACK"));
+            let asks = args.try_get(1).is_some_and(|what| what.eq_ignore_ascii_case(b"GETACK"));
+            if asks {
+                self.marks.hit(Mark::StreamGetack);
+            }
+            return asks;
         }
         if is_for_clients(spec) {
             self.refuse_stream(now, "this command is no part of a stream", spec.name);
@@ -527,6 +513,7 @@ impl Node {
     /// A command of our master that is not even run.
     fn refuse_stream(&mut self, now: Now, why: &str, command: &str) {
         self.count_error("ERR");
+        self.marks.hit(Mark::StreamRefused);
         self.unread.extend_from_slice(b"-ERR ");
         self.unread.extend_from_slice(why.as_bytes());
         self.drop_unread(now, Caller::Master, command);
@@ -575,6 +562,7 @@ impl Node {
         let Some(conn) = self.conns.get_mut(id) else { return };
         if conn.outbox.pending().len() < UNREAD_ACK_BYTES {
             conn.outbox.writer().push(b'\n');
+            self.marks.hit(Mark::NewlineWhileLoading);
             self.wake(id);
         }
     }

@@ -8,20 +8,24 @@
 //! | `session` | commands about a connection or the server, a file per subject |
 //! | `sync` | what our replicas ask for and are granted: `PSYNC REPLCONF` |
 //! | `transfers` | snapshots on their way, what each replica is sent, and their limits |
+//! | `following` | whom we follow, and what we may ask of it |
 //! | `link` | our master: the link, its failures, the stream we apply |
 //! | `cron` | what happens by itself: expiry, pings, timeouts |
 //! | `info`, `role` | `INFO ROLE` |
 //! | `commands` | `COMMAND`, and the `HELP` of containers |
 //! | `rates` | what `INFO` says per second |
 //! | `measure` | what commands cost: counters, the slow log, the latency monitor |
+//! | `marking` | decisions that are counted by name |
 //! | `view` | what an observer may see |
 
 mod ahead;
 mod commands;
 mod cron;
+mod following;
 mod gate;
 mod info;
 mod link;
+mod marking;
 mod measure;
 #[cfg(any(test, feature = "arbitrary"))]
 pub mod properties;
@@ -38,7 +42,7 @@ use alloc::{boxed::Box, collections::VecDeque, format, string::String, vec::Vec}
 use core::{mem, time::Duration};
 
 use self::{
-    link::Following,
+    following::Following,
     measure::Measure,
     rates::Rates,
     session::{MemorySeen, Pause, Shutdown, Waiting},
@@ -59,6 +63,7 @@ use crate::{
     conn::{self, Channels, Client, Conn, Fate, Slots},
     io::{Effect, HostFacts, Input, Interest, Level, PeerInfo, Want},
     keyspace::{KeyHasher, Keyspace},
+    marks::{Mark, Marks},
     repl::{
         Effects, History,
         master::{Departure, Transfer},
@@ -122,6 +127,7 @@ pub struct Node {
     /// Whether the history has grown during the input at hand.
     grown: bool,
     stats: Stats,
+    marks: Marks,
     measure: Measure,
     rates: Rates,
     facts: HostFacts,
@@ -192,6 +198,7 @@ impl Node {
             effects: VecDeque::new(),
             grown: false,
             stats: Stats::default(),
+            marks: Marks::default(),
             measure: Measure::new(now),
             rates: Rates::new(now),
             facts: HostFacts::default(),
@@ -357,6 +364,7 @@ impl Node {
         if let Some(conn) = replica {
             let text = format!("Connection with replica {} lost.", replica_name(conn));
             self.log(Level::Warning, text);
+            self.marks.hit(Mark::ReplicaLost);
         }
         self.close(now, id);
     }

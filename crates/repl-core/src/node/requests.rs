@@ -1,12 +1,12 @@
 //! From the bytes of a client to executed commands.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, string::String};
 use core::mem;
 
-use super::{Node, measure::Noted, session::waits_in_queue};
+use super::{Node, gate::unknown_command, measure::Noted, session::waits_in_queue};
 use crate::{
     base::{ids::ConnId, time::Now},
-    command::{CommandError, Data, Expiry, Flags, Handler, NodeCommand, Outcome, Spec, Text},
+    command::{CommandError, Data, Expiry, Flags, Handler, NodeCommand, Outcome, Spec},
     conn::{Client, Conn, Fate, Hears, Inbox, Login, Role, Wait},
     io::Level,
     keyspace::{DbIndex, ExpiryOf},
@@ -285,6 +285,7 @@ impl Node {
                     }
                 }
                 Err(error) => {
+                    self.mark_refusal(&error);
                     self.count_rejection(command, args);
                     if matches!(command.handler, Handler::Node(NodeCommand::Exec)) {
                         self.abort_transaction(Caller::Conn(id), error);
@@ -524,6 +525,7 @@ impl Node {
             },
             rng: &mut self.chance,
             expired_count: &mut self.stats.expired_keys,
+            marks: &mut self.marks,
         }
     }
 
@@ -580,20 +582,4 @@ impl Node {
         self.unread = reply;
         self.unread.clear();
     }
-}
-
-// redis: server.c, processCommand
-fn unknown_command(args: Args<'_>) -> String {
-    const SHOWN_BYTES: usize = 128;
-    let name = args.name();
-    let mut shown = String::new();
-    for arg in args.iter().skip(1) {
-        if shown.len() >= SHOWN_BYTES {
-            break;
-        }
-        let part: Vec<u8> = arg.iter().copied().take(SHOWN_BYTES - shown.len()).collect();
-        shown.push_str(&format!("'{}' ", Text(&part)));
-    }
-    let name = &name[..name.len().min(SHOWN_BYTES)];
-    format!("ERR unknown command '{}', with args beginning with: {shown}", Text(name))
 }

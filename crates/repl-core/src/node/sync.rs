@@ -13,6 +13,7 @@ use crate::{
     command::CommandError,
     conn::{Conn, Role},
     io::{Decision, Effect, FullReason, Level, Verdict},
+    marks::Mark,
     repl::master::{Phase, Protocol, Session},
     resp::Args,
 };
@@ -41,33 +42,44 @@ impl Node {
         let Some(conn) = self.conns.get(id) else { return Ok(()) };
         // A client that monitors is a kind of replica, too.
         if conn.session().is_some() || conn.client().is_some_and(|client| client.monitors) {
+            self.marks.hit(Mark::SyncAgain);
             return Ok(());
         }
         if args.try_get(3).is_some_and(|word| word.eq_ignore_ascii_case(b"FAILOVER")) {
             // Planned failover is not there yet: neither a master nor a replica of ours grants it.
+            self.marks.hit(Mark::RefusedFailover);
             return Err(CommandError::FailoverToMaster);
         }
         if self.following.as_ref().is_some_and(|following| !following.link.is_up()) {
+            self.marks.hit(Mark::RefusedNoMasterLink);
             return Err(CommandError::NoMasterLink);
         }
         if !conn.outbox.is_empty() {
+            self.marks.hit(Mark::RefusedPendingOutput);
             return Err(CommandError::PendingOutput);
         }
         let said = conn.client().map(|client| &client.capabilities);
         if said.is_some_and(|said| said.empty_rdb && !said.eof) {
+            self.marks.hit(Mark::RefusedFilter);
             return Err(CommandError::FilterWithoutEof);
         }
         let name = replica_name(conn);
         self.log(Level::Notice, format!("Replica {name} asks for synchronization"));
         let asked = match protocol {
-            Protocol::Sync => None,
-            Protocol::Psync => asked_for(args)?,
+            Protocol::Sync => {
+                self.marks.hit(Mark::SyncAsked);
+                None
+            }
+            Protocol::Psync => {
+                asked_for(args).inspect_err(|_| self.marks.hit(Mark::RefusedOffset))?
+            }
         };
         self.forget_client(id);
         let verdict = match asked {
             None => Err(FullReason::Asked),
             Some((replid, next)) => self.history.can_continue(replid, next),
         };
+        self.mark_verdict(asked, verdict);
         let decision = match verdict {
             Ok(()) => Verdict::Continue,
             Err(reason) => Verdict::Full(reason),
@@ -119,6 +131,7 @@ impl Node {
         let reply = if capabilities.psync2 {
             format!("+CONTINUE {replid}\r\n")
         } else {
+            self.marks.hit(Mark::ContinueWithoutId);
             "+CONTINUE\r\n".into()
         };
         let phase = Phase::Online { next };
@@ -152,8 +165,12 @@ impl Node {
                 self.history.replid2(),
             );
             self.log(Level::Notice, text);
+            self.marks.hit(Mark::BacklogCreated);
         }
         self.start_transfers(now);
+        if let Some(session) = self.conns.get(id).and_then(Conn::session) {
+            self.mark_start(session.phase, self.group_start(self.group_of(session)));
+        }
     }
 
     /// `REPLCONF option value ...`
@@ -217,6 +234,7 @@ impl Node {
             } else if is("VERSION") || is("RDB-CHANNEL") {
                 // Newer peers say so; nothing here depends on it.
             } else {
+                self.marks.hit(Mark::ReplconfUnknown);
                 return Err(CommandError::UnknownReplconf(option));
             }
         }
@@ -229,17 +247,24 @@ impl Node {
         let end = self.history.offset();
         let Some(conn) = self.conns.get_mut(id) else { return };
         let Some(session) = conn.session_mut() else { return };
+        if offset > end {
+            self.marks.hit(Mark::AckBeyondEnd);
+        }
         // Nobody can have applied a byte that does not exist.
         if session.acknowledge(offset.min(end), now.mono) {
             let name = replica_name(conn);
             self.log(Level::Notice, format!("Synchronization with replica {name} succeeded"));
+            self.marks.hit(Mark::AckStartsStream);
             self.wake(id);
         }
         self.end_satisfied_waits();
     }
 
     /// Closes every replica: their history ends here, or has a new name that they must learn.
-    pub(super) fn drop_replicas(&mut self, now: Now) {
+    pub(super) fn drop_replicas(&mut self, now: Now, mark: Mark) {
+        if !self.replicas.is_empty() {
+            self.marks.hit(mark);
+        }
         for id in self.replicas.clone() {
             self.close(now, id);
         }

@@ -13,6 +13,7 @@ use crate::{
     conn::{Conn, Fate},
     io::Level,
     keyspace::DbIndex,
+    marks::Mark,
     rdb::{Checksum, Compression, Options},
     repl::master::{Completion, Framing, Origin, Phase, Protocol, Session, Transfer, TransferId},
 };
@@ -22,7 +23,7 @@ const SPOOL_CHUNKS_PER_TURN: usize = 8;
 
 /// The replicas that one snapshot can serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Group {
+pub(super) enum Group {
     /// They take a payload that ends with a mark.
     Mark,
     /// They need to know the length first.
@@ -46,7 +47,7 @@ impl Node {
         GROUPS.into_iter().filter_map(|group| self.group_start(group)).min()
     }
 
-    fn group_of(&self, session: &Session) -> Group {
+    pub(super) fn group_of(&self, session: &Session) -> Group {
         if session.capabilities.empty_rdb {
             Group::Empty
         } else if session.capabilities.eof {
@@ -73,7 +74,7 @@ impl Node {
 
     /// When the next snapshot for `group` is to be cut; `None` when nobody waits, or when there is
     /// no room for another snapshot until one of those under way ends.
-    fn group_start(&self, group: Group) -> Option<Instant> {
+    pub(super) fn group_start(&self, group: Group) -> Option<Instant> {
         let since = self.waiting(group).map(|(_, since)| since).min()?;
         if group != Group::Empty && !self.keyspace.can_begin_snapshot() {
             return None;
@@ -116,6 +117,8 @@ impl Node {
             ctime: now.wall.as_secs(),
             used_memory: self.facts.used_memory,
         };
+        let replicas: Vec<ConnId> = self.waiting(group).map(|(id, _)| id).collect();
+        self.mark_cut(group, replicas.len());
         let options = Options {
             compression: if self.config.rdbcompression {
                 Compression::On
@@ -126,7 +129,6 @@ impl Node {
         };
         self.transfer_count += 1;
         let transfer = TransferId(self.transfer_count);
-        let replicas: Vec<ConnId> = self.waiting(group).map(|(id, _)| id).collect();
         let eof = replicas.iter().all(|id| {
             let session = self.conns.get(*id).and_then(Conn::session);
             session.is_some_and(|session| session.capabilities.eof)
@@ -150,6 +152,33 @@ impl Node {
             }
             self.wake(id);
             self.log(Level::Notice, format!("Starting snapshot for SYNC of replica {name}"));
+        }
+    }
+
+    /// Why a snapshot is cut now, and for whom.
+    fn mark_cut(&mut self, group: Group, replica_count: usize) {
+        let enough = self.config.repl_diskless_sync_max_replicas as usize;
+        match group {
+            Group::Mark if self.config.repl_diskless_sync => {
+                let is_enough = enough > 0 && replica_count >= enough;
+                self.marks.hit(if is_enough {
+                    Mark::SnapshotEnough
+                } else {
+                    Mark::SnapshotDelayOver
+                });
+            }
+            Group::Mark | Group::Length | Group::Empty => {}
+        }
+        self.marks.hit(match group {
+            Group::Mark => Mark::SnapshotMark,
+            Group::Length => Mark::SnapshotLength,
+            Group::Empty => Mark::SnapshotEmpty,
+        });
+        if replica_count > 1 {
+            self.marks.hit(Mark::SnapshotShared);
+        }
+        if self.following.is_some() {
+            self.marks.hit(Mark::SnapshotOfReplica);
         }
     }
 
@@ -207,6 +236,7 @@ impl Node {
                 }
                 None => {
                     if let Some(snapshot) = transfer.snapshot() {
+                        self.marks.hit(Mark::SnapshotAbandoned);
                         self.keyspace.abandon_snapshot(snapshot);
                     }
                     false
@@ -287,7 +317,11 @@ impl Node {
         let name = replica_name(conn);
         let Some(session) = conn.session_mut() else { return };
         let Phase::Loading { transfer, next, .. } = session.phase else { return };
+        if next < self.history.next() {
+            self.marks.hit(Mark::SnapshotOutrun);
+        }
         if session.completion() == Completion::Close {
+            self.marks.hit(Mark::SnapshotOnly);
             self.log(
                 Level::Notice,
                 format!(
@@ -303,6 +337,7 @@ impl Node {
         match framing {
             Some(Framing::Mark(_)) => {
                 session.phase = Phase::AwaitAck { next };
+                self.marks.hit(Mark::SnapshotAwaitsAck);
                 self.log(
                     Level::Notice,
                     format!(
@@ -313,9 +348,17 @@ impl Node {
             }
             Some(Framing::Length) | None => {
                 session.phase = Phase::Online { next };
+                self.marks.hit(Mark::SnapshotOnline);
                 self.log(Level::Notice, format!("Synchronization with replica {name} succeeded"));
                 self.wake(id);
             }
+        }
+    }
+
+    /// `repl-backlog-size` may have changed.
+    pub(super) fn resize_backlog(&mut self) {
+        if self.history.resize(self.config.repl_backlog_size) {
+            self.marks.hit(Mark::BacklogResized);
         }
     }
 
@@ -323,7 +366,8 @@ impl Node {
     pub(super) fn trim_history(&mut self) {
         let sessions = self.replicas.iter().filter_map(|id| self.conns.get(*id)?.session());
         let reader = sessions.filter_map(Session::reader).min().unwrap_or(u64::MAX);
-        self.history.trim(reader);
+        let trimmed = self.history.trim(reader);
+        self.mark_trim(trimmed);
     }
 
     /// `client-output-buffer-limit replica`: a replica that is too far behind is dropped, not the
@@ -351,10 +395,12 @@ impl Node {
             };
             if held > hard || too_long {
                 // Named only now: this runs after every write.
-                dropped.push((*id, replica_name(conn)));
+                let mark = if held > hard { Mark::LimitHard } else { Mark::LimitSoft };
+                dropped.push((*id, replica_name(conn), mark));
             }
         }
-        for (id, name) in dropped {
+        for (id, name, mark) in dropped {
+            self.marks.hit(mark);
             self.stats.output_limit_disconnections += 1;
             let text = format!(
                 "Client {name} scheduled to be closed ASAP for overcoming of output buffer limits."

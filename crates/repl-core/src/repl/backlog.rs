@@ -25,6 +25,17 @@ const BLOCK_BYTES_MAX: usize = 1024 * 1024;
 /// Free blocks kept for the next bytes, so that a steady stream allocates nothing.
 const FREE_BLOCKS_MAX: usize = 4;
 
+/// What became of the oldest bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trimmed {
+    /// They are within the size.
+    Nothing,
+    /// Some are gone.
+    Blocks,
+    /// Some are beyond the size, and a replica has yet to read them.
+    HeldByReader,
+}
+
 /// The last bytes of a history.
 #[derive(Debug)]
 pub struct Backlog {
@@ -113,12 +124,17 @@ impl Backlog {
 
     /// Drops whole blocks from the front that are beyond the size and that no replica needs:
     /// `reader` is the smallest number a replica still has to read.
-    pub fn trim(&mut self, reader: u64) {
+    pub fn trim(&mut self, reader: u64) -> Trimmed {
+        let mut trimmed = Trimmed::Nothing;
         while let Some(block) = self.blocks.front() {
             let length = block.len() as u64;
-            if self.histlen() - length < self.size_bytes || self.first + length > reader {
+            if self.histlen() - length < self.size_bytes {
                 break;
             }
+            if self.first + length > reader {
+                return Trimmed::HeldByReader;
+            }
+            trimmed = Trimmed::Blocks;
             let mut block = self.blocks.pop_front().expect("it was looked at");
             self.first += length;
             if self.free.len() < FREE_BLOCKS_MAX {
@@ -126,6 +142,7 @@ impl Backlog {
                 self.free.push(block);
             }
         }
+        trimmed
     }
 
     /// Whether a reader may go on at byte `number`, which may be the next one.

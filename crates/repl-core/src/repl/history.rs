@@ -21,7 +21,10 @@ use crate::{
     },
     io::FullReason,
     keyspace::DbIndex,
-    repl::{backlog::Backlog, effects::Effects},
+    repl::{
+        backlog::{Backlog, Trimmed},
+        effects::Effects,
+    },
     resp::encode_command,
 };
 
@@ -256,22 +259,22 @@ impl History {
         self.switch = None;
     }
 
-    /// `repl-backlog-size` changed.
-    pub fn resize(&mut self, backlog_bytes: u64) {
-        if backlog_bytes != self.backlog_bytes {
-            self.backlog_bytes = backlog_bytes;
-            if let Some(backlog) = &mut self.backlog {
-                backlog.resize(backlog_bytes);
-            }
+    /// `repl-backlog-size` may have changed. Returns whether a backlog got another size.
+    pub fn resize(&mut self, backlog_bytes: u64) -> bool {
+        if backlog_bytes == self.backlog_bytes {
+            return false;
         }
+        self.backlog_bytes = backlog_bytes;
+        if let Some(backlog) = &mut self.backlog {
+            backlog.resize(backlog_bytes);
+        }
+        self.is_recording()
     }
 
     /// Drops what is beyond the backlog's size and before `reader`, the first byte a replica still
     /// needs.
-    pub fn trim(&mut self, reader: u64) {
-        if let Some(backlog) = &mut self.backlog {
-            backlog.trim(reader);
-        }
+    pub fn trim(&mut self, reader: u64) -> Trimmed {
+        self.backlog.as_mut().map_or(Trimmed::Nothing, |backlog| backlog.trim(reader))
     }
 }
 

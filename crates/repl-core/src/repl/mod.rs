@@ -9,4 +9,8 @@ mod history;
 pub mod master;
 pub mod replica;
 
-pub use self::{backlog::Backlog, effects::Effects, history::History};
+pub use self::{
+    backlog::{Backlog, Trimmed},
+    effects::Effects,
+    history::History,
+};

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 all runs passed, 1 a property broke, 2 it could not be decided, 3 bad usage.
 
+mod coverage;
 mod shrinking;
 mod subject;
 
@@ -18,6 +19,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::{
+    coverage::cover,
     shrinking::{RUNS_MAX, shrink_to_file},
     subject::Subject,
 };
@@ -25,7 +27,7 @@ use crate::{
     card::card,
     run::{Keep, run},
     scenario::{Kind, Scenario},
-    sweep::{self, Shard, Until},
+    sweep::{self, Shard, Totals, Until},
 };
 
 const USAGE: &str = "\
@@ -48,6 +50,8 @@ Usage: repl-sim COMMAND
       --jobs N              runs at a time (one per core)
       --shard I/N           only every N-th run, from the I-th on: N machines share a sweep
       --json                a line of JSON per failing run and one for the totals
+  coverage [OPTIONS]        a sweep that lists every decision of the protocol, those first that no
+                            run has taken, and fails on one of these; options as for sweep
   hash NAME SEED...         the trace hash of each run: equal on every machine and in every build
 
 A failing run of a family, and the first failure of each in a sweep, is made smaller at once.
@@ -133,6 +137,7 @@ fn command(scenarios: &[Scenario], words: &[&str]) -> Result<ExitCode, Problem> 
             Ok(ExitCode::SUCCESS)
         }
         ["sweep", options @ ..] => run_many(&Sweep::parse(scenarios, options)?),
+        ["coverage", options @ ..] => cover(&Sweep::parse(scenarios, options)?),
         ["help" | "--help" | "-h"] => {
             say(USAGE.trim_end());
             Ok(ExitCode::SUCCESS)
@@ -283,16 +288,21 @@ impl Sweep {
     }
 }
 
-fn run_many(what: &Sweep) -> Result<ExitCode, Problem> {
+/// The smallest seed of each scenario that failed.
+type Failed = BTreeMap<String, u64>;
+
+/// Sweeps, and shows failures as they come. The flag says whether somebody wanted it to end early.
+fn swept(what: &Sweep) -> Result<(Totals, Failed, &'static AtomicBool), Problem> {
+    let interrupted = interrupt();
     let order = sweep::Order {
         scenarios: &what.scenarios,
         seeds: what.from..what.from + what.seed_count,
         shard: what.shard,
         jobs: what.jobs,
         until: what.until,
-        interrupted: interrupt(),
+        interrupted,
     };
-    let mut failed: BTreeMap<String, u64> = BTreeMap::new();
+    let mut failed = Failed::new();
     let bar = progress(order.run_count());
     let totals = sweep::sweep(&order, |report| {
         bar.inc(1);
@@ -308,14 +318,19 @@ fn run_many(what: &Sweep) -> Result<ExitCode, Problem> {
         });
     });
     bar.finish_and_clear();
+    if totals.run_count() == 0 {
+        return Err(Problem::undecided("there was nothing to run"));
+    }
+    Ok((totals, failed, interrupted))
+}
+
+fn run_many(what: &Sweep) -> Result<ExitCode, Problem> {
+    let (totals, failed, interrupted) = swept(what)?;
     match what.output {
         Output::Json => say(&totals.json()),
         Output::Text => say(totals.text().trim_end()),
     }
-    if totals.run_count() == 0 {
-        return Err(Problem::undecided("there was nothing to run"));
-    }
-    if order.interrupted.load(Ordering::Relaxed) {
+    if interrupted.load(Ordering::Relaxed) {
         eprintln!("repl-sim: interrupted: this is what was found until then");
         return Ok(ExitCode::from(if failed.is_empty() { UNDECIDED } else { BROKEN }));
     }

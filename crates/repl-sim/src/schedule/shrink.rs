@@ -309,6 +309,7 @@ mod tests {
             command_count: 0,
             fault_count: 0,
             premises: crate::run::Premises::new(),
+            marks: repl_core::marks::Marks::default(),
         }
     }
 

@@ -19,6 +19,7 @@ use crate::{
     command::{Block, Served, Spec},
     conn::Wait,
     keyspace::{Spot, Ticket},
+    marks::Mark,
 };
 
 impl Node {
@@ -35,6 +36,7 @@ impl Node {
         let id = match caller {
             Caller::Conn(id) if !self.within_transaction => id,
             Caller::Conn(_) | Caller::Master => {
+                self.marks.hit(Mark::BlockInTransaction);
                 self.with_reply(caller, |reply| claim.refuse(reply));
                 return;
             }
@@ -42,6 +44,7 @@ impl Node {
         let deadline = patience.map(|patience| now.mono + patience);
         let Some(db) = self.client(caller).map(|client| client.db) else { return };
         let Some(ticket) = self.begin_wait(id, Wait::Keys { deadline }) else { return };
+        self.marks.hit(Mark::BlockBegins);
         for key in &keys {
             self.keyspace.line_up(db, claim.kind(), key, ticket);
         }
@@ -91,6 +94,7 @@ impl Node {
         }
         self.waiting.put_blocked(ticket, blocked);
         if result != Ok(Served::NothingThere) {
+            self.marks.hit(Mark::BlockServed);
             self.take_wait(id);
             self.go_on(id);
         }

@@ -64,7 +64,7 @@ impl Node {
         match set {
             Ok(()) => {
                 self.keyspace.set_limits(&self.config);
-                self.history.resize(self.config.repl_backlog_size);
+                self.resize_backlog();
                 self.grown = true;
                 self.with_reply(caller, |reply| reply.ok());
             }

@@ -27,6 +27,7 @@ use crate::{
     command::{CommandError, SessionError},
     conn::{Conn, Wait},
     io::{Effect, Level, Signal},
+    marks::Mark,
     repl::master::Session,
     resp::Args,
 };
@@ -147,10 +148,12 @@ impl Node {
             Haste::Now => Duration::ZERO,
         };
         if patience.is_zero() || self.replicas_have_all() {
+            self.marks.hit(Mark::ShutdownAtOnce);
             self.finish_shutdown(now);
             return;
         }
         self.shutdown = Some(Shutdown::Waiting { until: now.mono + patience });
+        self.marks.hit(Mark::ShutdownWaits);
         self.wants_acks = true;
         self.log(Level::Notice, "Waiting for replicas before shutting down.".into());
     }
@@ -158,7 +161,9 @@ impl Node {
     /// At the end of every input: whether what a shutdown waits for has come.
     pub(in crate::node) fn advance_shutdown(&mut self, now: Now) {
         let Some(Shutdown::Waiting { until }) = self.shutdown else { return };
-        if until <= now.mono || self.replicas_have_all() {
+        let satisfied = self.replicas_have_all();
+        if until <= now.mono || satisfied {
+            self.marks.hit(if satisfied { Mark::ShutdownSatisfied } else { Mark::ShutdownOverdue });
             self.finish_shutdown(now);
         }
     }
@@ -225,6 +230,7 @@ impl Node {
     // redis: server.c, abortShutdown
     fn abort_shutdown(&mut self) {
         self.shutdown = None;
+        self.marks.hit(Mark::ShutdownAborted);
         for id in self.waiting.clients() {
             if self.wait_of(id) == Some(Wait::Shutdown) {
                 self.break_wait(id, &format!("{}", CommandError::ShutdownCannotSave));

@@ -46,6 +46,7 @@ impl Node {
         }
         let gate = self.role_gate(now, queue.writes, queue.needs_fresh_data && queue.count > 0);
         if let Err(error) = gate {
+            self.mark_refusal(&error);
             self.abort_transaction(caller, error);
         } else if outdated {
             self.with_reply(caller, |reply| reply.null_array());
@@ -135,6 +136,7 @@ impl Node {
             match self.role_gate(now, spec.flags.has(Flags::WRITE), fresh) {
                 Ok(()) => self.execute(now, caller, spec, request),
                 Err(error) => {
+                    self.mark_refusal(&error);
                     self.count_rejection(spec, request.args);
                     self.reply_error(caller, &format!("{error}"));
                 }

@@ -23,6 +23,7 @@ use crate::{
     conn::Wait,
     io::Level,
     keyspace::Ticket,
+    marks::Mark,
     repl::master::{Session, Urgency},
     resp::Args,
 };
@@ -54,6 +55,7 @@ impl Node {
     // redis: replication.c, waitCommand
     pub(super) fn wait<'a>(&mut self, now: Now, caller: Caller, args: Args<'a>) -> Outcome<'a> {
         if self.following.is_some() {
+            self.marks.hit(Mark::WaitOnReplica);
             return Err(CommandError::Session(SessionError::WaitOnReplica));
         }
         let Caller::Conn(id) = caller else { return Ok(()) };
@@ -63,11 +65,13 @@ impl Node {
         let count = u64::try_from(count).unwrap_or(0);
         let have = self.replicas_that_have(offset);
         if have >= count || self.within_transaction {
+            self.marks.hit(if have >= count { Mark::WaitAtOnce } else { Mark::WaitInTransaction });
             self.with_reply(caller, |reply| reply.int(have as i64));
             return Ok(());
         }
         let deadline = (millis > 0).then(|| now.mono + Duration::from_millis(millis));
         self.begin_wait(id, Wait::Replicas { count, offset, deadline });
+        self.marks.hit(Mark::WaitBegins);
         self.wants_acks = true;
         Ok(())
     }
@@ -115,6 +119,7 @@ impl Node {
             self.release_paused();
         }
         while let Some(id) = self.waiting.next_due(now.mono) {
+            self.mark_overdue(self.wait_of(id));
             self.end_wait(id);
         }
     }
@@ -131,6 +136,7 @@ impl Node {
         // What the first so many of them all have.
         for (have, offset) in (1..).zip(acked) {
             while let Some(id) = self.waiting.next_satisfied(have, offset) {
+                self.marks.hit(Mark::WaitSatisfied);
                 self.end_wait(id);
             }
         }
@@ -193,6 +199,7 @@ impl Node {
                 }
                 Some(Wait::Replicas { .. } | Wait::Shutdown | Wait::Keys { .. }) => {}
             }
+            self.mark_demoted(self.wait_of(id));
             self.break_wait(
                 id,
                 "UNBLOCKED force unblock from blocking operation, instance state changed (master \

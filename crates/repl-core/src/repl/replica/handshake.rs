@@ -13,7 +13,11 @@ use alloc::{collections::VecDeque, string::String, vec::Vec};
 use core::mem;
 
 use super::{at_most, error::LinkError};
-use crate::{base::ids::ReplId, resp::encode_command};
+use crate::{
+    base::ids::ReplId,
+    marks::{Mark, Marks},
+    resp::encode_command,
+};
 
 /// What the replica says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +61,15 @@ enum Step {
     ExpectPsyncReply,
 }
 
+/// What is said and counted beside the protocol.
+#[derive(Debug)]
+pub struct Margin<'a> {
+    /// For the log.
+    pub remarks: &'a mut Vec<String>,
+    /// Which branches were taken.
+    pub marks: &'a mut Marks,
+}
+
 /// A handshake under way.
 #[derive(Clone, Debug)]
 pub struct Handshake {
@@ -76,8 +89,8 @@ impl Handshake {
         matches!(self.step, Step::ExpectPsyncReply)
     }
 
-    /// Takes one line of the master, without its end. Commands to send go into `out`, remarks for
-    /// the log into `remarks`. `None`: go on.
+    /// Takes one line of the master, without its end. Commands to send go into `out`. `None`: go
+    /// on.
     ///
     /// # Errors
     /// The handshake is over and must be tried again.
@@ -85,7 +98,7 @@ impl Handshake {
         &mut self,
         line: &[u8],
         out: &mut Vec<u8>,
-        remarks: &mut Vec<String>,
+        mut margin: Margin<'_>,
     ) -> Result<Option<Answer>, LinkError> {
         match mem::replace(&mut self.step, Step::ExpectPong) {
             Step::ExpectPong => {
@@ -96,7 +109,10 @@ impl Handshake {
                 if !accepted {
                     return Err(LinkError::PingRefused(text(line)));
                 }
-                self.step = self.introduce(out);
+                if line.starts_with(b"-") {
+                    margin.marks.hit(Mark::PongNoAuth);
+                }
+                self.step = self.introduce(out, margin.marks);
                 Ok(None)
             }
             Step::ExpectReplies(mut expected) => {
@@ -104,15 +120,17 @@ impl Handshake {
                     unreachable!("the step ends with the last reply")
                 };
                 if line.starts_with(b"-") {
-                    match reply {
+                    let (option, mark) = match reply {
                         Reply::Auth => return Err(LinkError::AuthRefused(text(line))),
-                        Reply::Port => remarks.push(not_understood("listening-port", line)),
-                        Reply::Ip => remarks.push(not_understood("ip-address", line)),
-                        Reply::Capa => remarks.push(not_understood("capa", line)),
-                    }
+                        Reply::Port => ("listening-port", Mark::PortNotUnderstood),
+                        Reply::Ip => ("ip-address", Mark::IpNotUnderstood),
+                        Reply::Capa => ("capa", Mark::CapaNotUnderstood),
+                    };
+                    margin.remarks.push(not_understood(option, line));
+                    margin.marks.hit(mark);
                 }
                 self.step = if expected.is_empty() {
-                    self.ask(out, remarks)
+                    self.ask(out, &mut margin)
                 } else {
                     Step::ExpectReplies(expected)
                 };
@@ -120,21 +138,23 @@ impl Handshake {
             }
             Step::ExpectPsyncReply => {
                 self.step = Step::ExpectPsyncReply;
-                self.on_psync_reply(line, out, remarks)
+                self.on_psync_reply(line, out, &mut margin)
             }
         }
     }
 
     /// Who we are, in one go.
-    fn introduce(&self, out: &mut Vec<u8>) -> Step {
+    fn introduce(&self, out: &mut Vec<u8>, marks: &mut Marks) -> Step {
         let mut expected = VecDeque::new();
         let greeting = &self.greeting;
         if !greeting.password.is_empty() {
             let password = greeting.password.as_bytes();
             if greeting.user.is_empty() {
                 encode_command(out, [b"AUTH".as_slice(), password]);
+                marks.hit(Mark::AuthSent);
             } else {
                 encode_command(out, [b"AUTH".as_slice(), greeting.user.as_bytes(), password]);
+                marks.hit(Mark::AuthSentForUser);
             }
             expected.push_back(Reply::Auth);
         }
@@ -148,15 +168,17 @@ impl Handshake {
         replconf(&[b"listening-port", port], Reply::Port);
         if !greeting.ip.is_empty() {
             replconf(&[b"ip-address", greeting.ip.as_bytes()], Reply::Ip);
+            marks.hit(Mark::IpAnnounced);
         }
         replconf(&[b"capa", b"eof", b"capa", b"psync2"], Reply::Capa);
         Step::ExpectReplies(expected)
     }
 
-    fn ask(&self, out: &mut Vec<u8>, remarks: &mut Vec<String>) -> Step {
+    fn ask(&self, out: &mut Vec<u8>, margin: &mut Margin<'_>) -> Step {
         match self.greeting.resume {
             Some((replid, next)) => {
-                remarks.push(alloc::format!(
+                margin.marks.hit(Mark::AskedToContinue);
+                margin.remarks.push(alloc::format!(
                     "Trying a partial resynchronization (request {replid}:{next})."
                 ));
                 let mut digits = itoa::Buffer::new();
@@ -164,7 +186,10 @@ impl Handshake {
                 encode_command(out, [b"PSYNC".as_slice(), replid.as_bytes(), next]);
             }
             None => {
-                remarks.push("Partial resynchronization not possible (no cached master)".into());
+                margin.marks.hit(Mark::AskedForAll);
+                margin
+                    .remarks
+                    .push("Partial resynchronization not possible (no cached master)".into());
                 encode_command(out, [b"PSYNC".as_slice(), b"?", b"-1"]);
             }
         }
@@ -176,18 +201,24 @@ impl Handshake {
         &self,
         line: &[u8],
         out: &mut Vec<u8>,
-        remarks: &mut Vec<String>,
+        margin: &mut Margin<'_>,
     ) -> Result<Option<Answer>, LinkError> {
+        let Margin { remarks, marks } = margin;
         if line.is_empty() {
+            marks.hit(Mark::SignBeforeAnswer);
             return Ok(None);
         }
         if let Some(rest) = line.strip_prefix(b"+FULLRESYNC") {
             let origin = parse_origin(rest);
             match origin {
                 Some((replid, offset)) => {
+                    marks.hit(Mark::AnsweredFull);
                     remarks.push(alloc::format!("Full resync from master: {replid}:{offset}"));
                 }
-                None => remarks.push("Master replied with wrong +FULLRESYNC syntax.".into()),
+                None => {
+                    marks.hit(Mark::AnsweredFullWithoutOrigin);
+                    remarks.push("Master replied with wrong +FULLRESYNC syntax.".into());
+                }
             }
             return Ok(Some(Answer::Full(origin)));
         }
@@ -202,11 +233,13 @@ impl Handshake {
             return Err(LinkError::TryLater(text(line)));
         }
         if line.starts_with(b"-ERR") {
+            marks.hit(Mark::SyncAfterError);
             remarks.push(alloc::format!(
                 "Master does not support PSYNC or is in error state (reply: {})",
                 text(line)
             ));
         } else {
+            marks.hit(Mark::SyncAfterOddity);
             remarks.push(alloc::format!("Unexpected reply to PSYNC from master: {}", text(line)));
         }
         remarks.push("Retrying with SYNC...".into());
@@ -242,11 +275,12 @@ mod tests {
 
     /// What is sent, and the outcome of the last line.
     fn run(greeting: Greeting, lines: &[&str]) -> (String, Result<Option<Answer>, LinkError>) {
-        let (mut out, mut remarks) = (Vec::new(), Vec::new());
+        let (mut out, mut remarks, mut marks) = (Vec::new(), Vec::new(), Marks::default());
         let mut handshake = Handshake::begin(greeting, &mut out);
         let mut outcome = Ok(None);
         for line in lines {
-            outcome = handshake.on_line(line.as_bytes(), &mut out, &mut remarks);
+            let margin = Margin { remarks: &mut remarks, marks: &mut marks };
+            outcome = handshake.on_line(line.as_bytes(), &mut out, margin);
         }
         (String::from_utf8(out).expect("made of ASCII").replace("\r\n", " "), outcome)
     }

@@ -8,7 +8,7 @@ mod payload;
 
 pub use self::{
     error::LinkError,
-    handshake::{Answer, Greeting, Handshake},
+    handshake::{Answer, Greeting, Handshake, Margin},
     link::{Link, Stream, Transaction},
     payload::{Loaded, Payload, PayloadFed},
 };

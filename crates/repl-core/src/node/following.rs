@@ -1,0 +1,45 @@
+//! Whom a node follows, what it may ask of that master, and how the link is.
+
+use crate::{
+    base::{ids::Endpoint, time::Instant},
+    repl::replica::Link,
+};
+
+/// What we may ask the master for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resume {
+    /// To go on where our history ends.
+    FromHistory,
+    /// Everything: our bytes belong to no history that the master could know.
+    FromScratch,
+}
+
+/// Whom we follow, and how that goes.
+#[derive(Debug)]
+pub(super) struct Following {
+    pub(super) master: Endpoint,
+    pub(super) link: Link,
+    pub(super) resume: Resume,
+    /// When the master last gave a sign of life.
+    pub(super) last_io_at: Instant,
+    /// Since when the link is down, if it was ever up.
+    pub(super) down_since: Option<Instant>,
+}
+
+impl Following {
+    /// When the next attempt is due.
+    pub(super) fn retry_at(&self) -> Option<Instant> {
+        match self.link {
+            Link::Waiting { retry_at } => Some(retry_at),
+            Link::Dialing { .. }
+            | Link::Greeting { .. }
+            | Link::Loading { .. }
+            | Link::Streaming { .. } => None,
+        }
+    }
+
+    /// Whether the dataset here belongs to a history that some master may know.
+    pub(super) fn has_history(&self) -> bool {
+        self.link.is_up() || self.resume == Resume::FromHistory
+    }
+}
