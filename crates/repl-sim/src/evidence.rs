@@ -3,6 +3,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    rc::Rc,
     task::Waker,
 };
 
@@ -11,6 +12,7 @@ use repl_core::{base::time::Instant, marks::Marks};
 use crate::{
     invariants::{Broken, Judge},
     lab::Decision,
+    record::{Recorder, State, What},
     trace::{Keep, Trace},
 };
 
@@ -34,6 +36,8 @@ pub struct Failure {
 pub(crate) struct Evidence {
     pub(crate) trace: RefCell<Trace>,
     pub(crate) judge: RefCell<Judge>,
+    /// The run as data, where it is asked for.
+    pub(crate) recorder: Option<Rc<RefCell<Recorder>>>,
     /// Client commands that were answered.
     pub(crate) answered_count: Cell<u64>,
     /// Things that went wrong because the scenario wanted it.
@@ -58,6 +62,7 @@ impl Evidence {
         Self {
             trace: RefCell::new(Trace::new(keep)),
             judge: RefCell::default(),
+            recorder: (keep == Keep::Record).then(Rc::default),
             answered_count: Cell::new(0),
             fault_count: Cell::new(0),
             settled_count: Cell::new(0),
@@ -73,6 +78,7 @@ impl Evidence {
     /// Notes the first failure; later ones are its consequences.
     pub(crate) fn fail(&self, node: Option<&str>, broken: Broken) {
         let Broken { property, expected, actual } = broken;
+        self.record(None, || What::Broken(property));
         self.trace.borrow_mut().lab(self.now.get(), format_args!("BROKEN {property}: {actual}"));
         let at = self.now.get();
         let node = node.map(str::to_owned);
@@ -88,6 +94,14 @@ impl Evidence {
         let mut marks = self.marks.get();
         marks.add(of_process);
         self.marks.set(marks);
+    }
+
+    /// Something has happened now, before the next line of the trace; made only where it is kept.
+    pub(crate) fn record(&self, node: Option<(usize, State)>, what: impl FnOnce() -> What) {
+        if let Some(recorder) = &self.recorder {
+            let line = self.trace.borrow().line_count();
+            recorder.borrow_mut().push(self.now.get(), line, node, what());
+        }
     }
 
     pub(crate) fn failed(&self) -> bool {

@@ -50,6 +50,10 @@ mod node_view;
 #[cfg(madsim)]
 mod platform;
 #[cfg(madsim)]
+pub mod record;
+#[cfg(madsim)]
+pub mod report;
+#[cfg(madsim)]
 pub mod run;
 #[cfg(madsim)]
 pub mod scenario;

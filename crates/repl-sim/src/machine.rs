@@ -10,7 +10,7 @@ use std::{
 use madsim::task::AbortHandle;
 use repl_core::{
     Node,
-    base::{config::Config, ids::ConnId, rng::Seed},
+    base::{config::Config, ids::ConnId, rng::Seed, time::Instant},
 };
 use repl_server::{driver::Driver, platform::Platform as _};
 
@@ -20,6 +20,7 @@ use crate::{
     net::HostId,
     node_view::View,
     platform::{NodeListener, SimPlatform},
+    record::{State, What},
     world::World,
 };
 
@@ -88,6 +89,7 @@ impl Machine {
         let seed = Seed::from_u64(Draw::new(world.seed, &purpose).bits());
         let node = Node::new(self.config.clone(), seed, platform.now());
         world.evidence.judge.borrow_mut().on_boot(self.index);
+        world.evidence.record(Some((self.index, self.state(world.net.now()))), || What::Booted);
         let listener = world
             .net
             .listen(self.host, self.config.port)
@@ -102,6 +104,13 @@ impl Machine {
 
     pub(crate) fn is_up(&self) -> bool {
         self.driver.borrow().is_some()
+    }
+
+    /// What the node last said of itself, and what its clock says now.
+    pub(crate) fn state(&self, now: Instant) -> State {
+        let View { role, link, replid, offset, .. } = self.last_view.get();
+        let (wall, skew_millis) = (self.clock.at(now).wall, self.clock.skew_millis());
+        State { wall, skew_millis, role, link, replid, offset }
     }
 
     /// Looks at the node, unless the process is dead.

@@ -17,7 +17,7 @@ use repl_core::{
         ids::Endpoint,
         time::{Instant, Now, Stopwatch},
     },
-    io::{HostFacts, Level, Verdict},
+    io::{Decision, HostFacts, Level, Verdict},
 };
 use repl_server::platform::{Event, Listener, Platform};
 
@@ -29,6 +29,7 @@ use crate::{
     machine::{Crash, Machine},
     net::stream::{SimListener, SimStream},
     node_view,
+    record::What,
     trace::Subject,
     world::World,
 };
@@ -65,6 +66,28 @@ impl SimPlatform {
         self.world.evidence.trace.borrow_mut().node(time, subject, event);
     }
 
+    /// The same for the record, where there is one.
+    fn record(&self, what: impl FnOnce() -> What) {
+        let evidence = &self.world.evidence;
+        if evidence.recorder.is_none() {
+            return;
+        }
+        let state = self.machine.state(self.world.net.now());
+        evidence.record(Some((self.machine.index, state)), what);
+    }
+
+    fn record_event(&self, event: Event<'_>) {
+        self.record(|| match event {
+            Event::Accepted(_) => What::Accepted,
+            Event::Connected(_) => What::Connected,
+            Event::Received(_, bytes) => What::Received(bytes.len()),
+            Event::Sent(_, count) => What::Sent(count),
+            Event::Closed(_) => What::Closed,
+            Event::Decided(decision) => What::Decided(decided(&decision)),
+            Event::Woken => What::Woken,
+        });
+    }
+
     fn trace_event(&self, event: Event<'_>, changed: Changed) {
         let name =
             |conn: repl_core::base::ids::ConnId| format!("c{}.{}", conn.slot(), conn.generation());
@@ -79,15 +102,8 @@ impl SimPlatform {
             }
             Event::Closed(conn) => self.trace(format_args!("closed    {}", name(conn))),
             Event::Decided(decision) => {
-                let asked = decision
-                    .asked
-                    .map_or_else(|| "? -1".to_owned(), |(id, offset)| format!("{id:?} {offset}"));
-                let verdict = match decision.verdict {
-                    Verdict::Continue => "CONTINUE".to_owned(),
-                    Verdict::Full(reason) => format!("FULLRESYNC ({reason:?})"),
-                };
                 let conn = name(decision.conn);
-                self.trace(format_args!("decided   {conn} PSYNC {asked} -> {verdict}"));
+                self.trace(format_args!("decided   {conn} {}", decided(&decision)));
             }
             Event::Woken if changed == Changed::Yes => self.trace(format_args!("woken")),
             Event::Woken => {}
@@ -139,6 +155,15 @@ impl SimPlatform {
             });
         }
         Ok(())
+    }
+}
+
+fn decided(decision: &Decision) -> String {
+    let asked =
+        decision.asked.map_or_else(|| "? -1".to_owned(), |(id, offset)| format!("{id:?} {offset}"));
+    match decision.verdict {
+        Verdict::Continue => format!("PSYNC {asked} -> CONTINUE"),
+        Verdict::Full(reason) => format!("PSYNC {asked} -> FULLRESYNC ({reason:?})"),
     }
 }
 
@@ -212,6 +237,7 @@ impl Platform for SimPlatform {
             Level::Notice => '*',
             Level::Warning => '#',
         };
+        self.record(|| What::Logged(level, text.to_owned()));
         self.trace(format_args!("log     {mark} {text}"));
         if let Err(broken) = Judge::on_log(text) {
             evidence.fail(Some(&self.machine.name), broken);
@@ -238,6 +264,7 @@ impl Platform for SimPlatform {
     }
 
     fn exit(&self, status: i32) {
+        self.record(|| What::Exited(status));
         self.trace(format_args!("exit      {status}"));
         self.machine.crash(&self.world, Crash::Process);
     }
@@ -265,6 +292,7 @@ impl Platform for SimPlatform {
         }
         let view = node_view::view(node);
         let before = self.machine.last_view.replace(view);
+        self.record_event(event);
         self.trace_event(event, if before == view { Changed::No } else { Changed::Yes });
         if let Err(broken) = self.judge(node, event) {
             evidence.fail(Some(&self.machine.name), broken);

@@ -19,6 +19,7 @@ use crate::{
     guard::{explain, guarded, keep_panics_of_this_thread},
     invariants::Broken,
     lab::Lab,
+    record::Record,
     scenario::{Kind, Scenario},
     schedule::{Schedule, perform},
 };
@@ -52,6 +53,8 @@ pub struct Report {
     pub premises: Premises,
     /// How often the nodes took each decision of the protocol.
     pub marks: Marks,
+    /// The run as data, if it was to be kept.
+    pub record: Option<Record>,
 }
 
 /// Runs a scenario under a seed.
@@ -133,6 +136,7 @@ impl Run {
             fault_count: evidence.fault_count.get(),
             premises,
             marks: evidence.marks.get(),
+            record: evidence.recorder.as_ref().map(|recorder| recorder.borrow_mut().take()),
         }
     }
 }
@@ -140,7 +144,7 @@ impl Run {
 /// The line that repeats a run.
 #[must_use]
 pub fn replay_line(scenario: &str, seed: u64) -> String {
-    format!("cargo run -q --release -p sim-scenarios -- replay {scenario} {seed}")
+    format!("cargo sim replay {scenario} {seed}")
 }
 
 /// The whole run inside the simulation: the work, then convergence without being asked, then the

@@ -249,7 +249,8 @@ pub(crate) fn shrunk_json(shrunk: &Shrunk) -> String {
     )
 }
 
-fn quoted(text: &str) -> String {
+/// A text as JSON has it.
+pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
         match c {

@@ -25,6 +25,8 @@ pub enum Keep {
     Tail,
     /// All of them, for a replay.
     All,
+    /// All of them, and the run as data (`record`).
+    Record,
 }
 
 const TAIL_LINES: usize = 400;
@@ -104,7 +106,7 @@ impl Trace {
     fn blank_line(&mut self, time: Instant) -> String {
         let reused = match self.keep {
             Keep::Tail if self.lines.len() >= TAIL_LINES => self.lines.pop_front(),
-            Keep::Tail | Keep::All => None,
+            Keep::Tail | Keep::All | Keep::Record => None,
         };
         let mut line = reused.unwrap_or_default();
         line.clear();

@@ -24,7 +24,9 @@ pub(crate) struct World {
 impl World {
     /// An empty world whose network runs.
     pub(crate) fn new(seed: u64, evidence: Rc<Evidence>) -> Rc<Self> {
-        let net = Net::new(Network::new(seed));
+        let mut network = Network::new(seed);
+        network.record_to(evidence.recorder.clone());
+        let net = Net::new(network);
         let world = Rc::new(Self {
             seed,
             net: net.clone(),

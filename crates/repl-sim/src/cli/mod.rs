@@ -3,6 +3,7 @@
 //! Exit codes: 0 all runs passed, 1 a property broke, 2 it could not be decided, 3 bad usage.
 
 mod coverage;
+mod explain;
 mod shrinking;
 mod subject;
 
@@ -20,11 +21,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use self::{
     coverage::cover,
+    explain::{report, report_subject, write_history},
     shrinking::{RUNS_MAX, shrink_to_file},
     subject::Subject,
 };
 use crate::{
-    card::card,
+    card::{Beside, card, card_beside},
     run::{Keep, run},
     scenario::{Kind, Scenario},
     sweep::{self, Shard, Totals, Until},
@@ -37,6 +39,10 @@ Usage: repl-sim COMMAND
   run NAME [--seed S]       one run (seed 0)
   replay NAME SEED | FILE   one run with its whole trace
   schedule NAME SEED        what a seed of a family expands into, as such a file
+  report NAME SEED | FILE   one run as a page: lanes, messages, causes, the nearest run that passes
+      --out FILE            where it is written (target/repl-sim/NAME-SEED.html)
+  history NAME SEED | FILE  what clients asked and were told, for checkers outside
+      --format edn|json     as Jepsen has it (edn), or a JSON object a line
   shrink NAME SEED | FILE   the smallest schedule that fails by the same property
       --runs N              runs it may take (600)
       --out FILE            where it is written (target/repl-sim/NAME-SEED.schedule)
@@ -54,7 +60,8 @@ Usage: repl-sim COMMAND
                             run has taken, and fails on one of these; options as for sweep
   hash NAME SEED...         the trace hash of each run: equal on every machine and in every build
 
-A failing run of a family, and the first failure of each in a sweep, is made smaller at once.
+A failing run of a family, and the first failure of each in a sweep, is made smaller at once, and
+a report of it is written beside the small schedule.
 Exit codes: 0 passed, 1 a property broke, 2 could not decide, 3 bad usage.
 ";
 
@@ -125,6 +132,8 @@ fn command(scenarios: &[Scenario], words: &[&str]) -> Result<ExitCode, Problem> 
             say(schedule.to_string().trim_end());
             Ok(ExitCode::SUCCESS)
         }
+        ["report", rest @ ..] => report(scenarios, rest),
+        ["history", rest @ ..] => write_history(scenarios, rest),
         ["shrink", rest @ ..] => shrink(scenarios, rest),
         ["hash", name, seeds @ ..] if !seeds.is_empty() => {
             let scenario = find(scenarios, name)?;
@@ -159,9 +168,17 @@ fn run_one(subject: &Subject, keep: Keep) -> Result<ExitCode, Problem> {
         say(&report.trace.join("\n"));
     }
     if report.failure.is_some() {
-        eprint!("{}", card(&report));
-        if let (Keep::Tail, Some(schedule)) = (keep, subject.schedule()) {
-            shrink_to_file(&schedule, RUNS_MAX, None, Output::Text)?;
+        match (keep, subject.schedule()) {
+            (Keep::Tail, Some(schedule)) => {
+                eprint!("{}", card(&report));
+                shrink_to_file(&schedule, RUNS_MAX, None, Output::Text)?;
+            }
+            (Keep::Tail, None) => {
+                let path = report_subject(subject, &report)?;
+                let beside = Beside { report_path: Some(&path), ..Beside::default() };
+                eprint!("{}", card_beside(&report, beside));
+            }
+            (Keep::All | Keep::Record, _) => eprint!("{}", card(&report)),
         }
         return Ok(ExitCode::from(BROKEN));
     }
@@ -279,7 +296,15 @@ impl Sweep {
 
     /// Makes the first failure of a family smaller.
     fn shrink(&self, name: &str, seed: u64) -> Result<(), Problem> {
-        let Some(schedule) = find(&self.scenarios, name)?.schedule(seed) else { return Ok(()) };
+        let scenario = *find(&self.scenarios, name)?;
+        let Some(schedule) = scenario.schedule(seed) else {
+            let subject = Subject::Seed(scenario, seed);
+            let path = report_subject(&subject, &subject.run(Keep::Tail))?;
+            if self.output == Output::Text {
+                say(&format!("report: {}", path.display()));
+            }
+            return Ok(());
+        };
         let shrunk = shrink_to_file(&schedule, RUNS_MAX, None, self.output)?;
         if self.output == Output::Json {
             say(&sweep::shrunk_json(&shrunk));

@@ -1,20 +1,18 @@
 //! A failure becomes a small schedule in a file, with progress on the way.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Output, Problem, say};
+use super::{
+    Output, Problem,
+    explain::{default_path, report_schedule, write},
+    say,
+};
 use crate::{
-    card::{card, replay_file_line},
+    card::{Beside, card_beside, replay_file_line},
     schedule::{Schedule, Shrunk, shrink},
 };
-
-/// Where small schedules are put.
-const FOLDER: &str = "target/repl-sim";
 
 /// How many runs a shrinking may take, where nobody says otherwise.
 pub(super) const RUNS_MAX: u32 = 600;
@@ -41,26 +39,25 @@ pub(super) fn shrink_to_file(
     });
     bar.finish_and_clear();
     let shrunk = shrunk.ok_or_else(|| Problem::undecided("the run passes: nothing to shrink"))?;
-    let path = path.map_or_else(|| default_path(schedule), Path::to_owned);
-    write(&path, &shrunk)?;
+    let usual = || default_path(&schedule.scenario, schedule.seed, "schedule");
+    let path = path.map_or_else(usual, Path::to_owned);
+    write_schedule(&path, &shrunk)?;
+    let report = report_schedule(&shrunk.schedule, replay_file_line(&path))?;
     if output == Output::Text {
-        say(&card(&shrunk.report));
-        say(&format!("shrunk in {} runs: {}", shrunk.runs, path.display()));
-        say(&format!("{}\nreplay with:  {}", shrunk.schedule, replay_file_line(&path)));
+        let beside = Beside {
+            shrunk: Some((&shrunk.schedule, shrunk.runs)),
+            schedule_path: Some(&path),
+            report_path: Some(&report),
+        };
+        say(&card_beside(&shrunk.report, beside));
     }
     Ok(shrunk)
 }
 
-fn default_path(schedule: &Schedule) -> PathBuf {
-    Path::new(FOLDER).join(format!("{}-{}.schedule", schedule.scenario, schedule.seed))
-}
-
-fn write(path: &Path, shrunk: &Shrunk) -> Result<(), Problem> {
+/// Writes the schedule, with what it breaks.
+fn write_schedule(path: &Path, shrunk: &Shrunk) -> Result<(), Problem> {
     let failure = shrunk.report.failure.as_ref().expect("a shrunk schedule fails");
-    let text = format!("# Breaks {}: {}\n{}", failure.property, failure.actual, shrunk.schedule);
-    let folder = path.parent().unwrap_or_else(|| Path::new(""));
-    let written = fs::create_dir_all(folder).and_then(|()| fs::write(path, text));
-    written.map_err(|error| {
-        Problem::undecided(&format!("{} cannot be written: {error}", path.display()))
-    })
+    let actual = failure.actual.replace('\n', " ");
+    let text = format!("# Breaks {}: {actual}\n{}", failure.property, shrunk.schedule);
+    write(path, &text)
 }

@@ -4,6 +4,7 @@ use std::{fs, path::Path};
 
 use super::{Problem, find, number};
 use crate::{
+    report::Explained,
     run::{Keep, Report, run, run_schedule},
     scenario::Scenario,
     schedule::Schedule,
@@ -30,6 +31,14 @@ impl Subject {
         match self {
             Self::Seed(scenario, seed) => run(scenario, *seed, keep),
             Self::File(schedule) => run_schedule(schedule, keep),
+        }
+    }
+
+    /// Its run, with everything a report says; `replay` is the line that repeats it.
+    pub(super) fn explain(&self, replay: String) -> Explained {
+        match self {
+            Self::Seed(scenario, seed) => Explained::seed(scenario, *seed, replay),
+            Self::File(schedule) => Explained::schedule(schedule, replay),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::{
     invariants::{Broken, Standing},
     machine::Machine,
     net::{HostId, stream::SimStream},
+    record::Outcome,
     world::World,
 };
 
@@ -81,6 +82,7 @@ pub struct Client {
     pub(super) world: Rc<World>,
     pub(super) machine: Rc<Machine>,
     pub(super) host: HostId,
+    number: usize,
     stream: Option<SimStream>,
     /// The server's process when the connection was made.
     life: u64,
@@ -100,6 +102,7 @@ impl Client {
             world: Rc::clone(world),
             machine: Rc::clone(machine),
             host,
+            number,
             stream: None,
             life: 0,
             inbox: Vec::new(),
@@ -346,6 +349,22 @@ impl Client {
     /// Writes and reads at once: a server that waits for its replies to be read may read no more
     /// requests.
     pub(super) async fn transfer(&mut self, batch: &Batch) -> Result<Vec<Reply>, Lost> {
+        let world = Rc::clone(&self.world);
+        let Some(recorder) = &world.evidence.recorder else {
+            return self.send_and_read(batch).await;
+        };
+        let (node, now) = (self.machine.index, world.net.now());
+        let operation = recorder.borrow_mut().ask(self.number, node, &batch.bytes, now);
+        let replies = self.send_and_read(batch).await;
+        let outcome = match &replies {
+            Ok(replies) => Outcome::Answered(replies.clone()),
+            Err(Lost) => Outcome::Lost,
+        };
+        recorder.borrow_mut().answer(operation, world.net.now(), outcome);
+        replies
+    }
+
+    async fn send_and_read(&mut self, batch: &Batch) -> Result<Vec<Reply>, Lost> {
         let mut replies = Vec::with_capacity(batch.len());
         let mut written = 0;
         let mut buffer = [0; 4096];

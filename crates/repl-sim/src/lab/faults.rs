@@ -6,7 +6,10 @@ use std::{fmt, time::Duration};
 
 use super::{Lab, Peer};
 pub use crate::net::Breakage;
-use crate::net::{Network, Passage};
+use crate::{
+    net::{Network, Passage},
+    record::What,
+};
 
 impl Lab {
     /// Cuts the link in both directions: what is sent is lost.
@@ -47,14 +50,14 @@ impl Lab {
     /// Resets every connection between the two.
     pub fn reset(&self, a: &Peer, b: &Peer) {
         self.fault(format_args!("reset {} - {}", a.name(), b.name()));
-        self.0.world.net.with(|network, _| network.reset_between(a.host(), b.host()));
+        self.0.world.net.with(|network, now| network.reset_between(now, a.host(), b.host()));
     }
 
     /// Resets every connection between the two at the end of `a` alone: `b` finds out when it
     /// writes.
     pub fn half_open(&self, a: &Peer, b: &Peer) {
         self.fault(format_args!("half-open {} - {}", a.name(), b.name()));
-        self.0.world.net.with(|network, _| network.reset_at(a.host(), b.host()));
+        self.0.world.net.with(|network, now| network.reset_at(now, a.host(), b.host()));
     }
 
     /// Breaks the link between the two as soon as so many more bytes have arrived in this
@@ -97,7 +100,8 @@ impl Lab {
 
     /// A line of the trace about something that goes wrong now.
     pub(super) fn fault(&self, event: fmt::Arguments<'_>) {
-        self.act(event);
+        self.tell(event, What::Fault);
+        self.0.world.evidence.judge.borrow_mut().on_cause();
         let count = &self.0.world.evidence.fault_count;
         count.set(count.get() + 1);
     }

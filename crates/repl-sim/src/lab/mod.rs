@@ -26,7 +26,6 @@ use std::{
 
 use repl_core::base::config::Config;
 
-pub(crate) use self::workload::Kind;
 pub use self::{
     client::{Client, Lost},
     connection::Connection,
@@ -35,9 +34,13 @@ pub use self::{
     peer::Peer,
     reply::Reply,
 };
+pub(crate) use self::{
+    reply::{Malformed, parse as parse_reply},
+    workload::Kind,
+};
 use crate::{
     alarm::Alarm, clock::Clock, draw::Draw, evidence::Evidence, guard::guarded, machine::Machine,
-    net::HostId, world::World,
+    net::HostId, record::What, world::World,
 };
 pub use crate::{invariants::Syncs, machine::Crash, node_view::Role};
 
@@ -124,6 +127,9 @@ impl Lab {
         let name = format!("n{number}");
         let ip = format!("10.0.0.{number}");
         let host = world.net.with(|network, _| network.add_host(&name, &ip));
+        if let Some(recorder) = &world.evidence.recorder {
+            recorder.borrow_mut().add_node(&name, host);
+        }
         let clock = Clock::drawn(&mut Draw::new(world.seed, &format!("clock {name}")));
         let machine = Rc::new(Machine::new(index, name, host, clock, self.config()));
         world.machines.borrow_mut().push(Rc::clone(&machine));
@@ -180,15 +186,20 @@ impl Lab {
 
     /// The lab does something, and says so in a line of the trace.
     pub(crate) fn act(&self, event: std::fmt::Arguments<'_>) {
-        self.note(event);
+        self.tell(event, What::Order);
         self.0.world.evidence.judge.borrow_mut().on_cause();
     }
 
     /// A line of the trace about what the lab does.
     pub(crate) fn note(&self, event: std::fmt::Arguments<'_>) {
+        self.tell(event, What::Note);
+    }
+
+    fn tell(&self, event: std::fmt::Arguments<'_>, what: fn(String) -> What) {
         let evidence = &self.0.world.evidence;
         if !evidence.failed() {
             evidence.now.set(self.0.world.net.now());
+            evidence.record(None, || what(event.to_string()));
             evidence.trace.borrow_mut().lab(evidence.now.get(), event);
         }
     }

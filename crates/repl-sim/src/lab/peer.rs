@@ -8,6 +8,7 @@ use crate::{
     machine::{Crash, Machine},
     net::HostId,
     node_view::{self, Role, View},
+    record::What,
 };
 
 /// A handle to a node; it stays the same when the node's process dies and another one boots.
@@ -122,7 +123,10 @@ impl Peer {
     pub fn crash(&self, crash: Crash) {
         assert!(self.machine.is_up(), "{} has crashed already", self.name());
         self.lab.fault(format_args!("crash {} ({crash:?})", self.name()));
-        self.machine.crash(self.lab.world(), crash);
+        let world = self.lab.world();
+        let state = self.machine.state(world.net.now());
+        world.evidence.record(Some((self.machine.index, state)), || What::Died);
+        self.machine.crash(world, crash);
     }
 
     /// Starts a new process, with an empty dataset: nothing is kept on disk yet.

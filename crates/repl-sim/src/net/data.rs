@@ -33,6 +33,9 @@ impl Network {
         match pipe.take(into, ack, &mut self.read_draw) {
             Taken::Bytes(count) => {
                 pipe.wake_writer();
+                if let Some(recorder) = &self.recorder {
+                    recorder.borrow_mut().tap.on_read(now, conn, side.other(), count);
+                }
                 if ack == Ack::Held {
                     self.note_stuck(now, conn, side.other());
                 }
@@ -67,6 +70,9 @@ impl Network {
         if taken == 0 && from.iter().any(|part| !part.is_empty()) {
             pipe.writer = Some(cx.waker().clone());
             return Poll::Pending;
+        }
+        if let Some(recorder) = &self.recorder {
+            recorder.borrow_mut().tap.on_write(now, (conn, side), hosts, from, taken);
         }
         self.send_chopped(now, conn, side, hosts, taken);
         self.note_stuck(now, conn, side);

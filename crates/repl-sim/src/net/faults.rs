@@ -7,6 +7,7 @@ use super::{
     conn::{EndState, Side},
     link::Fuse,
 };
+use crate::record;
 
 impl Network {
     /// Gives one direction another shape.
@@ -69,7 +70,7 @@ impl Network {
                 self.set_passage(now, from, to, Passage::Stalled);
                 self.set_passage(now, to, from, Passage::Stalled);
             }
-            Breakage::Reset => self.reset_between(from, to),
+            Breakage::Reset => self.reset_between(now, from, to),
         }
     }
 
@@ -83,6 +84,9 @@ impl Network {
     pub(crate) fn set_passage(&mut self, now: Instant, from: HostId, to: HostId, passage: Passage) {
         let before = self.link(from, to).passage;
         self.link(from, to).passage = passage;
+        if before != passage {
+            self.tell(now, from, to, passage.into());
+        }
         match passage {
             Passage::Open => self.on_opened(now, from, to, before),
             Passage::Stalled | Passage::Cut => {
@@ -95,7 +99,9 @@ impl Network {
     }
 
     /// A box on the way forges resets: every connection between the two is gone at both ends.
-    pub(crate) fn reset_between(&mut self, a: HostId, b: HostId) {
+    pub(crate) fn reset_between(&mut self, now: Instant, a: HostId, b: HostId) {
+        self.tell(now, a, b, record::Passage::Reset);
+        self.tell(now, b, a, record::Passage::Reset);
         let mut conns = self.sides_between(a, b);
         conns.extend(self.sides_between(b, a));
         for (conn, _) in conns {
@@ -108,7 +114,8 @@ impl Network {
 
     /// A box on the way forges resets towards one host: its connections with `peer` are gone there,
     /// and `peer` hears of it when it sends something.
-    pub(crate) fn reset_at(&mut self, host: HostId, peer: HostId) {
+    pub(crate) fn reset_at(&mut self, now: Instant, host: HostId, peer: HostId) {
+        self.tell(now, peer, host, record::Passage::Reset);
         for (conn, side) in self.sides_between(host, peer) {
             if let Some(connection) = self.conns.get_mut(&conn) {
                 connection.fail(side, std::io::ErrorKind::ConnectionReset);
@@ -156,6 +163,12 @@ impl Network {
             self.resend(resent_at, conn, side.other());
         }
         self.unpark(resent_at);
+    }
+
+    fn tell(&self, now: Instant, from: HostId, to: HostId, passage: record::Passage) {
+        if let Some(recorder) = &self.recorder {
+            recorder.borrow_mut().tap.on_link(now, from, to, passage);
+        }
     }
 
     fn close_listeners(&mut self, now: Instant, host: HostId) {
@@ -233,5 +246,15 @@ impl Network {
             }
         }
         found
+    }
+}
+
+impl From<Passage> for record::Passage {
+    fn from(passage: Passage) -> Self {
+        match passage {
+            Passage::Open => Self::Open,
+            Passage::Stalled => Self::Stalled,
+            Passage::Cut => Self::Cut,
+        }
     }
 }

@@ -21,9 +21,11 @@ pub(crate) mod stream;
 mod tests;
 
 use std::{
+    cell::RefCell,
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap, VecDeque},
     io,
+    rc::Rc,
     task::Waker,
     time::Duration,
 };
@@ -31,12 +33,12 @@ use std::{
 use repl_core::{base::time::Instant, io::PeerInfo};
 
 pub use self::link::Breakage;
-pub(crate) use self::link::{Passage, Shape};
-use self::{
-    conn::{Connection, Side},
-    link::Link,
+use self::{conn::Connection, link::Link};
+pub(crate) use self::{
+    conn::Side,
+    link::{Passage, Shape},
 };
-use crate::draw::Draw;
+use crate::{draw::Draw, record::Recorder};
 
 /// One simulated machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -158,6 +160,8 @@ pub(crate) struct Network {
     pump: Option<Waker>,
     /// What the pump sleeps for.
     armed_for: Option<Instant>,
+    /// Who wants to know what passes, if anybody does.
+    recorder: Option<Rc<RefCell<Recorder>>>,
 }
 
 impl Network {
@@ -189,7 +193,13 @@ impl Network {
             read_draw: Draw::new(seed, "net reads"),
             pump: None,
             armed_for: None,
+            recorder: None,
         }
+    }
+
+    /// What passes is told from now on.
+    pub(crate) fn record_to(&mut self, recorder: Option<Rc<RefCell<Recorder>>>) {
+        self.recorder = recorder;
     }
 
     /// Adds a machine, switched on.

@@ -227,7 +227,7 @@ fn a_forged_reset_fails_both_ends_and_loses_what_was_under_way() {
     assert!(bench.write(conn, Side::Dialer, b"arrived").is_ready());
     bench.pass(LATENCY);
     assert!(bench.write(conn, Side::Dialer, b"under way").is_ready());
-    bench.network.reset_between(bench.a, bench.b);
+    bench.network.reset_between(bench.now, bench.a, bench.b);
     assert_eq!(bench.read(conn, Side::Acceptor), b"arrived");
     fails_with(bench.read_once(conn, Side::Acceptor), io::ErrorKind::ConnectionReset);
     fails_with(bench.write(conn, Side::Dialer, b"x"), io::ErrorKind::ConnectionReset);
@@ -375,7 +375,7 @@ fn a_reset_at_a_byte_lets_the_bytes_before_it_be_read() {
 #[test]
 fn the_other_end_of_a_half_open_connection_finds_out_when_it_writes() {
     let (mut bench, conn) = Bench::connected();
-    bench.network.reset_at(bench.a, bench.b);
+    bench.network.reset_at(bench.now, bench.a, bench.b);
     fails_with(bench.read_once(conn, Side::Dialer), io::ErrorKind::ConnectionReset);
     bench.network.close(bench.now, conn, Side::Dialer);
     bench.pass(Duration::from_secs(60));

@@ -20,9 +20,11 @@
 //! | `perform` | a schedule becomes a run: nodes, and who follows whom |
 //! | `clients` | what each kind of client does |
 //! | `shrink` | a schedule that fails becomes smaller |
+//! | `nearest` | the schedule most like it that passes |
 //! | `text` | schedules in files |
 
 mod clients;
+mod nearest;
 mod perform;
 mod plan;
 mod shrink;
@@ -33,13 +35,14 @@ use std::{fmt, time::Duration};
 
 use repl_core::base::config::Config;
 
-pub(crate) use self::perform::perform;
 pub use self::{
+    nearest::Nearest,
     plan::{Load, Plan, Readers, Variety},
     shrink::{Shrunk, shrink},
     text::ScheduleError,
     trouble::Trouble,
 };
+pub(crate) use self::{nearest::nearest_passing, perform::perform};
 use crate::lab::{Breakage, Crash};
 
 /// A node, by the number in its name: `n1` is the first.

@@ -190,7 +190,7 @@ impl Search<'_> {
     }
 }
 
-fn whole_millis(span: Duration) -> Duration {
+pub(super) fn whole_millis(span: Duration) -> Duration {
     Duration::from_millis(u64::try_from(span.as_millis()).expect("runs are short"))
 }
 
@@ -279,7 +279,7 @@ fn ease(step: &mut Step) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use repl_core::base::time::Instant;
 
     use super::*;
@@ -290,7 +290,7 @@ mod tests {
     };
 
     /// A report of a run that broke `property`, or nothing.
-    fn report(schedule: &Schedule, property: Option<&str>) -> Report {
+    pub(in crate::schedule) fn report(schedule: &Schedule, property: Option<&str>) -> Report {
         let failure = property.map(|property| Failure {
             property: property.to_owned(),
             node: None,
@@ -310,10 +310,11 @@ mod tests {
             fault_count: 0,
             premises: crate::run::Premises::new(),
             marks: repl_core::marks::Marks::default(),
+            record: None,
         }
     }
 
-    fn drawn(seed: u64) -> Schedule {
+    pub(in crate::schedule) fn drawn(seed: u64) -> Schedule {
         let mut plan = Plan::new("test", seed);
         plan.nodes(4, 4);
         plan.clients(Load::MIXED);
