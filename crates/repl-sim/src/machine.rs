@@ -4,13 +4,17 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    future::{Future, poll_fn},
+    pin::pin,
     rc::Rc,
+    task::{Poll, Waker},
 };
 
 use madsim::task::AbortHandle;
 use repl_core::{
     Node,
     base::{config::Config, ids::ConnId, rng::Seed, time::Instant},
+    io::{Input, Signal},
 };
 use repl_server::{driver::Driver, platform::Platform as _};
 
@@ -41,6 +45,8 @@ pub(crate) struct Machine {
     pub(crate) host: HostId,
     pub(crate) clock: Clock,
     pub(crate) config: Config,
+    /// What the configuration file says: it outlives the process.
+    pub(crate) file: RefCell<Config>,
     /// How often a process was started here.
     pub(crate) lives: Cell<u64>,
     /// What the node last said of itself, for lines that are written while it cannot be asked.
@@ -52,6 +58,17 @@ pub(crate) struct Machine {
     /// The driver of the running process.
     driver: RefCell<Option<Driver<SimPlatform>>>,
     tasks: RefCell<Vec<AbortHandle>>,
+    /// Whether the process may run.
+    motion: Cell<Motion>,
+    /// The tasks that would have run while it stood still.
+    held: RefCell<Vec<Waker>>,
+}
+
+/// Whether a process has been stopped, as by SIGSTOP: its host goes on, and so do its connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Motion {
+    Runs,
+    Frozen,
 }
 
 impl Machine {
@@ -67,6 +84,7 @@ impl Machine {
             name,
             host,
             clock,
+            file: RefCell::new(config.clone()),
             config,
             lives: Cell::new(0),
             last_view: Cell::new(View::NOTHING),
@@ -74,6 +92,8 @@ impl Machine {
             accepted_from: RefCell::default(),
             driver: RefCell::default(),
             tasks: RefCell::default(),
+            motion: Cell::new(Motion::Runs),
+            held: RefCell::default(),
         }
     }
 
@@ -87,7 +107,7 @@ impl Machine {
         let platform = SimPlatform::new(Rc::clone(world), Rc::clone(self));
         let purpose = format!("node {} life {}", self.name, self.lives.get());
         let seed = Seed::from_u64(Draw::new(world.seed, &purpose).bits());
-        let node = Node::new(self.config.clone(), seed, platform.now());
+        let node = Node::new(self.file.borrow().clone(), seed, platform.now());
         world.evidence.judge.borrow_mut().on_boot(self.index);
         world.evidence.record(Some((self.index, self.state(world.net.now()))), || What::Booted);
         let listener = world
@@ -113,6 +133,50 @@ impl Machine {
         State { wall, skew_millis, role, link, replid, offset }
     }
 
+    /// Asks the process to end, as SIGTERM does.
+    pub(crate) fn terminate(&self) {
+        // The borrow ends before the node is told: it may end at once.
+        let driver = self.driver.borrow().clone();
+        if let Some(driver) = driver {
+            driver.input(Input::Terminate(Signal::Terminate));
+        }
+    }
+
+    /// The process stands still until [`thaw`](Self::thaw), as after SIGSTOP.
+    pub(crate) fn freeze(&self) {
+        self.motion.set(Motion::Frozen);
+    }
+
+    /// The process goes on.
+    pub(crate) fn thaw(&self) {
+        self.motion.set(Motion::Runs);
+        for task in self.held.borrow_mut().drain(..) {
+            task.wake();
+        }
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.motion.get() == Motion::Frozen
+    }
+
+    /// Whether a process runs that does something.
+    pub(crate) fn is_running(&self) -> bool {
+        self.is_up() && !self.is_frozen()
+    }
+
+    /// A task of the process: it has no turn while the process stands still.
+    pub(crate) async fn in_motion<T>(self: Rc<Self>, task: impl Future<Output = T>) -> T {
+        let mut task = pin!(task);
+        poll_fn(|cx| {
+            if self.is_frozen() {
+                self.held.borrow_mut().push(cx.waker().clone());
+                return Poll::Pending;
+            }
+            task.as_mut().poll(cx)
+        })
+        .await
+    }
+
     /// Looks at the node, unless the process is dead.
     pub(crate) fn with_node<T>(&self, look: impl FnOnce(&Node) -> T) -> Option<T> {
         let driver = self.driver.borrow();
@@ -127,6 +191,8 @@ impl Machine {
         });
         self.with_node(|node| world.evidence.add_marks(node.marks()));
         self.accepted_from.borrow_mut().clear();
+        self.motion.set(Motion::Runs);
+        self.held.borrow_mut().clear();
         self.driver.borrow_mut().take();
         for task in self.tasks.borrow_mut().drain(..) {
             task.abort();

@@ -112,7 +112,7 @@ impl SimPlatform {
 
     fn surroundings(&self) -> Surroundings {
         let machines = self.world.machines.borrow();
-        let all_up = machines.iter().all(|machine| machine.is_up());
+        let all_up = machines.iter().all(|machine| machine.is_running());
         let (links_whole, broken_count) =
             self.world.net.with(|network, _| (network.is_whole(), network.broken_count()));
         let node_count = machines.len() as u64;
@@ -191,6 +191,7 @@ impl Platform for SimPlatform {
             return;
         }
         let (evidence, machine) = (Rc::clone(&self.world.evidence), Rc::clone(&self.machine));
+        let task = machine.clone().in_motion(task);
         let task = async move {
             if let Err(broken) = guarded(task).await {
                 evidence.fail(Some(&machine.name), broken);
@@ -244,9 +245,10 @@ impl Platform for SimPlatform {
         }
     }
 
-    /// There is no file: the node knows and does not ask.
-    fn rewrite_config(&self, _: Config) -> impl Future<Output = Result<(), String>> + 'static {
-        future::ready(Err("No such file or directory".to_owned()))
+    /// What the next process of the machine boots with.
+    fn rewrite_config(&self, config: Config) -> impl Future<Output = Result<(), String>> + 'static {
+        *self.machine.file.borrow_mut() = config;
+        future::ready(Ok(()))
     }
 
     fn host_facts(&self) -> HostFacts {
@@ -254,7 +256,7 @@ impl Platform for SimPlatform {
             pid: 1 + u32::try_from(self.machine.index).unwrap_or(u32::MAX - 1),
             os: "Simulated".to_owned(),
             executable: "/usr/bin/repl-server".to_owned(),
-            config_file: String::new(),
+            config_file: "/etc/repl-server.conf".to_owned(),
             clients_max: 0,
             used_memory: 1 << 20,
             used_memory_rss: 1 << 21,

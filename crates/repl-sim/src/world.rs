@@ -1,11 +1,17 @@
 //! What all parts of one run share: the network, the machines, the evidence, the tasks of the lab
 //! itself.
 
-use std::{cell::RefCell, future::Future, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    rc::Rc,
+};
 
 use madsim::task::{AbortHandle, JoinHandle};
+use repl_core::base::time::Instant;
 
 use crate::{
+    alarm::Alarm,
     evidence::Evidence,
     machine::{Crash, Machine},
     net::{HostId, Network, stream::Net},
@@ -19,6 +25,8 @@ pub(crate) struct World {
     pub(crate) evidence: Rc<Evidence>,
     pub(crate) machines: RefCell<Vec<Rc<Machine>>>,
     tasks: RefCell<Vec<AbortHandle>>,
+    /// Until when clients ask for nothing.
+    pub(crate) quiet_until: Cell<Instant>,
 }
 
 impl World {
@@ -33,6 +41,7 @@ impl World {
             evidence,
             machines: RefCell::default(),
             tasks: RefCell::default(),
+            quiet_until: Cell::new(Instant::ORIGIN),
         });
         world.spawn(net.pump());
         world
@@ -43,6 +52,17 @@ impl World {
         let task = madsim::task::spawn_local(task);
         self.tasks.borrow_mut().push(task.abort_handle());
         task
+    }
+
+    /// Ends as soon as clients may ask for something.
+    pub(crate) async fn lull(&self) {
+        loop {
+            let left = self.quiet_until.get().since(self.net.now());
+            if left.is_zero() {
+                return;
+            }
+            Alarm::after(self.net.time(), left).await;
+        }
     }
 
     /// The machine on a host, if that host runs a node.

@@ -87,7 +87,7 @@ pub struct Client {
     /// The server's process when the connection was made.
     life: u64,
     inbox: Vec<u8>,
-    workload: Workload,
+    pub(super) workload: Workload,
     pub(super) pace: Draw,
     /// How many values it has written that nobody else writes.
     pub(super) token_count: u64,
@@ -230,6 +230,7 @@ impl Client {
         let answered = self.send(batch).await;
         let pause = self.pace.span(Duration::ZERO, each.mul_f64(2.0 * batch.len() as f64));
         Alarm::after(self.world.net.time(), pause).await;
+        self.world.lull().await;
         answered
     }
 
@@ -314,7 +315,10 @@ impl Client {
             }
             Some(Err(Lost)) => self.lose(),
             None => {
-                if self.machine.is_up() && self.machine.lives.get() == self.life {
+                let host = self.machine.host;
+                let slow = world.net.with(|network, _| network.reads_per_second(host)) > 0;
+                let answers = self.machine.is_running() && !slow;
+                if answers && self.machine.lives.get() == self.life {
                     let expected = "one reply per request or a closed connection";
                     self.broken("answered", expected, format!("silence for {PATIENCE:?}"));
                 }

@@ -2,12 +2,13 @@
 //!
 //! Every word here but the healing ones counts as a fault of the run.
 
-use std::{fmt, time::Duration};
+use std::{fmt, rc::Rc, time::Duration};
 
 use super::{Lab, Peer};
 pub use crate::net::Breakage;
 use crate::{
-    net::{Network, Passage},
+    machine::Machine,
+    net::{Dials, Network, Passage},
     record::What,
 };
 
@@ -60,6 +61,39 @@ impl Lab {
         self.0.world.net.with(|network, now| network.reset_at(now, a.host(), b.host()));
     }
 
+    /// Resets every connection between the two and refuses new ones, as if nobody listened.
+    pub fn refuse(&self, a: &Peer, b: &Peer) {
+        self.fault(format_args!("refuse {} - {}", a.name(), b.name()));
+        self.close_doors(a, b, Dials::Refused);
+    }
+
+    /// Resets every connection between the two; new ones are asked for and never answered.
+    pub fn hang(&self, a: &Peer, b: &Peer) {
+        self.fault(format_args!("hang {} - {}", a.name(), b.name()));
+        self.close_doors(a, b, Dials::Lost);
+    }
+
+    /// Cuts all links between the node and other nodes.
+    pub fn isolate(&self, alone: &Peer) {
+        self.fault(format_args!("isolate {}", alone.name()));
+        let alone = alone.host();
+        let others = self.machines().into_iter().map(|machine| machine.host);
+        for other in others.filter(|other| *other != alone) {
+            self.world().net.with(|network, now| {
+                network.set_passage(now, alone, other, Passage::Cut);
+                network.set_passage(now, other, alone, Passage::Cut);
+            });
+        }
+    }
+
+    /// Clients ask for nothing for so long.
+    pub fn lull(&self, span: Duration) {
+        self.act(format_args!("clients are quiet for {span:?}"));
+        let until = self.world().net.now() + span;
+        let quiet_until = &self.world().quiet_until;
+        quiet_until.set(quiet_until.get().max(until));
+    }
+
     /// Breaks the link between the two as soon as so many more bytes have arrived in this
     /// direction. Counts as a fault when it happens.
     pub fn break_after(&self, from: &Peer, to: &Peer, bytes: u64, breakage: Breakage) {
@@ -74,7 +108,7 @@ impl Lab {
         });
     }
 
-    /// Ends a cut, a stall or a slowness in both directions.
+    /// Ends a cut, a stall, a slowness or a refusal in both directions.
     pub fn heal(&self, a: &Peer, b: &Peer) {
         self.act(format_args!("heal {} - {}", a.name(), b.name()));
         self.set_passages(a, b, Passage::Open);
@@ -84,18 +118,27 @@ impl Lab {
         });
     }
 
-    /// Ends all cuts, stalls and slownesses, and those that wait for their byte.
+    /// Ends all cuts, stalls, slownesses and refusals, and those that wait for their byte; frozen
+    /// processes go on, and slow readers hurry.
     pub fn heal_all(&self) {
         self.act(format_args!("heal everything"));
-        let hosts: Vec<_> = self.machines().iter().map(|machine| machine.host).collect();
+        self.heal_among(&self.machines());
+    }
+
+    /// Heals these machines and the links among them.
+    fn heal_among(&self, machines: &[Rc<Machine>]) {
         self.world().net.with(|network, now| {
-            for &from in &hosts {
-                for &to in &hosts {
-                    network.set_passage(now, from, to, Passage::Open);
-                    network.restore_shape(now, from, to);
+            for from in machines {
+                for to in machines {
+                    network.set_passage(now, from.host, to.host, Passage::Open);
+                    network.restore_shape(now, from.host, to.host);
                 }
+                network.set_reads_per_second(from.host, 0);
             }
         });
+        for machine in machines {
+            machine.thaw();
+        }
     }
 
     /// A line of the trace about something that goes wrong now.
@@ -104,6 +147,11 @@ impl Lab {
         self.0.world.evidence.judge.borrow_mut().on_cause();
         let count = &self.0.world.evidence.fault_count;
         count.set(count.get() + 1);
+    }
+
+    fn close_doors(&self, a: &Peer, b: &Peer, dials: Dials) {
+        self.each_way(a, b, |network, from, to| network.set_dials(from.host(), to.host(), dials));
+        self.0.world.net.with(|network, now| network.reset_between(now, a.host(), b.host()));
     }
 
     fn set_passages(&self, a: &Peer, b: &Peer, passage: Passage) {

@@ -1,7 +1,8 @@
 //! The lab: the words in which scenarios are written.
 //!
-//! `peers follow promote client | cut heal slow stall reset half_open break_after skew crash
-//! restart | settle pass | offset dataset syncs role`. Everything a scenario does goes through
+//! `peers follow promote client | cut isolate refuse hang heal slow stall reset half_open
+//! break_after | freeze thaw read_slowly skew drift stop crash restart | lull settle pass | offset
+//! dataset syncs role`. Everything a scenario does goes through
 //! these; the properties are checked after every step without being named.
 
 mod client;
@@ -13,6 +14,7 @@ mod probe;
 mod racer;
 mod reply;
 mod settle;
+mod sipper;
 mod subscriber;
 mod waiter;
 mod workload;
@@ -39,8 +41,15 @@ pub(crate) use self::{
     workload::Kind,
 };
 use crate::{
-    alarm::Alarm, clock::Clock, draw::Draw, evidence::Evidence, guard::guarded, machine::Machine,
-    net::HostId, record::What, world::World,
+    alarm::Alarm,
+    clock::Clock,
+    draw::Draw,
+    evidence::Evidence,
+    guard::guarded,
+    machine::Machine,
+    net::{HostId, Weather},
+    record::What,
+    world::World,
 };
 pub use crate::{invariants::Syncs, machine::Crash, node_view::Role};
 
@@ -48,12 +57,23 @@ pub use crate::{invariants::Syncs, machine::Crash, node_view::Role};
 #[derive(Clone, Debug)]
 pub struct Lab(Rc<Bench>);
 
+/// What the network and the clocks of a run are like while nothing goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conditions {
+    /// As the seed draws them: latencies and their tails, bandwidths, windows, the pieces in which
+    /// bytes arrive, clocks that drift and are wrong.
+    Drawn,
+    /// One latency everywhere, everything in one piece, right clocks.
+    Calm,
+}
+
 /// What the lab keeps beside the world.
 #[derive(Debug)]
 struct Bench {
     world: Rc<World>,
     /// What the next nodes are configured with.
     config: RefCell<Config>,
+    conditions: Cell<Conditions>,
     /// Who was told to follow whom, by node.
     follows: RefCell<Vec<Option<usize>>>,
     client_count: Cell<usize>,
@@ -66,6 +86,7 @@ impl Lab {
         Self(Rc::new(Bench {
             world: World::new(seed, evidence),
             config: RefCell::new(config),
+            conditions: Cell::new(Conditions::Drawn),
             follows: RefCell::default(),
             client_count: Cell::new(0),
             draw: RefCell::new(Draw::new(seed, "scenario")),
@@ -86,6 +107,14 @@ impl Lab {
     #[must_use]
     pub fn config(&self) -> Config {
         self.0.config.borrow().clone()
+    }
+
+    /// What network and clocks are like; to be said before there are nodes.
+    pub(crate) fn set_conditions(&self, conditions: Conditions) {
+        self.0.conditions.set(conditions);
+        if conditions == Conditions::Calm {
+            self.0.world.net.with(|network, _| network.set_weather(Weather::calm()));
+        }
     }
 
     /// Creates and starts `N` nodes, all masters, named `n1`, `n2`, ..., each with a clock of its
@@ -130,7 +159,10 @@ impl Lab {
         if let Some(recorder) = &world.evidence.recorder {
             recorder.borrow_mut().add_node(&name, host);
         }
-        let clock = Clock::drawn(&mut Draw::new(world.seed, &format!("clock {name}")));
+        let clock = match self.0.conditions.get() {
+            Conditions::Drawn => Clock::drawn(&mut Draw::new(world.seed, &format!("clock {name}"))),
+            Conditions::Calm => Clock::right(),
+        };
         let machine = Rc::new(Machine::new(index, name, host, clock, self.config()));
         world.machines.borrow_mut().push(Rc::clone(&machine));
         self.0.follows.borrow_mut().push(None);

@@ -4,12 +4,15 @@ use std::{rc::Rc, time::Duration};
 
 use super::{Client, Lab, Lost, Reply};
 use crate::{
-    invariants::Syncs,
+    invariants::{Broken, Syncs},
     machine::{Crash, Machine},
     net::HostId,
     node_view::{self, Role, View},
     record::What,
 };
+
+/// What a process that has been told to end may take beyond `shutdown-timeout`.
+const SHUTDOWN_SLACK: Duration = Duration::from_secs(5);
 
 /// A handle to a node; it stays the same when the node's process dies and another one boots.
 #[derive(Clone, Debug)]
@@ -116,6 +119,72 @@ impl Peer {
         self.machine.clock.step(millis);
     }
 
+    /// From now on both clocks of the node gain so many microseconds in a second.
+    pub fn drift(&self, ppm: i64) {
+        self.lab.fault(format_args!("drift of {} is {ppm} ppm", self.name()));
+        self.machine.clock.drift(self.lab.world().net.now(), ppm);
+    }
+
+    /// The process stands still, as after SIGSTOP: its connections stay, and nobody is answered.
+    pub fn freeze(&self) {
+        self.lab.fault(format_args!("freeze {}", self.name()));
+        self.machine.freeze();
+    }
+
+    /// The process goes on, and reads as fast as it can.
+    pub fn thaw(&self) {
+        let (host, net) = (self.host(), &self.lab.world().net);
+        if !self.is_frozen() && net.with(|network, _| network.reads_per_second(host)) == 0 {
+            return;
+        }
+        self.lab.act(format_args!("thaw {}", self.name()));
+        net.with(|network, _| network.set_reads_per_second(host, 0));
+        self.machine.thaw();
+    }
+
+    /// Whether the process stands still.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        self.machine.is_frozen()
+    }
+
+    /// The node takes so many bytes a second from each of its connections; zero for no limit.
+    pub fn read_slowly(&self, bytes_per_second: u64) {
+        let (host, net) = (self.host(), &self.lab.world().net);
+        self.lab.fault(format_args!("{} reads {bytes_per_second} bytes a second", self.name()));
+        net.with(|network, _| network.set_reads_per_second(host, bytes_per_second));
+    }
+
+    /// `CONFIG REWRITE`: the next process begins with the directives of this one, and with its
+    /// master.
+    pub async fn rewrite_config(&self) {
+        self.lab.act(format_args!("{} rewrites its configuration", self.name()));
+        self.command(&["CONFIG", "REWRITE"]).await;
+    }
+
+    /// SIGTERM: the process ends once its replicas have everything, or after `shutdown-timeout`.
+    /// Breaks the property *shutdown-ends* if it does not. The process must not stand still.
+    ///
+    /// # Panics
+    /// When none is running.
+    pub async fn stop(&self) {
+        assert!(self.machine.is_up(), "{} has ended already", self.name());
+        self.lab.fault(format_args!("stop {}", self.name()));
+        let limit = self.machine.config.shutdown_timeout + SHUTDOWN_SLACK;
+        let began = self.lab.elapsed();
+        self.machine.terminate();
+        while self.machine.is_up() {
+            self.lab.pass(Duration::from_millis(10)).await;
+            if self.lab.elapsed() - began > limit {
+                let expected = format!("a process that ends within {limit:?} of SIGTERM");
+                let actual = "it is still running".to_owned();
+                let broken = Broken { property: "shutdown-ends", expected, actual };
+                self.lab.world().evidence.fail(Some(self.name()), broken);
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     /// Ends the node's process at once.
     ///
     /// # Panics
@@ -129,7 +198,8 @@ impl Peer {
         self.machine.crash(world, crash);
     }
 
-    /// Starts a new process, with an empty dataset: nothing is kept on disk yet.
+    /// Starts a new process with what the platform kept: an empty dataset, because no snapshots are
+    /// written yet, and the configuration file, in which it may find a master.
     ///
     /// # Panics
     /// When one is running.
@@ -137,9 +207,20 @@ impl Peer {
         self.lab.act(format_args!("restart {}", self.name()));
         let world = self.lab.world();
         world.net.with(|network, now| network.power_on(now, self.host()));
-        self.lab.0.follows.borrow_mut()[self.machine.index] = None;
+        let master = self.master_in_file();
+        let place = master.and_then(|name| {
+            let machines = world.machines.borrow();
+            machines.iter().position(|machine| machine.name == name)
+        });
+        self.lab.0.follows.borrow_mut()[self.machine.index] = place;
         self.machine.boot(world);
         self.lab.pass(Duration::from_millis(1)).await;
+    }
+
+    /// Whom the next process follows from the start.
+    pub(crate) fn master_in_file(&self) -> Option<String> {
+        let file = self.machine.file.borrow();
+        file.replicaof.as_ref().map(|master| master.host.clone())
     }
 
     /// The number of the last byte of the history that the node has produced or applied.

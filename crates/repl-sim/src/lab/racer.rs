@@ -39,6 +39,7 @@ impl Client {
                 _ => &["PTTL", &key],
             };
             let _ = self.call(late).await;
+            self.world.lull().await;
         }
     }
 }

@@ -2,17 +2,18 @@
 //! stands at its master's offset of its master's history and holds its master's dataset, within a
 //! time that follows from the configuration.
 //!
-//! Nodes that are down, and replicas whose way to their master is cut or stalled, are not waited
-//! for.
+//! Nodes that are down or stand still, and replicas whose way to their master is cut, stalled or
+//! closed to dials, are not waited for.
 
 use std::{rc::Rc, time::Duration};
+
+use repl_core::base::config::Config;
 
 use super::Lab;
 use crate::{
     alarm::Alarm,
     invariants::Broken,
     machine::Machine,
-    net::Passage,
     node_view::{self, View},
 };
 
@@ -58,16 +59,22 @@ impl Lab {
     /// more, retries after a second, waits for the snapshot's delay and loads it; chains do so one
     /// after another.
     fn convergence_limit(&self) -> Duration {
-        let config = self.config();
-        let weather = self.world().net.with(|network, _| *network.weather());
-        let transfer_secs = TRANSFER_BYTES.div_ceil(weather.bytes_per_second().max(1));
-        let one_link = config.repl_timeout * 2
+        let machines = self.machines();
+        let longest = |of: fn(&Config) -> Duration| {
+            machines.iter().map(|machine| of(&machine.config)).max().unwrap_or_default()
+        };
+        let (weather, bytes_per_second) = self.world().net.with(|network, _| {
+            let hosts = machines.iter().map(|machine| machine.host);
+            (*network.weather(), network.bytes_per_second_between(&hosts.collect::<Vec<_>>()))
+        });
+        let transfer_secs = TRANSFER_BYTES.div_ceil(bytes_per_second.max(1));
+        let one_link = longest(|config| config.repl_timeout) * 2
             + weather.user_timeout
             + weather.dial_timeout
-            + config.repl_diskless_sync_delay
-            + config.repl_ping_replica_period
+            + longest(|config| config.repl_diskless_sync_delay)
+            + longest(|config| config.repl_ping_replica_period)
             + Duration::from_secs(10 + transfer_secs);
-        one_link * u32::try_from(self.machines().len().max(1)).expect("a run has few nodes")
+        one_link * u32::try_from(machines.len().max(1)).expect("a run has few nodes")
     }
 
     pub(super) fn machines(&self) -> Vec<Rc<Machine>> {
@@ -82,7 +89,8 @@ impl Lab {
             let Some(master) = master.map(|index| &machines[index]) else { continue };
             let views = (replica.with_node(node_view::view), master.with_node(node_view::view));
             let (Some(here), Some(there)) = views else { continue };
-            if !self.connected(replica, master) {
+            let stands_still = replica.is_frozen() || master.is_frozen();
+            if stands_still || !self.connected(replica, master) {
                 continue;
             }
             if let Some(why) = difference(&here, &there) {
@@ -94,8 +102,7 @@ impl Lab {
 
     fn connected(&self, replica: &Machine, master: &Machine) -> bool {
         self.world().net.with(|network, _| {
-            network.passage(replica.host, master.host) == Passage::Open
-                && network.passage(master.host, replica.host) == Passage::Open
+            network.passes(replica.host, master.host) && network.passes(master.host, replica.host)
         })
     }
 

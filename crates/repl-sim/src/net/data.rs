@@ -14,6 +14,9 @@ use super::{
     pipe::{Ack, Taken},
 };
 
+/// How often in a second a slow reader reads, if it reads that many bytes.
+const SIPS_PER_SECOND: u64 = 20;
+
 impl Network {
     pub(crate) fn poll_read(
         &mut self,
@@ -29,10 +32,26 @@ impl Network {
             true => Ack::Passes,
             false => Ack::Held,
         };
+        let back = self.links.get(&(hosts.1, hosts.0));
+        let mut piece = back.map_or(usize::MAX, |link| link.shape.piece);
+        let rate = self.hosts[hosts.0.index()].reads_per_second;
         let pipe = connection.pipe_mut(side.other());
-        match pipe.take(into, ack, &mut self.read_draw) {
+        if rate > 0 {
+            if now < pipe.reads_at && pipe.has_unread() {
+                pipe.reader = Some(cx.waker().clone());
+                self.read_later(conn, side);
+                return Poll::Pending;
+            }
+            piece = piece.min(usize::try_from(rate / SIPS_PER_SECOND).unwrap_or(usize::MAX)).max(1);
+        }
+        let len = if rate > 0 { into.len().min(piece) } else { into.len() };
+        match pipe.take(&mut into[..len], piece, ack, &mut self.read_draw) {
             Taken::Bytes(count) => {
                 pipe.wake_writer();
+                if let Some(nanos) = (count as u64).saturating_mul(1_000_000_000).checked_div(rate)
+                {
+                    pipe.reads_at = now + std::time::Duration::from_nanos(nanos);
+                }
                 if let Some(recorder) = &self.recorder {
                     recorder.borrow_mut().tap.on_read(now, conn, side.other(), count);
                 }
@@ -50,6 +69,24 @@ impl Network {
                 }
             }
         }
+    }
+
+    /// Has a slow reader woken when its time comes.
+    fn read_later(&mut self, conn: ConnKey, reader: Side) {
+        let Some(connection) = self.conns.get_mut(&conn) else { return };
+        let pipe = connection.pipe_mut(reader.other());
+        if pipe.read_again_at.is_none() {
+            let at = pipe.reads_at;
+            pipe.read_again_at = Some(at);
+            self.schedule(at, Event::ReadAgain { conn, reader });
+        }
+    }
+
+    pub(super) fn on_read_again(&mut self, conn: ConnKey, reader: Side) {
+        let Some(connection) = self.conns.get_mut(&conn) else { return };
+        let pipe = connection.pipe_mut(reader.other());
+        pipe.read_again_at = None;
+        pipe.wake_reader();
     }
 
     pub(crate) fn poll_write(
@@ -89,8 +126,9 @@ impl Network {
         count: usize,
     ) {
         let mut left = count;
-        let longest = self.link(hosts.0, hosts.1).longest_segment();
-        let mut chops = match self.chop_draw.once_in(self.weather.chop_once_in) {
+        let link = self.link(hosts.0, hosts.1);
+        let (longest, chop_once_in) = (link.longest_segment(), link.shape.chop_once_in);
+        let mut chops = match self.chop_draw.once_in(chop_once_in) {
             true => self.chop_draw.between(1, 3),
             false => 0,
         };

@@ -8,7 +8,7 @@ use std::{
 use repl_core::base::time::Instant;
 
 use super::{
-    ConnKey, Event, HostId, Listening, Network, Power,
+    ConnKey, Dials, Event, HostId, Listening, Network, Power,
     conn::{Connection, EndState, Side},
     pipe::Pipe,
 };
@@ -20,7 +20,8 @@ impl Network {
         let conn = self.opened_count;
         // Ephemeral ports are not reused within a run of less than 25,000 connections.
         let ephemeral = 40_000 + u16::try_from(conn % 25_000).expect("below 25,000");
-        let pipe = || Pipe::new(self.weather.window_bytes);
+        let window_bytes = self.link(from, to).shape.window_bytes;
+        let pipe = || Pipe::new(window_bytes);
         self.conns.insert(conn, Connection::new([(from, ephemeral), (to, port)], [pipe(), pipe()]));
         let due = self.arrival(now, from, to, 0);
         self.schedule(due, Event::Syn { conn });
@@ -88,12 +89,15 @@ impl Network {
         }
         let (from, to) = (connection.end(Side::Dialer).host, connection.end(Side::Acceptor).host);
         let port = connection.end(Side::Acceptor).port;
-        if !self.is_open(from, to) || self.hosts[to.index()].power == Power::Off {
+        let dials = self.link(from, to).dials;
+        let lost = dials == Dials::Lost || self.hosts[to.index()].power == Power::Off;
+        if lost || !self.is_open(from, to) {
             self.parked.push(Event::Syn { conn });
             return;
         }
         let back_at = self.arrival(now, to, from, 0);
-        let Some(listening) = self.listening.get_mut(&(to, port)) else {
+        let listening = self.listening.get_mut(&(to, port));
+        let Some(listening) = listening.filter(|_| dials == Dials::Answered) else {
             self.schedule(back_at, Event::Refusal { conn });
             return;
         };

@@ -3,7 +3,7 @@
 use repl_core::base::time::Instant;
 
 use super::{
-    Breakage, ConnKey, Event, HostId, Network, Passage, Power, Shape,
+    Breakage, ConnKey, Dials, Event, HostId, Network, Passage, Power, Shape,
     conn::{EndState, Side},
     link::Fuse,
 };
@@ -23,7 +23,13 @@ impl Network {
     /// One direction is as it was at first; what is under way on it hurries, and what would have
     /// broken it does not.
     pub(crate) fn restore_shape(&mut self, now: Instant, from: HostId, to: HostId) {
-        if !self.link(from, to).restore(now) {
+        let dials = self.link(from, to).dials;
+        let reshaped = self.link(from, to).restore(now);
+        if dials == Dials::Lost {
+            let wait = self.timing_draw.span(std::time::Duration::ZERO, self.weather.resend_within);
+            self.unpark(now + wait);
+        }
+        if !reshaped {
             return;
         }
         let due = now + self.link(from, to).shape.latency;
@@ -42,9 +48,39 @@ impl Network {
         self.link(from, to).fuse = Some(Fuse { bytes_left: bytes.max(1), breakage });
     }
 
-    /// Whether every link is as it was at first.
+    /// What becomes of those of `from` who ask for a connection with `to`.
+    pub(crate) fn set_dials(&mut self, from: HostId, to: HostId, dials: Dials) {
+        self.link(from, to).dials = dials;
+    }
+
+    /// The processes of the host take so many bytes a second from each connection; zero for no
+    /// limit.
+    pub(crate) fn set_reads_per_second(&mut self, host: HostId, bytes: u64) {
+        self.hosts[host.index()].reads_per_second = bytes;
+        for (conn, side) in self.sides_at(host) {
+            if let Some(connection) = self.conns.get_mut(&conn) {
+                connection.pipe_mut(side.other()).wake_reader();
+            }
+        }
+    }
+
+    /// How many bytes a second they take; zero for no limit.
+    pub(crate) fn reads_per_second(&self, host: HostId) -> u64 {
+        self.hosts[host.index()].reads_per_second
+    }
+
+    /// Whether every link is as it was at first, and nobody reads slowly.
     pub(crate) fn is_whole(&self) -> bool {
         self.links.values().all(super::Link::is_whole)
+            && self.hosts.iter().all(|host| host.reads_per_second == 0)
+    }
+
+    /// Whether bytes and dials pass from one host to the other.
+    #[must_use]
+    pub(crate) fn passes(&self, from: HostId, to: HostId) -> bool {
+        self.links
+            .get(&(from, to))
+            .is_none_or(|link| link.is_open() && link.dials == Dials::Answered)
     }
 
     /// How many links broke in the middle of what they carried.
@@ -72,12 +108,6 @@ impl Network {
             }
             Breakage::Reset => self.reset_between(now, from, to),
         }
-    }
-
-    /// Whether anything passes in one direction.
-    #[must_use]
-    pub(crate) fn passage(&self, from: HostId, to: HostId) -> Passage {
-        self.links.get(&(from, to)).map_or(Passage::Open, |link| link.passage)
     }
 
     /// Opens, stalls or cuts one direction.
@@ -123,17 +153,21 @@ impl Network {
         }
     }
 
-    /// The processes of the host die; its kernel resets their connections and refuses new ones.
+    /// The processes of the host die, or end. Its kernel closes their connections as it always
+    /// does: with a FIN behind what was written, or with a reset where something is unread. It
+    /// refuses new ones.
     pub(crate) fn kill_processes(&mut self, now: Instant, host: HostId) {
+        self.hosts[host.index()].reads_per_second = 0;
         self.close_listeners(now, host);
         for (conn, side) in self.sides_at(host) {
-            self.abort(now, conn, side);
+            self.close(now, conn, side);
         }
     }
 
     /// The host goes dark: it says nothing to anybody until [`power_on`](Self::power_on).
     pub(crate) fn power_off(&mut self, now: Instant, host: HostId) {
         self.hosts[host.index()].power = Power::Off;
+        self.hosts[host.index()].reads_per_second = 0;
         self.listening.retain(|(listener, _), _| *listener != host);
         for (conn, side) in self.sides_at(host) {
             let connection = self.conns.get_mut(&conn).expect("listed a line above");

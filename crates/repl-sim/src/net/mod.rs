@@ -36,7 +36,7 @@ pub use self::link::Breakage;
 use self::{conn::Connection, link::Link};
 pub(crate) use self::{
     conn::Side,
-    link::{Passage, Shape},
+    link::{Dials, Passage, Shape},
 };
 use crate::{draw::Draw, record::Recorder};
 
@@ -60,41 +60,46 @@ pub(crate) type ConnKey = u64;
 pub(crate) struct Weather {
     /// Every link that was given no other shape.
     pub(crate) shape: Shape,
-    /// How many bytes a direction of a connection holds before its writer must wait.
-    pub(crate) window_bytes: usize,
     /// How long a writer waits for an acknowledgement before its connection is `TimedOut`.
     pub(crate) user_timeout: Duration,
     /// How long a dial waits for an answer before it is `TimedOut`.
     pub(crate) dial_timeout: Duration,
     /// After a cut is healed, what was lost is sent again within this time.
     pub(crate) resend_within: Duration,
-    /// Once in so many writes the bytes are chopped into several segments.
-    pub(crate) chop_once_in: u64,
+    /// Whether links differ from one another.
+    pub(crate) links: Links,
+}
+
+/// Whether links differ from one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Links {
+    /// Most are alike but for the pieces they carry; a few are different in one direction.
+    Drawn,
+    /// All have the shape of the weather.
+    Alike,
 }
 
 impl Weather {
-    /// The least a full window moves in a second on a link of the usual shape: one window per round
-    /// trip, or what the line carries.
-    pub(crate) fn bytes_per_second(&self) -> u64 {
-        let round_trip = (self.shape.latency + self.shape.jitter) * 2 + Duration::from_millis(2);
-        let by_window = self.window_bytes as f64 / round_trip.as_secs_f64();
-        let by_line = match self.shape.bytes_per_second {
-            0 => f64::MAX,
-            rate => rate as f64,
-        };
-        by_window.min(by_line) as u64
-    }
-
     /// Drawn for one run.
     pub(crate) fn drawn(draw: &mut Draw) -> Self {
         let secs = Duration::from_secs;
         Self {
             shape: Shape::drawn(draw),
-            window_bytes: usize::try_from(draw.between(4_000, 65_536)).expect("it is small"),
             user_timeout: draw.span(secs(5), secs(60)),
             dial_timeout: draw.span(secs(2), secs(20)),
             resend_within: draw.span(Duration::from_millis(50), Duration::from_millis(400)),
-            chop_once_in: *draw.pick(&[2, 4, 16]),
+            links: Links::Drawn,
+        }
+    }
+
+    /// Nothing but a constant latency and the time that lost bytes cost.
+    pub(crate) const fn calm() -> Self {
+        Self {
+            shape: Shape::calm(Duration::from_millis(1)),
+            user_timeout: Duration::from_secs(20),
+            dial_timeout: Duration::from_secs(10),
+            resend_within: Duration::from_millis(200),
+            links: Links::Alike,
         }
     }
 }
@@ -104,6 +109,8 @@ struct Host {
     name: String,
     ip: String,
     power: Power,
+    /// How many bytes a second its processes take from each connection; zero for no limit.
+    reads_per_second: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,11 +142,14 @@ enum Event {
     DialTimeout { conn: ConnKey },
     /// The writer of this side may give up.
     StuckCheck { conn: ConnKey, writer: Side },
+    /// A process that reads slowly may read again at this side.
+    ReadAgain { conn: ConnKey, reader: Side },
 }
 
 /// All hosts, links and connections of a run.
 #[derive(Debug)]
 pub(crate) struct Network {
+    seed: u64,
     weather: Weather,
     hosts: Vec<Host>,
     links: BTreeMap<(HostId, HostId), Link>,
@@ -153,7 +163,6 @@ pub(crate) struct Network {
     /// How often each host has dialled each other one.
     dialled: BTreeMap<(HostId, HostId), u64>,
     broken_count: u64,
-    shape_draw: Draw,
     timing_draw: Draw,
     chop_draw: Draw,
     read_draw: Draw,
@@ -176,6 +185,7 @@ impl Network {
     #[must_use]
     pub(crate) fn with_weather(seed: u64, weather: Weather) -> Self {
         Self {
+            seed,
             weather,
             hosts: Vec::new(),
             links: BTreeMap::new(),
@@ -187,7 +197,6 @@ impl Network {
             opened_count: 0,
             dialled: BTreeMap::new(),
             broken_count: 0,
-            shape_draw: Draw::new(seed, "net shapes"),
             timing_draw: Draw::new(seed, "net timing"),
             chop_draw: Draw::new(seed, "net chop"),
             read_draw: Draw::new(seed, "net reads"),
@@ -208,7 +217,12 @@ impl Network {
     /// Above 65,535 hosts.
     pub(crate) fn add_host(&mut self, name: &str, ip: &str) -> HostId {
         let id = HostId(u16::try_from(self.hosts.len()).expect("a run has few hosts"));
-        self.hosts.push(Host { name: name.into(), ip: ip.into(), power: Power::On });
+        self.hosts.push(Host {
+            name: name.into(),
+            ip: ip.into(),
+            power: Power::On,
+            reads_per_second: 0,
+        });
         id
     }
 
@@ -226,10 +240,27 @@ impl Network {
         &self.hosts[host.index()].ip
     }
 
+    /// Another weather, before there is any link.
+    pub(crate) fn set_weather(&mut self, weather: Weather) {
+        assert!(self.links.is_empty(), "links have the shape they were made with");
+        self.weather = weather;
+    }
+
     /// What was drawn for the run.
     #[must_use]
     pub(crate) const fn weather(&self) -> &Weather {
         &self.weather
+    }
+
+    /// The least that the narrowest link between any two of these hosts carries when it is healed.
+    pub(crate) fn bytes_per_second_between(&mut self, hosts: &[HostId]) -> u64 {
+        let mut least = u64::MAX;
+        for from in hosts {
+            for to in hosts.iter().filter(|to| *to != from) {
+                least = least.min(self.link(*from, *to).usual().bytes_per_second_at_least());
+            }
+        }
+        least
     }
 
     /// When [`handle_due`](Self::handle_due) has something to do.
@@ -261,6 +292,7 @@ impl Network {
                 self.on_dial_failed(conn, Side::Dialer, io::ErrorKind::TimedOut)
             }
             Event::StuckCheck { conn, writer } => self.on_stuck_check(now, conn, writer),
+            Event::ReadAgain { conn, reader } => self.on_read_again(conn, reader),
         }
         self.forget_if_dead(event.conn());
     }
@@ -283,10 +315,18 @@ impl Network {
     }
 
     fn link(&mut self, from: HostId, to: HostId) -> &mut Link {
-        let (default, draw) = (self.weather.shape, &mut self.shape_draw);
+        let (seed, weather, hosts) = (self.seed, self.weather, &self.hosts);
         self.links.entry((from, to)).or_insert_with(|| {
-            // Most links are alike; a few are different in one direction.
-            let shape = if draw.once_in(8) { Shape::drawn(draw) } else { default };
+            if weather.links == Links::Alike {
+                return Link::new(weather.shape);
+            }
+            let (from, to) = (&hosts[from.index()].name, &hosts[to.index()].name);
+            let mut draw = Draw::new(seed, &format!("net link {from} {to}"));
+            if draw.once_in(8) {
+                return Link::new(Shape::drawn(&mut draw));
+            }
+            let mut shape = weather.shape;
+            shape.draw_pieces(&mut draw);
             Link::new(shape)
         })
     }
@@ -334,7 +374,8 @@ impl Event {
             | Self::Refusal { conn }
             | Self::Reset { conn, .. }
             | Self::DialTimeout { conn }
-            | Self::StuckCheck { conn, .. } => conn,
+            | Self::StuckCheck { conn, .. }
+            | Self::ReadAgain { conn, .. } => conn,
         }
     }
 }

@@ -12,6 +12,9 @@ use repl_core::base::time::Instant;
 
 use crate::draw::Draw;
 
+/// A link of small pieces carries what is waiting in at least so many.
+const BULK_PIECES: usize = 64;
+
 /// Bytes that travel together.
 #[derive(Clone, Copy, Debug)]
 struct Segment {
@@ -41,6 +44,10 @@ pub(super) struct Pipe {
     unacknowledged: usize,
     /// Since when nothing that was sent has been acknowledged.
     pub(super) stuck_since: Option<Instant>,
+    /// A slow reader takes nothing before this time.
+    pub(super) reads_at: Instant,
+    /// When a slow reader is woken, if that is arranged.
+    pub(super) read_again_at: Option<Instant>,
     pub(super) reader: Option<Waker>,
     pub(super) writer: Option<Waker>,
 }
@@ -63,6 +70,8 @@ impl Pipe {
             window,
             unacknowledged: 0,
             stuck_since: None,
+            reads_at: Instant::ORIGIN,
+            read_again_at: None,
             reader: None,
             writer: None,
         }
@@ -159,13 +168,24 @@ impl Pipe {
     }
 
     /// Moves some of what has arrived to `into`: sometimes less than is there, as segments would.
-    pub(super) fn take(&mut self, into: &mut [u8], ack: Ack, draw: &mut Draw) -> Taken {
+    ///
+    /// About `piece` bytes at the most, while little is there; of bulk a fraction, so that a
+    /// snapshot does not take a million reads.
+    pub(super) fn take(
+        &mut self,
+        into: &mut [u8],
+        piece: usize,
+        ack: Ack,
+        draw: &mut Draw,
+    ) -> Taken {
         let available = self.arrived.min(into.len());
         if available == 0 {
             let ended = self.fin == Fin::Arrived && !into.is_empty();
             return if ended { Taken::EndOfStream } else { Taken::Nothing };
         }
-        let count = if draw.once_in(8) { 1 + draw.index(available) } else { available };
+        let most = piece.max(available / BULK_PIECES).min(available);
+        let cut_short = most < available || draw.once_in(8);
+        let count = if cut_short { 1 + draw.index(most) } else { available };
         let (head, tail) = self.bytes.as_slices();
         let from_head = count.min(head.len());
         into[..from_head].copy_from_slice(&head[..from_head]);

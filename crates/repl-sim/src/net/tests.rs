@@ -8,7 +8,9 @@ use std::{
 
 use repl_core::base::time::Instant;
 
-use super::{Breakage, ConnKey, HostId, Network, Passage, Shape, Weather, conn::Side};
+use super::{
+    Breakage, ConnKey, Dials, HostId, Links, Network, Passage, Shape, Weather, conn::Side,
+};
 
 const PORT: u16 = 6379;
 const LATENCY: Duration = Duration::from_millis(10);
@@ -24,16 +26,16 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let shape = Shape { latency: LATENCY, jitter: Duration::ZERO, bytes_per_second: 0 };
+        let mut shape = Shape::calm(LATENCY);
+        (shape.window_bytes, shape.chop_once_in) = (1_000, 2);
         let mut network = Network::with_weather(
             1,
             Weather {
                 shape,
-                window_bytes: 1_000,
                 user_timeout: USER_TIMEOUT,
                 dial_timeout: Duration::from_secs(3),
                 resend_within: Duration::from_millis(200),
-                chop_once_in: 2,
+                links: Links::Alike,
             },
         );
         let (a, b) = (network.add_host("a", "10.0.0.1"), network.add_host("b", "10.0.0.2"));
@@ -123,7 +125,8 @@ fn bytes_leave_without_a_flush_and_arrive_after_the_latency_in_order() {
 #[test]
 fn one_write_arrives_in_many_pieces_and_many_writes_in_one() {
     let (mut bench, conn) = Bench::connected();
-    let jittery = Shape { latency: LATENCY, jitter: Duration::from_millis(5), bytes_per_second: 0 };
+    let usual = bench.network.shape(bench.a, bench.b);
+    let jittery = Shape { jitter: Duration::from_millis(5), ..usual };
     bench.network.set_shape(bench.a, bench.b, jittery);
     let (mut chopped, mut coalesced) = (false, false);
     for _ in 0..50 {
@@ -156,7 +159,7 @@ fn a_writer_waits_while_the_reader_does_not_read() {
 #[test]
 fn bandwidth_spreads_bytes_over_time() {
     let (mut bench, conn) = Bench::connected();
-    let thin = Shape { latency: LATENCY, jitter: Duration::ZERO, bytes_per_second: 1_000 };
+    let thin = Shape { bytes_per_second: 1_000, ..Shape::calm(LATENCY) };
     bench.network.set_shape(bench.a, bench.b, thin);
     assert!(bench.write(conn, Side::Dialer, &[7; 1_000]).is_ready());
     bench.pass(Duration::from_millis(990));
@@ -266,15 +269,118 @@ fn closing_with_unread_data_is_a_reset() {
 }
 
 #[test]
-fn killed_processes_reset_after_the_latency_and_refuse() {
+fn killed_processes_end_their_connections_after_the_latency_and_refuse() {
     let (mut bench, conn) = Bench::connected();
+    assert!(bench.write(conn, Side::Acceptor, b"last words").is_ready());
     bench.network.kill_processes(bench.now, bench.b);
     assert!(bench.read_once(conn, Side::Dialer).is_pending());
     bench.pass(LATENCY);
-    fails_with(bench.read_once(conn, Side::Dialer), io::ErrorKind::ConnectionReset);
+    assert_eq!(bench.read(conn, Side::Dialer), b"last words");
+    assert!(matches!(bench.read_once(conn, Side::Dialer), Poll::Ready(Ok(b)) if b.is_empty()));
     let again = bench.network.dial(bench.now, bench.a, bench.b, PORT);
     bench.pass(LATENCY * 2);
     fails_with(bench.dialed(again), io::ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn killed_processes_that_had_something_to_read_reset() {
+    let (mut bench, conn) = Bench::connected();
+    assert!(bench.write(conn, Side::Dialer, b"unread").is_ready());
+    bench.pass(LATENCY);
+    bench.network.kill_processes(bench.now, bench.b);
+    bench.pass(LATENCY);
+    fails_with(bench.read_once(conn, Side::Dialer), io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn a_link_that_refuses_or_loses_dials_keeps_its_connections() {
+    let (mut bench, conn) = Bench::connected();
+    let (a, b) = (bench.a, bench.b);
+    bench.network.set_dials(a, b, Dials::Refused);
+    assert!(!bench.network.is_whole());
+    let refused = bench.network.dial(bench.now, a, b, PORT);
+    bench.pass(LATENCY * 2);
+    fails_with(bench.dialed(refused), io::ErrorKind::ConnectionRefused);
+    bench.network.set_dials(a, b, Dials::Lost);
+    let lost = bench.network.dial(bench.now, a, b, PORT);
+    bench.pass(Duration::from_secs(3));
+    fails_with(bench.dialed(lost), io::ErrorKind::TimedOut);
+    let late = bench.network.dial(bench.now, a, b, PORT);
+    bench.pass(Duration::from_secs(1));
+    assert!(bench.dialed(late).is_pending());
+    assert!(bench.write(conn, Side::Dialer, b"still here").is_ready());
+    bench.pass(LATENCY);
+    assert_eq!(bench.read(conn, Side::Acceptor), b"still here");
+    bench.network.restore_shape(bench.now, a, b);
+    bench.pass(Duration::from_millis(200) + LATENCY * 2);
+    assert!(matches!(bench.dialed(late), Poll::Ready(Ok(()))));
+    assert!(bench.network.is_whole());
+}
+
+#[test]
+fn a_slow_reader_takes_so_many_bytes_a_second_and_is_woken_for_each_of_them() {
+    let (mut bench, conn) = Bench::connected();
+    let (a, b) = (bench.a, bench.b);
+    bench.network.set_reads_per_second(b, 100);
+    assert!(matches!(bench.write(conn, Side::Dialer, &[7; 1_000]), Poll::Ready(Ok(1_000))));
+    bench.pass(LATENCY);
+    let mut taken = 0;
+    for _ in 0..500 {
+        taken += bench.read(conn, Side::Acceptor).len();
+        assert!(bench.network.next_due().is_some(), "nobody wakes it");
+        bench.pass(Duration::from_millis(10));
+    }
+    assert!((480..=520).contains(&taken), "{taken} bytes in five seconds");
+    assert!(bench.network.dialled_count(a, b) == 1 && !bench.network.is_whole());
+    bench.network.set_reads_per_second(b, 0);
+    taken += bench.read(conn, Side::Acceptor).len();
+    assert_eq!(taken, 1_000);
+}
+
+#[test]
+fn a_link_of_single_bytes_is_read_byte_by_byte() {
+    let (mut bench, conn) = Bench::connected();
+    let usual = bench.network.shape(bench.a, bench.b);
+    bench.network.set_shape(bench.a, bench.b, Shape { piece: 1, ..usual });
+    assert!(bench.write(conn, Side::Dialer, &[7; 40]).is_ready());
+    bench.pass(LATENCY);
+    for _ in 0..40 {
+        let read = bench.read_once(conn, Side::Acceptor);
+        assert!(matches!(read, Poll::Ready(Ok(bytes)) if bytes.len() == 1));
+    }
+}
+
+#[test]
+fn what_a_card_gathers_arrives_together() {
+    let (mut bench, conn) = Bench::connected();
+    let usual = bench.network.shape(bench.a, bench.b);
+    let gather = Duration::from_millis(100);
+    bench.network.set_shape(bench.a, bench.b, Shape { gather, ..usual });
+    let mut pieces = 0;
+    for _ in 0..100 {
+        assert!(bench.write(conn, Side::Dialer, b"0123456789").is_ready());
+        bench.pass(Duration::from_millis(10));
+        pieces += usize::from(!bench.read(conn, Side::Acceptor).is_empty());
+    }
+    assert!((8..=11).contains(&pieces), "{pieces} in a second");
+}
+
+#[test]
+fn a_tail_is_rare_and_holds_up_what_is_behind_it() {
+    let (mut bench, conn) = Bench::connected();
+    let usual = bench.network.shape(bench.a, bench.b);
+    let late_by = Duration::from_secs(2);
+    let shape = Shape { late_once_in: 20, late_by, chop_once_in: u64::MAX, ..usual };
+    bench.network.set_shape(bench.a, bench.b, shape);
+    let mut late = 0;
+    for _ in 0..400 {
+        assert!(bench.write(conn, Side::Dialer, b"x").is_ready());
+        bench.pass(LATENCY);
+        late += usize::from(bench.read(conn, Side::Acceptor).is_empty());
+        bench.pass(late_by);
+        bench.read(conn, Side::Acceptor);
+    }
+    assert!((8..=40).contains(&late), "{late} of 400");
 }
 
 #[test]

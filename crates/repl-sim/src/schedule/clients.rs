@@ -31,6 +31,7 @@ async fn perform(lab: Lab, mut client: Client, task: Task, until: Duration) {
     match task {
         Task::Work(count) => client.work(count as usize, until).await,
         Task::Read(count) => client.read(count as usize, until).await,
+        Task::Sip(rate) => client.sip(rate, until).await,
         Task::Race => client.race_expiries(&lab, until).await,
         Task::Wait => client.wait_for_elements(until).await,
         Task::Listen => client.listen(until).await,

@@ -43,6 +43,7 @@ pub use self::{
     trouble::Trouble,
 };
 pub(crate) use self::{nearest::nearest_passing, perform::perform};
+pub use crate::lab::Conditions;
 use crate::lab::{Breakage, Crash};
 
 /// A node, by the number in its name: `n1` is the first.
@@ -62,6 +63,8 @@ pub struct Schedule {
     pub scenario: String,
     /// The seed it was drawn from, and of the streams that it leaves open.
     pub seed: u64,
+    /// What the network and the clocks are like when nothing goes wrong.
+    pub conditions: Conditions,
     /// The directives of all nodes.
     pub config: Config,
     /// At least one; whoever follows another one comes after it.
@@ -103,6 +106,9 @@ pub enum Task {
     Read(u32),
     /// Sets keys that are about to expire, and changes its mind.
     Race,
+    /// Reads so many bytes a second of what it asks for, and asks for much; now and then it has
+    /// enough in the middle of an answer.
+    Sip(u64),
     /// Waits for elements of lists.
     Wait,
     /// Listens to channels.
@@ -129,6 +135,12 @@ pub enum Step {
     Stall(NodeId, NodeId),
     /// So much latency, so many bytes a second (zero: no limit).
     Slow(NodeId, NodeId, Duration, u64),
+    /// Nothing passes between the node and any other one.
+    Isolate(NodeId),
+    /// The connections between the two are reset, and new ones are refused.
+    Refuse(NodeId, NodeId),
+    /// The connections between the two are reset, and who asks for a new one hears nothing.
+    Hang(NodeId, NodeId),
     /// Every connection between the two is reset at both ends.
     Reset(NodeId, NodeId),
     /// Every connection between the two is reset at the end of the first alone.
@@ -137,10 +149,23 @@ pub enum Step {
     Ambush(NodeId, NodeId, u64, Breakage),
     /// The link is as it was at first.
     Heal(NodeId, NodeId),
-    /// All links are.
+    /// All links are, and all nodes are thawed.
     HealAll,
+    /// The process stands still, as after SIGSTOP. Its connections stay; orders reach it later.
+    Freeze(NodeId),
+    /// The process takes so many bytes a second from each connection.
+    ReadSlowly(NodeId, u64),
+    /// The process goes on, and reads as fast as it can.
+    Thaw(NodeId),
     /// The wall clock is turned by so many milliseconds.
     Skew(NodeId, i64),
+    /// From now on both clocks gain so many microseconds in a second.
+    Drift(NodeId, i64),
+    /// Clients ask for nothing for so long.
+    Lull(Duration),
+    /// SIGTERM; once the process has ended another one begins, with the configuration file alone,
+    /// and follows whom it followed.
+    Stop(NodeId, ConfigFile),
     /// The process dies, and another one begins with nothing and follows whom it followed.
     Crash(NodeId, Crash),
     /// A replica loses its memory; its new snapshot breaks off after so many bytes.
@@ -165,6 +190,18 @@ pub enum Step {
     Repoint(NodeId),
 }
 
+/// What a configuration file says when its process is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigFile {
+    /// What it said before.
+    AsItWas,
+    /// What `CONFIG REWRITE` writes: the next process finds its master there.
+    Rewritten,
+}
+
+/// How much a clock may gain or lose at the most, in microseconds a second.
+const DRIFT_PPM_MAX: i64 = 500_000;
+
 impl Step {
     /// The nodes it is about.
     #[must_use]
@@ -176,11 +213,19 @@ impl Step {
             | Self::Slow(a, b, ..)
             | Self::Reset(a, b)
             | Self::HalfOpen(a, b)
+            | Self::Refuse(a, b)
+            | Self::Hang(a, b)
             | Self::Ambush(a, b, ..)
             | Self::Heal(a, b)
             | Self::TwoFresh(a, b, _)
             | Self::Chain(a, b) => [Some(a), Some(b)],
-            Self::Skew(a, _)
+            Self::Isolate(a)
+            | Self::Freeze(a)
+            | Self::ReadSlowly(a, _)
+            | Self::Thaw(a)
+            | Self::Skew(a, _)
+            | Self::Drift(a, _)
+            | Self::Stop(a, _)
             | Self::Crash(a, _)
             | Self::BrokenSnapshot(a, ..)
             | Self::Promote(a)
@@ -189,7 +234,7 @@ impl Step {
             | Self::Strand(a, ..)
             | Self::Graft(a)
             | Self::Repoint(a) => [Some(a), None],
-            Self::HealAll => [None, None],
+            Self::HealAll | Self::Lull(_) => [None, None],
         }
     }
 }

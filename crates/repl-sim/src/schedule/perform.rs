@@ -1,9 +1,9 @@
 //! A schedule becomes a run: its nodes on a stage, who follows whom, and how each step is carried
 //! out.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use super::{NodeId, Schedule, Step, clients};
+use super::{ConfigFile, NodeId, Schedule, Step, clients};
 use crate::lab::{Breakage, Crash, Lab, Peer};
 
 /// How long a dead process stays dead.
@@ -25,8 +25,22 @@ enum Order {
     InTransaction,
 }
 
+/// Whether an operator does it by asking the step's first node, and waits for the answer.
+const fn needs_an_answer(step: Step) -> bool {
+    matches!(
+        step,
+        Step::Stop(..)
+            | Step::Promote(_)
+            | Step::PromoteByMulti(_)
+            | Step::Planned(_)
+            | Step::Strand(..)
+            | Step::Graft(_)
+    )
+}
+
 /// The whole run: events under load, then everything is healed, and all nodes have to converge.
 pub(crate) async fn perform(lab: &Lab, schedule: &Schedule) {
+    lab.set_conditions(schedule.conditions);
     lab.configure(|config| *config = schedule.config.clone());
     lab.number_clients_from(OPERATORS_FROM);
     let mut stage = Stage::new(lab, schedule).await;
@@ -39,11 +53,13 @@ pub(crate) async fn perform(lab: &Lab, schedule: &Schedule) {
         lab.pass_until(event.at).await;
         stage.carry_out(event.step).await;
     }
+    lab.pass_until(schedule.heals_at).await;
+    // Who asks a process that stands still gets no answer.
+    stage.thaw_all().await;
     for client in clients {
         client.await;
     }
-    lab.pass_until(schedule.heals_at).await;
-    lab.heal_all();
+    stage.heal_all().await;
     stage.gather().await;
     lab.settle().await;
 }
@@ -56,6 +72,8 @@ struct Stage {
     nodes: Vec<Peer>,
     /// Whom each node follows.
     follows: Vec<Option<usize>>,
+    /// Nodes that stood still when they were told whom to follow.
+    untold: BTreeSet<usize>,
 }
 
 impl Stage {
@@ -64,7 +82,8 @@ impl Stage {
         let numbers: Vec<u8> = ids.iter().map(|id| id.0).collect();
         let nodes = lab.numbered_peers(&numbers).await;
         let follows = vec![None; ids.len()];
-        let mut stage = Self { lab: lab.clone(), ids, nodes, follows };
+        let untold = BTreeSet::new();
+        let mut stage = Self { lab: lab.clone(), ids, nodes, follows, untold };
         for (node, setup) in schedule.nodes.iter().enumerate() {
             if let Some(master) = setup.follows.and_then(|id| stage.place(id)) {
                 stage.follow(node, master, Order::Plain).await;
@@ -92,12 +111,35 @@ impl Stage {
             above = self.follows[at];
         }
         self.follows[node] = Some(master);
+        if self.nodes[node].is_frozen() {
+            self.untold.insert(node);
+            return;
+        }
         match order {
             Order::Plain => self.nodes[node].follow(&self.nodes[master]).await,
             Order::InTransaction => {
                 self.nodes[node].follow_in_transaction(&self.nodes[master]).await;
             }
         }
+    }
+
+    /// The node goes on, and hears what it could not be told.
+    async fn thaw(&mut self, node: usize) {
+        self.nodes[node].thaw();
+        if self.untold.remove(&node) {
+            self.follow_again(node).await;
+        }
+    }
+
+    async fn thaw_all(&mut self) {
+        for node in 0..self.nodes.len() {
+            self.thaw(node).await;
+        }
+    }
+
+    async fn heal_all(&mut self) {
+        self.lab.heal_all();
+        self.thaw_all().await;
     }
 
     /// Everybody follows one master again.
@@ -119,10 +161,32 @@ impl Stage {
     /// The process dies, and another one begins with nothing.
     async fn restart(&mut self, node: usize, crash: Crash) {
         self.nodes[node].crash(crash);
-        self.lab.pass(DEAD_FOR).await;
-        self.nodes[node].restart().await;
+        self.boot(node).await;
     }
 
+    /// The process ends in good order, and another one begins.
+    async fn stop(&mut self, node: usize, file: ConfigFile) {
+        if file == ConfigFile::Rewritten {
+            self.nodes[node].rewrite_config().await;
+        }
+        self.nodes[node].stop().await;
+        self.boot(node).await;
+        self.follow_again(node).await;
+    }
+
+    /// Another process begins, after a while, with what the configuration file says.
+    async fn boot(&mut self, node: usize) {
+        self.lab.pass(DEAD_FOR).await;
+        self.nodes[node].restart().await;
+        self.untold.remove(&node);
+        let master = self.follows[node].map(|master| self.nodes[master].name().to_owned());
+        let in_file = self.nodes[node].master_in_file();
+        if master.is_none() && in_file.is_some() {
+            self.nodes[node].promote().await;
+        }
+    }
+
+    /// The node is told whom to follow, unless it knows.
     async fn follow_again(&mut self, node: usize) {
         if let Some(master) = self.follows[node] {
             self.nodes[node].follow(&self.nodes[master]).await;
@@ -138,12 +202,18 @@ impl Stage {
         let places = step.nodes().map(|id| id.and_then(|id| self.place(id)));
         // A step about one node, or none, looks at no other.
         let [a, b] = places.map(|place| place.unwrap_or(0));
+        if self.nodes[a].is_frozen() && needs_an_answer(step) {
+            return;
+        }
         let (lab, nodes) = (&self.lab, &self.nodes);
         match step {
             Step::Cut(..) => lab.cut(&nodes[a], &nodes[b]),
             Step::CutOneWay(..) => lab.cut_one_way(&nodes[a], &nodes[b]),
             Step::Stall(..) => lab.stall(&nodes[a], &nodes[b]),
             Step::Slow(_, _, latency, rate) => lab.slow(&nodes[a], &nodes[b], latency, rate),
+            Step::Isolate(_) => lab.isolate(&nodes[a]),
+            Step::Refuse(..) => lab.refuse(&nodes[a], &nodes[b]),
+            Step::Hang(..) => lab.hang(&nodes[a], &nodes[b]),
             Step::Reset(..) => lab.reset(&nodes[a], &nodes[b]),
             Step::HalfOpen(..) => lab.half_open(&nodes[a], &nodes[b]),
             Step::Ambush(_, _, bytes, breakage) => {
@@ -151,12 +221,15 @@ impl Stage {
                 lab.break_after(&nodes[a], &nodes[b], bytes, breakage);
             }
             Step::Heal(..) => lab.heal(&nodes[a], &nodes[b]),
-            Step::HealAll => lab.heal_all(),
+            Step::HealAll => self.heal_all().await,
+            Step::Freeze(_) => nodes[a].freeze(),
+            Step::ReadSlowly(_, rate) => nodes[a].read_slowly(rate),
+            Step::Thaw(_) => self.thaw(a).await,
             Step::Skew(_, millis) => nodes[a].skew(millis),
-            Step::Crash(_, crash) => {
-                self.restart(a, crash).await;
-                self.follow_again(a).await;
-            }
+            Step::Drift(_, ppm) => nodes[a].drift(ppm),
+            Step::Lull(span) => lab.lull(span),
+            Step::Stop(_, file) => self.stop(a, file).await,
+            Step::Crash(_, crash) => self.crash(a, crash).await,
             Step::BrokenSnapshot(_, bytes, breakage) => {
                 self.broken_snapshot(a, bytes, breakage).await;
             }
@@ -168,11 +241,7 @@ impl Stage {
                 self.take_over(a, Order::Plain).await;
             }
             Step::Strand(_, quiet, span) => self.strand(a, quiet, span).await,
-            Step::Graft(_) => {
-                let old = self.master();
-                self.promote(a).await;
-                self.follow(old, a, Order::Plain).await;
-            }
+            Step::Graft(_) => self.graft(a).await,
             // A master that follows a replica of its own would make a ring: `follow` refuses.
             Step::Chain(..) if self.follows[a].is_some() => self.follow(a, b, Order::Plain).await,
             Step::Repoint(_) if a != self.master() => {
@@ -180,6 +249,17 @@ impl Stage {
             }
             Step::Chain(..) | Step::Repoint(_) => {}
         }
+    }
+
+    async fn crash(&mut self, node: usize, crash: Crash) {
+        self.restart(node, crash).await;
+        self.follow_again(node).await;
+    }
+
+    async fn graft(&mut self, node: usize) {
+        let old = self.master();
+        self.promote(node).await;
+        self.follow(old, node, Order::Plain).await;
     }
 
     /// The node becomes the master of all others.
@@ -209,6 +289,9 @@ impl Stage {
     /// Nobody writes for a while: the master has nothing that its replicas lack.
     async fn quieten(&mut self, span: Duration) {
         let master = self.master();
+        if self.nodes[master].is_frozen() {
+            return;
+        }
         self.nodes[master].pause_writes(span + QUIET_BEFORE / 2).await;
         self.lab.pass(QUIET_BEFORE).await;
     }

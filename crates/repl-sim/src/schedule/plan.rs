@@ -6,8 +6,8 @@ use std::time::Duration;
 use repl_core::base::config::Config;
 
 use super::{
-    Customer, Event, NodeId, Schedule, Setup, Step, Task,
-    trouble::{Trouble, first_fault, signed, span, two},
+    Conditions, Customer, Event, NodeId, Schedule, Setup, Step, Task,
+    trouble::{Trouble, first_fault, relief, signed, span, two},
 };
 use crate::{draw::Draw, lab::drawn_config};
 
@@ -48,6 +48,8 @@ pub struct Load {
     pub clients_per_node: u16,
     /// What those of nodes that begin as replicas do.
     pub readers: Readers,
+    /// At the most so many clients of a run ask for much and read slowly.
+    pub sippers: u16,
     /// Clients of each node that set keys which are about to expire, and change their mind.
     pub ttl_racers: u16,
     /// At the most so many clients wait for elements in a run.
@@ -61,6 +63,7 @@ impl Load {
     pub const MIXED: Self = Self {
         clients_per_node: 2,
         readers: Readers::Mixed,
+        sippers: 0,
         ttl_racers: 0,
         waiters: 6,
         listeners: 4,
@@ -85,6 +88,7 @@ impl Plan {
         let schedule = Schedule {
             scenario: scenario.to_owned(),
             seed,
+            conditions: Conditions::Drawn,
             config: drawn_config(&mut Draw::new(seed, "config")),
             nodes: Vec::new(),
             clients: Vec::new(),
@@ -171,6 +175,17 @@ impl Plan {
             let id = *self.load.pick(&ids);
             self.add_clients(1, id, Task::Listen);
         }
+        self.add_sippers(load.sippers);
+    }
+
+    /// Clients at some nodes who read slowly.
+    fn add_sippers(&mut self, most: u16) {
+        let ids = self.ids();
+        for _ in 0..self.load.between(0, most.into()) {
+            let id = *self.load.pick(&ids);
+            let rate = *self.load.pick(&[100, 1_000, 10_000]);
+            self.add_clients(1, id, Task::Sip(rate));
+        }
     }
 
     fn add_clients(&mut self, count: u16, node: NodeId, task: Task) {
@@ -199,11 +214,19 @@ impl Plan {
         let draw = &mut self.trouble;
         let mut at = span(draw, PAUSE_MIN, pause_max);
         let mut step = first_fault(draw, &ids);
+        let mut reliefs = Vec::new();
         while at < HEALS_AT - LAST_EVENT_BEFORE {
             self.schedule.events.push(Event { at, step });
+            if let Some((later, step)) = relief(draw, step) {
+                reliefs.push(Event { at: at + later, step });
+            }
             at += span(draw, PAUSE_MIN, pause_max);
             step = drawn(draw, &kinds, heal_weight, &ids);
         }
+        // What is not over by then is over when everything is healed.
+        reliefs.retain(|event| event.at < HEALS_AT);
+        self.schedule.events.append(&mut reliefs);
+        self.schedule.events.sort_by_key(|event| event.at);
     }
 
     fn ids(&self) -> Vec<NodeId> {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Customer, Event, NodeId, Schedule, Step, Task, text::plain_config};
+use super::{Conditions, Customer, Event, NodeId, Schedule, Step, Task, text::plain_config};
 use crate::run::{Keep, Report, run_schedule};
 
 /// A run is healed so long after its last event at least: clients need some time to ask.
@@ -54,6 +54,7 @@ fn search(
         search.nodes();
         search.sizes();
         search.directives();
+        search.try_change(|schedule| schedule.conditions = Conditions::Calm);
         if search.best.schedule == before || search.is_spent() {
             return Some(search.best);
         }
@@ -245,7 +246,7 @@ fn remove_node(schedule: &mut Schedule, id: NodeId, clients: Clients) {
 fn halve(client: &mut Customer) {
     match &mut client.task {
         Task::Work(count) | Task::Read(count) => *count = (*count / 2).max(1),
-        Task::Race | Task::Wait | Task::Listen => {}
+        Task::Sip(_) | Task::Race | Task::Wait | Task::Listen => {}
     }
 }
 
@@ -255,7 +256,8 @@ fn ease(step: &mut Step) {
         Step::Ambush(_, _, bytes, _) | Step::BrokenSnapshot(_, bytes, _) => {
             *bytes = (*bytes / 2).max(1);
         }
-        Step::Skew(_, millis) => *millis /= 2,
+        Step::Skew(_, more) | Step::Drift(_, more) => *more /= 2,
+        Step::Lull(span) => *span = whole_millis(*span / 2),
         Step::Slow(_, _, latency, _) => *latency = whole_millis(*latency / 2),
         Step::TwoFresh(_, _, later) => *later = whole_millis(*later / 2),
         Step::Strand(_, quiet, span) => {
@@ -264,6 +266,13 @@ fn ease(step: &mut Step) {
         Step::Cut(..)
         | Step::CutOneWay(..)
         | Step::Stall(..)
+        | Step::Isolate(_)
+        | Step::Refuse(..)
+        | Step::Hang(..)
+        | Step::Freeze(_)
+        | Step::ReadSlowly(..)
+        | Step::Thaw(_)
+        | Step::Stop(..)
         | Step::Reset(..)
         | Step::HalfOpen(..)
         | Step::Heal(..)

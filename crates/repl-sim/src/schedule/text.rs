@@ -20,7 +20,9 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 
 use repl_core::base::config::{Config, When};
 
-use super::{Customer, Event, NodeId, Schedule, Setup, Step, Task};
+use super::{
+    Conditions, ConfigFile, Customer, DRIFT_PPM_MAX, Event, NodeId, Schedule, Setup, Step, Task,
+};
 use crate::lab::{Breakage, Crash};
 
 /// Why a text is no schedule.
@@ -51,6 +53,12 @@ const BREAKAGES: [(&str, Breakage); 4] = [
 
 const CRASHES: [(&str, Crash); 2] = [("process", Crash::Process), ("power", Crash::Power)];
 
+const CONDITIONS: [(&str, Conditions); 2] =
+    [("drawn", Conditions::Drawn), ("calm", Conditions::Calm)];
+
+const CONFIG_FILES: [(&str, ConfigFile); 2] =
+    [("as-it-was", ConfigFile::AsItWas), ("rewritten", ConfigFile::Rewritten)];
+
 /// What nodes are configured with where a schedule says nothing: they are dialled from other hosts,
 /// without passwords.
 pub(super) fn plain_config() -> Config {
@@ -78,6 +86,9 @@ impl fmt::Display for Seconds {
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "scenario {}\nseed {}", self.scenario, self.seed)?;
+        if self.conditions == Conditions::Calm {
+            writeln!(f, "conditions calm")?;
+        }
         let standard = plain_config();
         for directive in Config::directives() {
             let name = directive.name.as_bytes();
@@ -107,6 +118,7 @@ impl fmt::Display for Task {
         match self {
             Self::Work(count) => write!(f, "work {count}"),
             Self::Read(count) => write!(f, "read {count}"),
+            Self::Sip(rate) => write!(f, "sip {rate}"),
             Self::Race => f.write_str("race"),
             Self::Wait => f.write_str("wait"),
             Self::Listen => f.write_str("listen"),
@@ -123,6 +135,9 @@ impl fmt::Display for Step {
             Self::Slow(a, b, latency, rate) => {
                 write!(f, "slow {a} {b} {} {rate}", Seconds(*latency))
             }
+            Self::Isolate(a) => write!(f, "isolate {a}"),
+            Self::Refuse(a, b) => write!(f, "refuse {a} {b}"),
+            Self::Hang(a, b) => write!(f, "hang {a} {b}"),
             Self::Reset(a, b) => write!(f, "reset {a} {b}"),
             Self::HalfOpen(a, b) => write!(f, "half-open {a} {b}"),
             Self::Ambush(a, b, bytes, breakage) => {
@@ -130,7 +145,13 @@ impl fmt::Display for Step {
             }
             Self::Heal(a, b) => write!(f, "heal {a} {b}"),
             Self::HealAll => f.write_str("heal-all"),
+            Self::Freeze(a) => write!(f, "freeze {a}"),
+            Self::ReadSlowly(a, rate) => write!(f, "read-slowly {a} {rate}"),
+            Self::Thaw(a) => write!(f, "thaw {a}"),
             Self::Skew(a, millis) => write!(f, "skew {a} {millis}"),
+            Self::Drift(a, ppm) => write!(f, "drift {a} {ppm}"),
+            Self::Lull(span) => write!(f, "lull {}", Seconds(*span)),
+            Self::Stop(a, file) => write!(f, "stop {a} {}", name_of(&CONFIG_FILES, file)),
             Self::Crash(a, crash) => write!(f, "crash {a} {}", name_of(&CRASHES, crash)),
             Self::BrokenSnapshot(a, bytes, breakage) => {
                 write!(f, "broken-snapshot {a} {bytes} {}", name_of(&BREAKAGES, breakage))
@@ -203,7 +224,23 @@ impl<'a> Words<'a> {
 
     fn step(&mut self) -> Result<Step, String> {
         let verb = self.next("what happens")?;
-        Ok(match verb {
+        let found = match self.link_step(verb)? {
+            Some(step) => Some(step),
+            None => self.node_step(verb)?,
+        };
+        match found {
+            Some(step) => Ok(step),
+            None => match verb {
+                "heal-all" => Ok(Step::HealAll),
+                "lull" => Ok(Step::Lull(self.seconds()?)),
+                _ => Err(format!("{verb:?} is nothing that can happen")),
+            },
+        }
+    }
+
+    /// Something that happens between two nodes.
+    fn link_step(&mut self, verb: &str) -> Result<Option<Step>, String> {
+        Ok(Some(match verb {
             "cut" => Step::Cut(self.node()?, self.node()?),
             "cut-one-way" => Step::CutOneWay(self.node()?, self.node()?),
             "stall" => Step::Stall(self.node()?, self.node()?),
@@ -213,6 +250,8 @@ impl<'a> Words<'a> {
                 self.seconds()?,
                 self.number("number of bytes")?,
             ),
+            "refuse" => Step::Refuse(self.node()?, self.node()?),
+            "hang" => Step::Hang(self.node()?, self.node()?),
             "reset" => Step::Reset(self.node()?, self.node()?),
             "half-open" => Step::HalfOpen(self.node()?, self.node()?),
             "ambush" => Step::Ambush(
@@ -222,24 +261,44 @@ impl<'a> Words<'a> {
                 self.one_of(&BREAKAGES, "way to break")?,
             ),
             "heal" => Step::Heal(self.node()?, self.node()?),
-            "heal-all" => Step::HealAll,
+            "two-fresh" => Step::TwoFresh(self.node()?, self.node()?, self.seconds()?),
+            "chain" => Step::Chain(self.node()?, self.node()?),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Something that happens to one node.
+    fn node_step(&mut self, verb: &str) -> Result<Option<Step>, String> {
+        Ok(Some(match verb {
+            "isolate" => Step::Isolate(self.node()?),
+            "freeze" => Step::Freeze(self.node()?),
+            "read-slowly" => Step::ReadSlowly(self.node()?, self.number("number of bytes")?),
+            "thaw" => Step::Thaw(self.node()?),
             "skew" => Step::Skew(self.node()?, self.number("number of milliseconds")?),
+            "drift" => Step::Drift(self.node()?, self.drift()?),
+            "stop" => Step::Stop(self.node()?, self.one_of(&CONFIG_FILES, "state of a file")?),
             "crash" => Step::Crash(self.node()?, self.one_of(&CRASHES, "crash")?),
             "broken-snapshot" => Step::BrokenSnapshot(
                 self.node()?,
                 self.number("number of bytes")?,
                 self.one_of(&BREAKAGES, "way to break")?,
             ),
-            "two-fresh" => Step::TwoFresh(self.node()?, self.node()?, self.seconds()?),
             "promote" => Step::Promote(self.node()?),
             "promote-by-multi" => Step::PromoteByMulti(self.node()?),
             "planned" => Step::Planned(self.node()?),
             "strand" => Step::Strand(self.node()?, self.seconds()?, self.seconds()?),
             "graft" => Step::Graft(self.node()?),
-            "chain" => Step::Chain(self.node()?, self.node()?),
             "repoint" => Step::Repoint(self.node()?),
-            _ => return Err(format!("{verb:?} is nothing that can happen")),
-        })
+            _ => return Ok(None),
+        }))
+    }
+
+    fn drift(&mut self) -> Result<i64, String> {
+        let ppm: i64 = self.number("number of microseconds a second")?;
+        match (-DRIFT_PPM_MAX..=DRIFT_PPM_MAX).contains(&ppm) {
+            true => Ok(ppm),
+            false => Err(format!("no clock drifts by more than {DRIFT_PPM_MAX}: {ppm}")),
+        }
     }
 
     fn task(&mut self) -> Result<Task, String> {
@@ -247,6 +306,7 @@ impl<'a> Words<'a> {
         Ok(match word {
             "work" => Task::Work(self.number("number of commands")?),
             "read" => Task::Read(self.number("number of commands")?),
+            "sip" => Task::Sip(self.number::<u64>("number of bytes")?.max(1)),
             "race" => Task::Race,
             "wait" => Task::Wait,
             "listen" => Task::Listen,
@@ -265,6 +325,7 @@ impl Schedule {
         let mut schedule = Self {
             scenario: String::new(),
             seed: 0,
+            conditions: Conditions::Drawn,
             config: plain_config(),
             nodes: Vec::new(),
             clients: Vec::new(),
@@ -294,6 +355,9 @@ impl Schedule {
         match verb {
             "scenario" => words.next("a name")?.clone_into(&mut self.scenario),
             "seed" => self.seed = words.number("seed")?,
+            "conditions" => {
+                self.conditions = words.one_of(&CONDITIONS, "state of network and clocks")?;
+            }
             "config" => return self.take_directive(line),
             "node" => {
                 let id = words.node()?;
@@ -357,16 +421,24 @@ mod tests {
     use super::*;
     use crate::schedule::{Load, Plan, Trouble, Variety};
 
-    const EVERYTHING: [(u64, Trouble); 20] = [
+    const EVERYTHING: [(u64, Trouble); 28] = [
         (1, Trouble::Cut),
         (1, Trouble::CutOneWay),
         (1, Trouble::Stall),
         (1, Trouble::Slow),
         (1, Trouble::Thin),
+        (1, Trouble::Isolate),
+        (1, Trouble::Refuse),
+        (1, Trouble::Hang),
         (1, Trouble::Reset),
         (1, Trouble::HalfOpen),
         (1, Trouble::Ambush),
+        (1, Trouble::Freeze),
+        (1, Trouble::ReadSlowly),
         (1, Trouble::Skew),
+        (1, Trouble::Drift),
+        (1, Trouble::Lull),
+        (1, Trouble::Stop),
         (1, Trouble::CrashReplica),
         (1, Trouble::Crash),
         (1, Trouble::BrokenSnapshot),
@@ -387,7 +459,7 @@ mod tests {
             let mut plan = Plan::new("test", seed);
             plan.nodes(2, 5);
             plan.skew_clocks(100_000);
-            plan.clients(Load { ttl_racers: 1, ..Load::MIXED });
+            plan.clients(Load { ttl_racers: 1, sippers: 2, ..Load::MIXED });
             plan.trouble(&EVERYTHING, Variety::All);
             let schedule = plan.finish();
             let text = schedule.to_string();
@@ -395,8 +467,9 @@ mod tests {
             let events = text.lines().filter_map(|line| line.strip_prefix("at "));
             verbs.extend(events.filter_map(|event| Some(event.split(' ').nth(1)?.to_owned())));
         }
-        // `slow` says both of two kinds, `crash` as well; healing comes beside them.
-        assert_eq!(verbs.len(), EVERYTHING.len() - 2 + 2, "{verbs:?}");
+        // `slow` says both of two kinds, `crash` as well; two kinds of healing and thawing come
+        // beside them.
+        assert_eq!(verbs.len(), EVERYTHING.len() - 2 + 3, "{verbs:?}");
     }
 
     const GOOD: &str = "scenario s\nseed 1\nnode n1\nnode n2 follows n1\nheal 60\n";
@@ -424,6 +497,7 @@ mod tests {
             "\"99999999999999999999\" is no time in seconds up to 21600",
         );
         refused("at 2 crash n1 fire", "\"fire\" is no crash");
+        refused("at 2 drift n1 500001", "no clock drifts by more than 500000: 500001");
         refused("node n0", "\"n0\" is no node: nodes are n1 to n255");
         refused("client 0 n1 race", "client 0 is there already, or zero");
         let why = "CONFIG SET failed (possibly related to argument 'hz') - argument couldn't be \

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{NodeId, Step};
+use super::{ConfigFile, NodeId, Step};
 use crate::{
     draw::Draw,
     lab::{Breakage, Crash},
@@ -19,10 +19,20 @@ pub enum Trouble {
     Slow,
     /// A line of few bytes a second.
     Thin,
+    Isolate,
+    Refuse,
+    Hang,
     Reset,
     HalfOpen,
     Ambush,
+    /// Thawed after a while.
+    Freeze,
+    /// Thawed after a while.
+    ReadSlowly,
     Skew,
+    Drift,
+    Lull,
+    Stop,
     /// A crash of a node that began as a replica.
     CrashReplica,
     Crash,
@@ -76,10 +86,19 @@ impl Trouble {
                 let latency = span(draw, Duration::ZERO, millis(20));
                 Step::Slow(a, b, latency, draw.between(1_000, 40_000))
             }
+            Self::Isolate => Step::Isolate(a),
+            Self::Refuse => Step::Refuse(a, b),
+            Self::Hang => Step::Hang(a, b),
             Self::Reset => Step::Reset(a, b),
             Self::HalfOpen => Step::HalfOpen(a, b),
             Self::Ambush => Step::Ambush(a, b, bytes(draw), *draw.pick(&BREAKAGES)),
+            Self::Freeze => Step::Freeze(a),
+            Self::ReadSlowly => Step::ReadSlowly(a, *draw.pick(&[200, 2_000, 20_000])),
             Self::Skew => Step::Skew(a, skew(draw)),
+            Self::Drift => Step::Drift(a, drift(draw)),
+            // Longer than a backlog lives alone, or than `repl-timeout`.
+            Self::Lull => Step::Lull(span(draw, millis(500), millis(35_000))),
+            Self::Stop => Step::Stop(a, *draw.pick(&[ConfigFile::AsItWas, ConfigFile::Rewritten])),
             Self::CrashReplica => {
                 let replicas = &nodes[1..];
                 Step::Crash(*draw.pick(replicas), crash(draw))
@@ -115,6 +134,21 @@ fn bytes(draw: &mut Draw) -> u64 {
 fn skew(draw: &mut Draw) -> i64 {
     let bound = *draw.pick(&[20, 1_000, 20_000, 7_200_000]);
     signed(draw, bound)
+}
+
+/// As a bad quartz drifts, or a clock that is being corrected, or a virtual machine that is
+/// starved.
+fn drift(draw: &mut Draw) -> i64 {
+    let bound = *draw.pick(&[500, 500, 50_000]);
+    signed(draw, bound)
+}
+
+/// When somebody ends what does not end by itself, and how.
+pub(super) fn relief(draw: &mut Draw, step: Step) -> Option<(Duration, Step)> {
+    let (Step::Freeze(node) | Step::ReadSlowly(node, _)) = step else { return None };
+    // A hiccup, or for longer than anybody believes.
+    let bound = millis(*draw.pick(&[1_000, 8_000, 40_000]));
+    Some((span(draw, millis(200), bound), Step::Thaw(node)))
 }
 
 /// A number up to `bound`, of either sign.

@@ -160,9 +160,14 @@ impl Workload {
 
     /// As [`next_batch`](Self::next_batch), without anything that could change a dataset.
     pub(crate) fn next_reads(&mut self, limit: usize, wall: UnixMillis) -> Batch {
-        let mut batch = Batch::default();
         let wanted = self.batch_len(limit);
-        while batch.len() < wanted {
+        self.many_reads(wanted, wall)
+    }
+
+    /// As [`next_reads`](Self::next_reads), and exactly so many.
+    pub(crate) fn many_reads(&mut self, count: usize, wall: UnixMillis) -> Batch {
+        let mut batch = Batch::default();
+        while batch.len() < count {
             match self.draw.between(0, 11) {
                 0 => self.select(&mut batch),
                 1 => self.pair_read(&mut batch),
