@@ -5,8 +5,10 @@ use repl_sim::{
     schedule::{Load, Trouble, Variety},
 };
 
-const CLOCKS: [(u64, Trouble); 8] = [
+const CLOCKS: [(u64, Trouble); 10] = [
     (12, Trouble::Skew),
+    (4, Trouble::Drift),
+    (2, Trouble::Freeze),
     (3, Trouble::Reset),
     (2, Trouble::Cut),
     (2, Trouble::Stall),

@@ -8,11 +8,13 @@ use repl_sim::{
     schedule::{Load, Readers, Trouble, Variety},
 };
 
-const STALE_READS: [(u64, Trouble); 9] = [
+const STALE_READS: [(u64, Trouble); 11] = [
     (5, Trouble::Cut),
     (3, Trouble::CutOneWay),
     (3, Trouble::Stall),
     (3, Trouble::Thin),
+    (2, Trouble::Refuse),
+    (2, Trouble::Freeze),
     (3, Trouble::Reset),
     (3, Trouble::Ambush),
     (3, Trouble::BrokenSnapshot),

@@ -8,16 +8,24 @@ use repl_sim::{
     schedule::{Load, Plan, Trouble, Variety},
 };
 
-const ANYTHING: [(u64, Trouble); 20] = [
+const ANYTHING: [(u64, Trouble); 28] = [
     (4, Trouble::Cut),
     (3, Trouble::CutOneWay),
     (3, Trouble::Stall),
     (2, Trouble::Slow),
     (2, Trouble::Thin),
+    (2, Trouble::Isolate),
+    (2, Trouble::Refuse),
+    (2, Trouble::Hang),
     (4, Trouble::Reset),
     (3, Trouble::HalfOpen),
     (4, Trouble::Ambush),
+    (3, Trouble::Freeze),
+    (2, Trouble::ReadSlowly),
     (3, Trouble::Skew),
+    (2, Trouble::Drift),
+    (1, Trouble::Lull),
+    (2, Trouble::Stop),
     (2, Trouble::CrashReplica),
     (1, Trouble::Crash),
     (2, Trouble::BrokenSnapshot),
@@ -54,7 +62,7 @@ families! {
         configure(plan);
         plan.nodes(2, 5);
         let ttl_racers = plan.pick(&[0, 1]);
-        plan.clients(Load { ttl_racers, ..Load::MIXED });
+        plan.clients(Load { ttl_racers, sippers: 2, ..Load::MIXED });
         plan.trouble(&ANYTHING, Variety::Swarm);
     }
 }

@@ -9,12 +9,16 @@ use repl_sim::{
     schedule::{Load, Trouble, Variety},
 };
 
-const SWITCHOVERS: [(u64, Trouble); 13] = [
+const SWITCHOVERS: [(u64, Trouble); 17] = [
     (2, Trouble::Reset),
     (2, Trouble::Cut),
     (1, Trouble::Stall),
     (1, Trouble::HalfOpen),
     (2, Trouble::Ambush),
+    (2, Trouble::Freeze),
+    (1, Trouble::Lull),
+    (1, Trouble::Isolate),
+    (1, Trouble::Stop),
     (1, Trouble::CrashReplica),
     (4, Trouble::Promote),
     (4, Trouble::Strand),
