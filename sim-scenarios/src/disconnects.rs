@@ -30,6 +30,7 @@ families! {
     /// stand still, read slowly or end, on a master with replicas and replicas of replicas.
     fn disconnects(plan: &mut Plan) seeds = 60 {
         plan.nodes(2, 4);
+        plan.huge_offsets();
         plan.clients(Load::MIXED);
         plan.trouble(&DISCONNECTS, Variety::Swarm);
     }

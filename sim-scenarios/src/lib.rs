@@ -15,7 +15,7 @@ mod storm;
 #[cfg(madsim)]
 mod switchover;
 
-/// All scenarios: the five families, and those that say themselves what happens.
+/// All scenarios: the six families, and those that say themselves what happens.
 #[cfg(madsim)]
 #[must_use]
 pub fn all() -> Vec<repl_sim::Scenario> {

@@ -1,11 +1,9 @@
 //! The storm: how many nodes, how they are configured and which kinds of trouble exist at all is
 //! drawn from the seed; whatever comes of it, the properties hold, and what is healed converges.
 
-use std::time::Duration;
-
 use repl_sim::{
     families,
-    schedule::{Load, Plan, Trouble, Variety},
+    schedule::{Load, Trouble, Variety},
 };
 
 const ANYTHING: [(u64, Trouble); 28] = [
@@ -39,30 +37,27 @@ const ANYTHING: [(u64, Trouble); 28] = [
     (1, Trouble::Repoint),
 ];
 
-/// Directives at their least, or wide open.
-fn configure(plan: &mut Plan) {
-    let secs = Duration::from_secs;
-    let backlog_ttl = secs(plan.pick(&[0, 2, 8, 3_600]));
-    let hard = plan.pick(&[0, 0, 400_000, 1_000_000]);
-    let soft = plan.pick(&[0, 0, 200_000]);
-    let max_replicas = plan.pick(&[0, 1, 2]);
-    plan.configure(|config| {
-        config.repl_backlog_ttl = backlog_ttl;
-        config.output_limit_replica.hard_bytes = hard;
-        config.output_limit_replica.soft_bytes = soft;
-        config.output_limit_replica.soft_after = secs(5);
-        config.repl_diskless_sync_max_replicas = max_replicas;
-    });
-}
-
 families! {
     /// Two to five nodes, any directives, any trouble: every property holds, and what is healed
     /// converges.
     fn storm(plan: &mut Plan) seeds = 60 {
-        configure(plan);
+        plan.tighten();
         plan.nodes(2, 5);
+        plan.vary();
+        plan.huge_offsets();
         let ttl_racers = plan.pick(&[0, 1]);
         plan.clients(Load { ttl_racers, sippers: 2, ..Load::MIXED });
+        plan.trouble(&ANYTHING, Variety::Swarm);
+    }
+
+    /// The storm over three to five nodes, and then a core of two at least is healed, a master
+    /// among them, and everything else stays broken for good: the core converges and serves.
+    fn core_liveness(plan: &mut Plan) seeds = 40 {
+        plan.configure(|config| config.repl_backlog_size = 65_536);
+        plan.nodes(3, 5);
+        plan.vary();
+        plan.core();
+        plan.clients(Load::MIXED);
         plan.trouble(&ANYTHING, Variety::Swarm);
     }
 }

@@ -40,6 +40,7 @@ families! {
         let backlog_ttl = secs(plan.pick(&[2, 5, 3_600]));
         plan.configure(|config| config.repl_backlog_ttl = backlog_ttl);
         plan.nodes(2, 4);
+        plan.huge_offsets();
         plan.clients(Load::MIXED);
         plan.trouble(&SWITCHOVERS, Variety::Swarm);
     }

@@ -44,6 +44,8 @@ pub(crate) struct Evidence {
     pub(crate) fault_count: Cell<u64>,
     /// Times the lab waited for quiescence and compared all datasets.
     pub(crate) settled_count: Cell<u64>,
+    /// Writes that a core confirmed while something outside was broken.
+    pub(crate) core_write_count: Cell<u64>,
     /// Inputs the nodes have handled.
     pub(crate) step_count: Cell<u64>,
     /// What the nodes have decided whose processes are over.
@@ -66,6 +68,7 @@ impl Evidence {
             answered_count: Cell::new(0),
             fault_count: Cell::new(0),
             settled_count: Cell::new(0),
+            core_write_count: Cell::new(0),
             step_count: Cell::new(0),
             marks: Cell::default(),
             now: Cell::new(Instant::ORIGIN),

@@ -30,6 +30,8 @@ mod clock;
 #[cfg(madsim)]
 mod coverage;
 #[cfg(madsim)]
+mod directives;
+#[cfg(madsim)]
 mod draw;
 #[cfg(madsim)]
 pub mod embed;

@@ -123,6 +123,7 @@ impl Run {
         let trace = evidence.trace.borrow();
         let mut premises = evidence.judge.borrow().premises();
         premises.insert("convergence", evidence.settled_count.get());
+        premises.insert("core-liveness", evidence.core_write_count.get());
         premises.insert("answered", evidence.answered_count.get());
         Report {
             scenario,

@@ -125,6 +125,16 @@ impl Lab {
         self.heal_among(&self.machines());
     }
 
+    /// Heals these nodes and the links among them, and nothing else.
+    pub(crate) fn heal_among_peers(&self, peers: &[&Peer]) {
+        let names: Vec<&str> = peers.iter().map(|peer| peer.name()).collect();
+        self.act(format_args!("heal {} among themselves", names.join(" ")));
+        let hosts: Vec<_> = peers.iter().map(|peer| peer.host()).collect();
+        let mut machines = self.machines();
+        machines.retain(|machine| hosts.contains(&machine.host));
+        self.heal_among(&machines);
+    }
+
     /// Heals these machines and the links among them.
     fn heal_among(&self, machines: &[Rc<Machine>]) {
         self.world().net.with(|network, now| {

@@ -8,6 +8,7 @@
 mod client;
 mod connection;
 mod decisions;
+mod elder;
 mod faults;
 mod peer;
 mod probe;
@@ -43,6 +44,7 @@ pub(crate) use self::{
 use crate::{
     alarm::Alarm,
     clock::Clock,
+    directives,
     draw::Draw,
     evidence::Evidence,
     guard::guarded,
@@ -74,6 +76,8 @@ struct Bench {
     /// What the next nodes are configured with.
     config: RefCell<Config>,
     conditions: Cell<Conditions>,
+    /// The nodes that are expected to come to rest; all of them if nothing is said.
+    core: RefCell<Option<Vec<usize>>>,
     /// Who was told to follow whom, by node.
     follows: RefCell<Vec<Option<usize>>>,
     client_count: Cell<usize>,
@@ -82,11 +86,12 @@ struct Bench {
 
 impl Lab {
     pub(crate) fn new(seed: u64, evidence: Rc<Evidence>) -> Self {
-        let config = drawn_config(&mut Draw::new(seed, "config"));
+        let config = directives::drawn(&mut Draw::new(seed, "config"));
         Self(Rc::new(Bench {
             world: World::new(seed, evidence),
             config: RefCell::new(config),
             conditions: Cell::new(Conditions::Drawn),
+            core: RefCell::default(),
             follows: RefCell::default(),
             client_count: Cell::new(0),
             draw: RefCell::new(Draw::new(seed, "scenario")),
@@ -126,9 +131,10 @@ impl Lab {
         peers
     }
 
-    /// As [`peers`](Self::peers), with these numbers in their names.
-    pub(crate) async fn numbered_peers(&self, numbers: &[u8]) -> Vec<Peer> {
-        let peers = numbers.iter().map(|number| self.add_numbered_peer(*number)).collect();
+    /// As [`peers`](Self::peers), with these numbers in their names and these directives.
+    pub(crate) async fn numbered_peers(&self, nodes: Vec<(u8, Config)>) -> Vec<Peer> {
+        let add = |(number, config)| self.add_numbered_peer(number, config);
+        let peers = nodes.into_iter().map(add).collect();
         self.pass(Duration::from_millis(1)).await;
         peers
     }
@@ -147,10 +153,11 @@ impl Lab {
 
     fn add_peer(&self) -> Peer {
         let count = self.0.world.machines.borrow().len();
-        self.add_numbered_peer(u8::try_from(count + 1).expect("a lab has few nodes"))
+        let number = u8::try_from(count + 1).expect("a lab has few nodes");
+        self.add_numbered_peer(number, self.config())
     }
 
-    fn add_numbered_peer(&self, number: u8) -> Peer {
+    fn add_numbered_peer(&self, number: u8, config: Config) -> Peer {
         let world = &self.0.world;
         let index = world.machines.borrow().len();
         let name = format!("n{number}");
@@ -163,7 +170,7 @@ impl Lab {
             Conditions::Drawn => Clock::drawn(&mut Draw::new(world.seed, &format!("clock {name}"))),
             Conditions::Calm => Clock::right(),
         };
-        let machine = Rc::new(Machine::new(index, name, host, clock, self.config()));
+        let machine = Rc::new(Machine::new(index, name, host, clock, config));
         world.machines.borrow_mut().push(Rc::clone(&machine));
         self.0.follows.borrow_mut().push(None);
         machine.boot(world);
@@ -234,25 +241,5 @@ impl Lab {
             evidence.record(None, || what(event.to_string()));
             evidence.trace.borrow_mut().lab(evidence.now.get(), event);
         }
-    }
-}
-
-/// Directives as a seed draws them: small limits and short periods, so that a minute of virtual
-/// time is long.
-pub(crate) fn drawn_config(draw: &mut Draw) -> Config {
-    let secs = Duration::from_secs;
-    let ping_period = draw.between(1, 5);
-    Config {
-        repl_backlog_size: *draw.pick(&[16_384, 32_768, 65_536, 262_144, 1_048_576]),
-        repl_ping_replica_period: secs(ping_period),
-        repl_timeout: secs(draw.between(ping_period * 2 + 3, 30)),
-        repl_diskless_sync: !draw.once_in(3),
-        repl_diskless_sync_delay: secs(draw.between(0, 3)),
-        rdbcompression: !draw.once_in(3),
-        rdbchecksum: !draw.once_in(4),
-        hz: *draw.pick(&[10, 10, 10, 50]),
-        // Nodes are dialled from other hosts, without passwords.
-        protected_mode: false,
-        ..Config::default()
     }
 }

@@ -101,7 +101,7 @@ impl Peer {
     ///
     /// # Panics
     /// When the answer is not `+OK...`.
-    async fn command(&self, words: &[&str]) {
+    pub(super) async fn command(&self, words: &[&str]) {
         let mut client = self.client();
         for _ in 0..100 {
             match client.call(words).await {

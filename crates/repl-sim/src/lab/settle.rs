@@ -55,6 +55,41 @@ impl Lab {
         self.note(format_args!("settled"));
     }
 
+    /// As [`settle`](Self::settle), for these nodes alone, and the others do not matter.
+    pub(crate) async fn settle_core(&self, places: &[usize]) {
+        self.0.core.replace(Some(places.to_vec()));
+        self.settle().await;
+        self.0.core.replace(None);
+    }
+
+    /// The longest `repl-timeout` of any node.
+    pub(crate) fn longest_timeout(&self) -> Duration {
+        let machines = self.machines();
+        machines.iter().map(|machine| machine.config.repl_timeout).max().unwrap_or_default()
+    }
+
+    /// A property that the lab itself looks after does not hold at this node.
+    pub(crate) fn broken(
+        &self,
+        property: &'static str,
+        node: &str,
+        expected: String,
+        actual: String,
+    ) {
+        let evidence = &self.world().evidence;
+        evidence.now.set(self.world().net.now());
+        evidence.fail(Some(node), Broken { property, expected, actual });
+    }
+
+    /// A core has confirmed a write; it counts if something outside is broken.
+    pub(crate) fn count_core_write(&self) {
+        let whole = self.world().net.with(|network, _| network.is_whole());
+        if !whole || self.machines().iter().any(|machine| machine.is_frozen()) {
+            let count = &self.world().evidence.core_write_count;
+            count.set(count.get() + 1);
+        }
+    }
+
     /// How long convergence may take: both sides notice a dead link, the replica dials in vain once
     /// more, retries after a second, waits for the snapshot's delay and loads it; chains do so one
     /// after another.
@@ -85,7 +120,11 @@ impl Lab {
     fn first_lagging(&self) -> Option<(Rc<Machine>, String)> {
         let machines = self.machines();
         let follows = self.0.follows.borrow().clone();
+        let core = self.0.core.borrow().clone();
         for (replica, master) in machines.iter().zip(follows) {
+            if core.as_ref().is_some_and(|core| !core.contains(&replica.index)) {
+                continue;
+            }
             let Some(master) = master.map(|index| &machines[index]) else { continue };
             let views = (replica.with_node(node_view::view), master.with_node(node_view::view));
             let (Some(here), Some(there)) = views else { continue };
@@ -136,6 +175,10 @@ impl Lab {
             if let Some(Err(broken)) = compared {
                 evidence.fail(Some(&machine.name), broken);
             }
+        }
+        if self.0.core.borrow().is_some() {
+            // Others still have to hear what these properties wait for.
+            return;
         }
         let mut judge = evidence.judge.borrow_mut();
         let now = self.world().net.now();

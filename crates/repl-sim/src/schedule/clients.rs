@@ -3,26 +3,27 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use super::{Schedule, Task};
+use super::{NodeId, Schedule, Task};
 use crate::lab::{Client, Lab};
 
 /// Clients stop asking so long before everything is healed: what they asked for has been heard of.
 const QUIET_BEFORE_HEALING: Duration = Duration::from_secs(2);
 
-type Work = Pin<Box<dyn Future<Output = ()>>>;
+pub(super) type Work = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Begins to ask; what it gives back ends when everything is answered.
+/// Begins to ask; what it gives back for each client, with the node that is asked, ends when
+/// everything is answered.
 pub(super) fn begin(
     lab: &Lab,
     schedule: &Schedule,
     mut client: impl FnMut(usize) -> Option<Client>,
-) -> Vec<Work> {
+) -> Vec<(NodeId, Work)> {
     let until = schedule.heals_at.saturating_sub(QUIET_BEFORE_HEALING);
-    let mut work: Vec<Work> = Vec::new();
+    let mut work: Vec<(NodeId, Work)> = Vec::new();
     for (index, customer) in schedule.clients.iter().enumerate() {
         let Some(client) = client(index) else { continue };
         let task = perform(lab.clone(), client, customer.task, until);
-        work.push(Box::pin(lab.in_background(task)));
+        work.push((customer.node, Box::pin(lab.in_background(task))));
     }
     work
 }

@@ -18,12 +18,14 @@
 //! | `plan` | a seed becomes a schedule |
 //! | `trouble` | kinds of trouble, and how one is drawn |
 //! | `perform` | a schedule becomes a run: nodes, and who follows whom |
+//! | `liveness` | a part of the nodes has to live while the others stay broken |
 //! | `clients` | what each kind of client does |
 //! | `shrink` | a schedule that fails becomes smaller |
 //! | `nearest` | the schedule most like it that passes |
 //! | `text` | schedules in files |
 
 mod clients;
+mod liveness;
 mod nearest;
 mod perform;
 mod plan;
@@ -33,7 +35,7 @@ mod trouble;
 
 use std::{fmt, time::Duration};
 
-use repl_core::base::config::Config;
+use repl_core::base::config::{Config, When};
 
 pub use self::{
     nearest::Nearest,
@@ -75,15 +77,48 @@ pub struct Schedule {
     pub events: Vec<Event>,
     /// How old the run is when everything is healed and all nodes have to converge.
     pub heals_at: Duration,
+    /// If there is one: these nodes alone and the links among them are healed first, and have to
+    /// converge and to serve while whatever is wrong elsewhere stays.
+    pub core: Vec<NodeId>,
 }
 
 /// A node at the start of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setup {
     /// Its name.
     pub id: NodeId,
     /// Whom it is told to follow.
     pub follows: Option<NodeId>,
+    /// The offset at which the first history it tells begins; zero where nothing is said. It learns
+    /// of it as nodes do: by a full sync, from a master that is gone afterwards.
+    pub begins: Option<u64>,
+    /// Directives that are its own, by name.
+    pub own: Vec<(&'static str, String)>,
+}
+
+impl Setup {
+    fn new(id: NodeId, follows: Option<NodeId>) -> Self {
+        Self { id, follows, begins: None, own: Vec::new() }
+    }
+
+    /// The directives of the node, if `common` are those of all.
+    fn config(&self, common: &Config) -> Config {
+        let mut config = common.clone();
+        for (name, value) in &self.own {
+            let set = config.set(name.as_bytes(), &[value.as_bytes()], When::Boot);
+            set.expect("what was taken once is taken again");
+        }
+        config
+    }
+}
+
+/// The directives in which `config` differs from `common`.
+fn own_directives(common: &Config, config: &Config) -> Vec<(&'static str, String)> {
+    let differs = |name: &str| config.value(name.as_bytes()) != common.value(name.as_bytes());
+    Config::directives()
+        .filter(|directive| differs(directive.name))
+        .filter_map(|directive| Some((directive.name, config.value(directive.name.as_bytes())?)))
+        .collect()
 }
 
 /// A client: a connection on a host of its own.

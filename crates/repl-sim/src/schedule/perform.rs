@@ -20,7 +20,7 @@ const OPERATORS_FROM: usize = 10_000;
 
 /// How an operator tells a node whom to follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
+pub(super) enum Order {
     Plain,
     InTransaction,
 }
@@ -54,10 +54,14 @@ pub(crate) async fn perform(lab: &Lab, schedule: &Schedule) {
         stage.carry_out(event.step).await;
     }
     lab.pass_until(schedule.heals_at).await;
-    // Who asks a process that stands still gets no answer.
-    stage.thaw_all().await;
-    for client in clients {
-        client.await;
+    if schedule.core.is_empty() {
+        // Who asks a process that stands still gets no answer.
+        stage.thaw_all().await;
+        for (_, client) in clients {
+            client.await;
+        }
+    } else {
+        stage.live_in(&schedule.core, clients).await;
     }
     stage.heal_all().await;
     stage.gather().await;
@@ -66,12 +70,12 @@ pub(crate) async fn perform(lab: &Lab, schedule: &Schedule) {
 
 /// See this file's header.
 #[derive(Debug)]
-struct Stage {
-    lab: Lab,
+pub(super) struct Stage {
+    pub(super) lab: Lab,
     ids: Vec<NodeId>,
-    nodes: Vec<Peer>,
+    pub(super) nodes: Vec<Peer>,
     /// Whom each node follows.
-    follows: Vec<Option<usize>>,
+    pub(super) follows: Vec<Option<usize>>,
     /// Nodes that stood still when they were told whom to follow.
     untold: BTreeSet<usize>,
 }
@@ -79,8 +83,14 @@ struct Stage {
 impl Stage {
     async fn new(lab: &Lab, schedule: &Schedule) -> Self {
         let ids: Vec<NodeId> = schedule.nodes.iter().map(|setup| setup.id).collect();
-        let numbers: Vec<u8> = ids.iter().map(|id| id.0).collect();
-        let nodes = lab.numbered_peers(&numbers).await;
+        let setups = schedule.nodes.iter();
+        let nodes = setups.map(|setup| (setup.id.0, setup.config(&schedule.config))).collect();
+        let nodes = lab.numbered_peers(nodes).await;
+        for (node, setup) in nodes.iter().zip(&schedule.nodes) {
+            if let Some(offset) = setup.begins {
+                node.begin_at(offset).await;
+            }
+        }
         let follows = vec![None; ids.len()];
         let untold = BTreeSet::new();
         let mut stage = Self { lab: lab.clone(), ids, nodes, follows, untold };
@@ -92,17 +102,17 @@ impl Stage {
         stage
     }
 
-    fn place(&self, id: NodeId) -> Option<usize> {
+    pub(super) fn place(&self, id: NodeId) -> Option<usize> {
         self.ids.iter().position(|one| *one == id)
     }
 
     /// The node that all others follow in the end, if nobody is stranded.
-    fn master(&self) -> usize {
+    pub(super) fn master(&self) -> usize {
         self.follows.iter().position(Option::is_none).unwrap_or(0)
     }
 
     /// The node is told to follow another one, unless that would close a ring.
-    async fn follow(&mut self, node: usize, master: usize, order: Order) {
+    pub(super) async fn follow(&mut self, node: usize, master: usize, order: Order) {
         let mut above = Some(master);
         while let Some(at) = above {
             if at == node {
@@ -124,7 +134,7 @@ impl Stage {
     }
 
     /// The node goes on, and hears what it could not be told.
-    async fn thaw(&mut self, node: usize) {
+    pub(super) async fn thaw(&mut self, node: usize) {
         self.nodes[node].thaw();
         if self.untold.remove(&node) {
             self.follow_again(node).await;
@@ -193,7 +203,7 @@ impl Stage {
         }
     }
 
-    async fn promote(&mut self, node: usize) {
+    pub(super) async fn promote(&mut self, node: usize) {
         self.follows[node] = None;
         self.nodes[node].promote().await;
     }

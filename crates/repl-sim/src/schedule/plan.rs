@@ -6,10 +6,13 @@ use std::time::Duration;
 use repl_core::base::config::Config;
 
 use super::{
-    Conditions, Customer, Event, NodeId, Schedule, Setup, Step, Task,
-    trouble::{Trouble, first_fault, relief, signed, span, two},
+    Conditions, Customer, Event, NodeId, Schedule, Setup, Step, Task, own_directives,
+    trouble::{Trouble, first_fault, forsaken_by, relief, signed, span, two},
 };
-use crate::{draw::Draw, lab::drawn_config};
+use crate::{
+    directives::{self, TIMEOUT_FOR_ANY_PING},
+    draw::Draw,
+};
 
 /// Client commands that a run answers at least.
 const COMMANDS: u32 = 5_000;
@@ -89,11 +92,12 @@ impl Plan {
             scenario: scenario.to_owned(),
             seed,
             conditions: Conditions::Drawn,
-            config: drawn_config(&mut Draw::new(seed, "config")),
+            config: directives::drawn(&mut Draw::new(seed, "config")),
             nodes: Vec::new(),
             clients: Vec::new(),
             events: Vec::new(),
             heals_at: HEALS_AT,
+            core: Vec::new(),
         };
         Self {
             schedule,
@@ -135,13 +139,84 @@ impl Plan {
     pub fn nodes(&mut self, low: u8, high: u8) {
         let draw = &mut self.topology;
         let count = u8::try_from(draw.between(low.into(), high.into())).expect("few");
-        let mut nodes = vec![Setup { id: NodeId(1), follows: None }];
+        let mut nodes = vec![Setup::new(NodeId(1), None)];
         for number in 2..=count {
             // Mostly a star, sometimes a chain or a tree.
             let master = if draw.once_in(3) { draw.index(nodes.len()) } else { 0 };
-            nodes.push(Setup { id: NodeId(number), follows: Some(nodes[master].id) });
+            nodes.push(Setup::new(NodeId(number), Some(nodes[master].id)));
         }
         self.schedule.nodes = nodes;
+    }
+
+    /// Limits of all nodes: wide open, or so tight that a run feels them.
+    pub fn tighten(&mut self) {
+        directives::tighten(&mut self.family, &mut self.schedule.config);
+    }
+
+    /// Some runs have nodes with directives of their own. To be said after the nodes.
+    pub fn vary(&mut self) {
+        let draw = &mut self.family;
+        if draw.once_in(2) {
+            return;
+        }
+        let common = &mut self.schedule.config;
+        common.repl_timeout = common.repl_timeout.max(TIMEOUT_FOR_ANY_PING);
+        for setup in &mut self.schedule.nodes {
+            if draw.once_in(2) {
+                let mut config = common.clone();
+                directives::vary(draw, &mut config);
+                setup.own = own_directives(common, &config);
+            }
+        }
+    }
+
+    /// In some runs the first history begins shortly before an offset at which numbers become too
+    /// large for somebody. To be said after the nodes.
+    pub fn huge_offsets(&mut self) {
+        let draw = &mut self.topology;
+        if draw.once_in(3) {
+            let bound = *draw.pick(&[1 << 31, 1 << 32, 1 << 53]);
+            // A run tells some hundred thousand bytes.
+            self.schedule.nodes[0].begins = Some(bound - draw.between(0, 150_000));
+        }
+    }
+
+    /// Two nodes at least, the first one among them, have to live although others stay broken for
+    /// good. To be said after the nodes, of which there are three at least, and what is their own,
+    /// and before the clients.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    pub fn core(&mut self) {
+        let ids = self.ids();
+        assert!(ids.len() > 2, "a core is a part of something");
+        let draw = &mut self.topology;
+        let others = draw.index(ids.len() - 2) + 1;
+        let mut core = ids.clone();
+        for _ in 0..others {
+            // Not the first: a core has a node that never was a replica.
+            core.remove(1 + draw.index(core.len() - 1));
+        }
+        self.schedule.core = core;
+        // A write that is refused because a replica was heard of a second ago too late is no news.
+        for setup in &mut self.schedule.nodes {
+            setup.own.retain(|(name, _)| *name != "min-replicas-to-write");
+        }
+    }
+
+    /// What is wrong with those outside the core when it has to live: something between each of
+    /// them and each node of the core, drawn.
+    fn forsake_the_others(&mut self) {
+        let core = self.schedule.core.clone();
+        let mut forsaken = self.ids();
+        forsaken.retain(|id| !core.contains(id));
+        let at = self.schedule.heals_at;
+        for lost in forsaken {
+            for one in &core {
+                let step = forsaken_by(&mut self.trouble, lost, *one);
+                self.schedule.events.push(Event { at, step });
+            }
+        }
     }
 
     /// The wall clocks of some nodes are off by up to so many milliseconds from the start on.
@@ -157,7 +232,9 @@ impl Plan {
     /// Clients at every node.
     pub fn clients(&mut self, load: Load) {
         let ids = self.ids();
-        let workers = u32::from(load.clients_per_node) * u32::try_from(ids.len()).expect("few");
+        // Those outside a core may ask in vain.
+        let served = if self.schedule.core.is_empty() { &ids } else { &self.schedule.core };
+        let workers = u32::from(load.clients_per_node) * u32::try_from(served.len()).expect("few");
         let each = COMMANDS.div_ceil(workers) + 1;
         for (place, id) in ids.iter().enumerate() {
             let reads = load.readers == Readers::ReadOnly && place > 0;
@@ -227,6 +304,9 @@ impl Plan {
         reliefs.retain(|event| event.at < HEALS_AT);
         self.schedule.events.append(&mut reliefs);
         self.schedule.events.sort_by_key(|event| event.at);
+        if !self.schedule.core.is_empty() {
+            self.forsake_the_others();
+        }
     }
 
     fn ids(&self) -> Vec<NodeId> {

@@ -54,7 +54,7 @@ fn search(
         search.nodes();
         search.sizes();
         search.directives();
-        search.try_change(|schedule| schedule.conditions = Conditions::Calm);
+        search.peculiarities();
         if search.best.schedule == before || search.is_spent() {
             return Some(search.best);
         }
@@ -170,6 +170,19 @@ impl Search<'_> {
         }
     }
 
+    /// Nodes like all others, a network and clocks that nobody notices.
+    fn peculiarities(&mut self) {
+        self.try_change(|schedule| schedule.conditions = Conditions::Calm);
+        self.try_change(|schedule| schedule.core.clear());
+        for place in 0..self.best.schedule.nodes.len() {
+            self.try_change(|schedule| schedule.nodes[place].begins = None);
+            self.try_change(|schedule| schedule.nodes[place].own.clear());
+            for index in (0..self.best.schedule.nodes[place].own.len()).rev() {
+                self.try_change(|schedule| drop(schedule.nodes[place].own.remove(index)));
+            }
+        }
+    }
+
     /// Directives as they are by default.
     fn directives(&mut self) {
         let standard = plain_config();
@@ -224,6 +237,7 @@ fn remove_node(schedule: &mut Schedule, id: NodeId, clients: Clients) {
     }
     let Some(place) = schedule.nodes.iter().position(|setup| setup.id == id) else { return };
     let removed = schedule.nodes.remove(place);
+    schedule.core.retain(|one| *one != id);
     // Whoever takes the place of a master has none.
     let heir = removed.follows.or_else(|| schedule.nodes.first().map(|setup| setup.id));
     for setup in &mut schedule.nodes {

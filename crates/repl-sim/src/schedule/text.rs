@@ -7,13 +7,15 @@
 //! config repl-backlog-size 16384
 //! node n1
 //! node n2 follows n1
+//! config n2 repl-timeout 20
 //! client 1 n1 work 1251
 //! at 2.05 cut n1 n2
 //! at 3 ambush n1 n2 400 stall
 //! heal 60
 //! ```
 //!
-//! Times and spans are seconds, to the millisecond. Empty lines and lines that begin with `#` say
+//! A directive is that of all nodes, or, with a name before it, of one that was named above. Times
+//! and spans are seconds, to the millisecond. Empty lines and lines that begin with `#` say
 //! nothing.
 
 use std::{collections::BTreeSet, fmt, time::Duration};
@@ -22,6 +24,7 @@ use repl_core::base::config::{Config, When};
 
 use super::{
     Conditions, ConfigFile, Customer, DRIFT_PPM_MAX, Event, NodeId, Schedule, Setup, Step, Task,
+    own_directives,
 };
 use crate::lab::{Breakage, Crash};
 
@@ -65,6 +68,9 @@ pub(super) fn plain_config() -> Config {
     Config { protected_mode: false, ..Config::default() }
 }
 
+/// Offsets are signed numbers of 64 bits to some of those who read them.
+const OFFSET_MAX: u64 = 1 << 62;
+
 /// Longer runs than this do not end.
 const TIME_MAX: Duration = Duration::from_secs(6 * 3600);
 
@@ -97,11 +103,22 @@ impl fmt::Display for Schedule {
                 writeln!(f, "config {} {value}", directive.name)?;
             }
         }
-        for Setup { id, follows } in &self.nodes {
-            match follows {
-                Some(master) => writeln!(f, "node {id} follows {master}")?,
-                None => writeln!(f, "node {id}")?,
+        for Setup { id, follows, begins, own } in &self.nodes {
+            write!(f, "node {id}")?;
+            if let Some(master) = follows {
+                write!(f, " follows {master}")?;
             }
+            if let Some(offset) = begins {
+                write!(f, " begins {offset}")?;
+            }
+            writeln!(f)?;
+            for (name, value) in own {
+                writeln!(f, "config {id} {name} {value}")?;
+            }
+        }
+        if !self.core.is_empty() {
+            let names: Vec<String> = self.core.iter().map(NodeId::to_string).collect();
+            writeln!(f, "core {}", names.join(" "))?;
         }
         for Customer { number, node, task } in &self.clients {
             writeln!(f, "client {number} {node} {task}")?;
@@ -293,6 +310,19 @@ impl<'a> Words<'a> {
         }))
     }
 
+    /// An offset that a history can grow from: half of all numbers are above it.
+    fn offset(&mut self) -> Result<u64, String> {
+        let offset: u64 = self.number("offset")?;
+        match offset <= OFFSET_MAX {
+            true => Ok(offset),
+            false => Err(format!("no history begins above {OFFSET_MAX}: {offset}")),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.clone().next().is_none()
+    }
+
     fn drift(&mut self) -> Result<i64, String> {
         let ppm: i64 = self.number("number of microseconds a second")?;
         match (-DRIFT_PPM_MAX..=DRIFT_PPM_MAX).contains(&ppm) {
@@ -331,6 +361,7 @@ impl Schedule {
             clients: Vec::new(),
             events: Vec::new(),
             heals_at: Duration::ZERO,
+            core: Vec::new(),
         };
         let mut said = BTreeSet::new();
         for (at, line) in text.lines().enumerate() {
@@ -359,17 +390,11 @@ impl Schedule {
                 self.conditions = words.one_of(&CONDITIONS, "state of network and clocks")?;
             }
             "config" => return self.take_directive(line),
-            "node" => {
-                let id = words.node()?;
-                let follows = match words.0.next() {
-                    None => None,
-                    Some("follows") => Some(self.known(words.node()?)?),
-                    Some(word) => return Err(format!("{word:?} is no `follows`")),
-                };
-                if self.nodes.iter().any(|setup| setup.id == id) {
-                    return Err(format!("{id} is there already"));
+            "node" => self.take_node(&mut words)?,
+            "core" => {
+                while !words.is_over() {
+                    self.core.push(self.known(words.node()?)?);
                 }
-                self.nodes.push(Setup { id, follows });
             }
             "client" => {
                 let number = words.number("number of a client")?;
@@ -400,12 +425,45 @@ impl Schedule {
         words.end()
     }
 
+    fn take_node(&mut self, words: &mut Words<'_>) -> Result<(), String> {
+        let mut setup = Setup::new(words.node()?, None);
+        if self.nodes.iter().any(|one| one.id == setup.id) {
+            return Err(format!("{} is there already", setup.id));
+        }
+        while !words.is_over() {
+            match words.next("a word")? {
+                "follows" => setup.follows = Some(self.known(words.node()?)?),
+                "begins" => setup.begins = Some(words.offset()?),
+                word => return Err(format!("{word:?} is no `follows` and no `begins`")),
+            }
+        }
+        self.nodes.push(setup);
+        Ok(())
+    }
+
+    /// `config NAME VALUE` for all nodes, or `config NODE NAME VALUE` for one.
     fn take_directive(&mut self, line: &str) -> Result<(), String> {
-        let rest = line.strip_prefix("config").unwrap_or(line).trim_start();
-        let (name, value) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-        let value = value.trim();
-        let set = self.config.set(name.as_bytes(), &[value.as_bytes()], When::Boot);
-        set.map_err(|error| error.to_string())
+        let split = |text: &str| {
+            let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+            (word.to_owned(), rest.trim().to_owned())
+        };
+        let (mut name, mut value) = split(line.strip_prefix("config").unwrap_or(line).trim_start());
+        let mut one = None;
+        if let Ok(id) = Words(name.split_whitespace()).node() {
+            self.known(id)?;
+            (name, value) = split(&value);
+            one = self.nodes.iter_mut().find(|setup| setup.id == id);
+        }
+        let common = &mut self.config;
+        let set = |config: &mut Config| {
+            let set = config.set(name.as_bytes(), &[value.as_bytes()], When::Boot);
+            set.map_err(|error| error.to_string())
+        };
+        let Some(setup) = one else { return set(common) };
+        let mut config = setup.config(common);
+        set(&mut config)?;
+        setup.own = own_directives(common, &config);
+        Ok(())
     }
 
     fn known(&self, id: NodeId) -> Result<NodeId, String> {
@@ -457,7 +515,13 @@ mod tests {
         let mut verbs = BTreeSet::new();
         for seed in 0..200 {
             let mut plan = Plan::new("test", seed);
-            plan.nodes(2, 5);
+            plan.tighten();
+            plan.nodes(3, 5);
+            plan.vary();
+            plan.huge_offsets();
+            if seed % 2 == 0 {
+                plan.core();
+            }
             plan.skew_clocks(100_000);
             plan.clients(Load { ttl_racers: 1, sippers: 2, ..Load::MIXED });
             plan.trouble(&EVERYTHING, Variety::All);
@@ -498,6 +562,14 @@ mod tests {
         );
         refused("at 2 crash n1 fire", "\"fire\" is no crash");
         refused("at 2 drift n1 500001", "no clock drifts by more than 500000: 500001");
+        refused(
+            "node n3 begins 9223372036854775807",
+            "no history begins above 4611686018427387904: \
+                 9223372036854775807",
+        );
+        refused("node n3 rests", "\"rests\" is no `follows` and no `begins`");
+        refused("core n1 n4", "there is no node n4, or only later");
+        refused("config n4 hz 10", "there is no node n4, or only later");
         refused("node n0", "\"n0\" is no node: nodes are n1 to n255");
         refused("client 0 n1 race", "client 0 is there already, or zero");
         let why = "CONFIG SET failed (possibly related to argument 'hz') - argument couldn't be \

@@ -151,6 +151,22 @@ pub(super) fn relief(draw: &mut Draw, step: Step) -> Option<(Duration, Step)> {
     Some((span(draw, millis(200), bound), Step::Thaw(node)))
 }
 
+/// What keeps a node from another one for good, or what it plagues that one with.
+pub(super) fn forsaken_by(draw: &mut Draw, lost: NodeId, by: NodeId) -> Step {
+    match draw.between(0, 9) {
+        0 => Step::Cut(lost, by),
+        1 => Step::CutOneWay(lost, by),
+        2 => Step::CutOneWay(by, lost),
+        3 => Step::Stall(lost, by),
+        4 => Step::Slow(lost, by, span(draw, Duration::ZERO, millis(500)), 500),
+        5 => Step::Refuse(lost, by),
+        6 => Step::Hang(lost, by),
+        7 => Step::Freeze(lost),
+        8 => Step::ReadSlowly(lost, 50),
+        _ => Step::HalfOpen(lost, by),
+    }
+}
+
 /// A number up to `bound`, of either sign.
 pub(super) fn signed(draw: &mut Draw, bound: u64) -> i64 {
     let magnitude = i64::try_from(draw.between(0, bound)).expect("bounds are small");
