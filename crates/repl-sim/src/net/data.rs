@@ -154,6 +154,12 @@ impl Network {
         let limit = self.link(source, target).bytes_before_breakage();
         let connection = self.conns.get_mut(&conn).expect("looked up above");
         match connection.end(from.other()).state {
+            // Its kernel knows the connection no more, though its process may not have looked yet.
+            EndState::Opening | EndState::Open if connection.end(from.other()).error.is_some() => {
+                connection.pipe_mut(from).lose_wire();
+                let due = self.arrival(now, target, source, 0);
+                self.schedule(due, Event::Reset { conn, from: from.other() });
+            }
             EndState::Opening | EndState::Open => {
                 let pipe = connection.pipe_mut(from);
                 if let Some(bytes) = pipe.deliver(now, limit) {

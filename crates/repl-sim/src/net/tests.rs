@@ -366,6 +366,20 @@ fn what_a_card_gathers_arrives_together() {
 }
 
 #[test]
+fn what_comes_after_a_reset_is_not_read_though_nobody_has_looked_yet() {
+    let (mut bench, conn) = Bench::connected();
+    assert!(bench.write(conn, Side::Acceptor, b"arrived").is_ready());
+    bench.pass(LATENCY);
+    assert!(bench.write(conn, Side::Acceptor, b"lost").is_ready());
+    bench.network.reset_at(bench.now, bench.a, bench.b);
+    assert!(bench.write(conn, Side::Acceptor, b"behind a gap").is_ready());
+    bench.pass(LATENCY * 2);
+    fails_with(bench.read_once(conn, Side::Acceptor), io::ErrorKind::ConnectionReset);
+    assert_eq!(bench.read(conn, Side::Dialer), b"arrived");
+    fails_with(bench.read_once(conn, Side::Dialer), io::ErrorKind::ConnectionReset);
+}
+
+#[test]
 fn a_tail_is_rare_and_holds_up_what_is_behind_it() {
     let (mut bench, conn) = Bench::connected();
     let usual = bench.network.shape(bench.a, bench.b);
