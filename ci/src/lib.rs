@@ -7,6 +7,7 @@ pub mod json;
 pub mod mutants;
 pub mod peers;
 pub mod purity;
+pub mod reports;
 pub mod shell;
 pub mod simulation;
 pub mod steps;

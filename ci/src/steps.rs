@@ -3,7 +3,7 @@
 use std::{env, fs, path::Path, time::Instant};
 
 use crate::{
-    clients, mutants, peers, purity,
+    clients, mutants, peers, purity, reports,
     shell::{self, Failure, Outcome},
     simulation, tidy, wrap,
 };
@@ -71,6 +71,11 @@ const STEPS: &[Step] = &[
         name: "mutants",
         does: "the sweep finds every planted bug: cargo ci mutants [--shrink] [NAME..]",
         run: mutants::run,
+    },
+    Step {
+        name: "report-check",
+        does: "reports of failing runs can be read, in a headless Chromium: [MUTANT..]",
+        run: reports::run,
     },
 ];
 

@@ -12,8 +12,8 @@ use crate::{
     simulation::{Build, repl_sim},
 };
 
-mod scratch;
-mod table;
+pub(crate) mod scratch;
+pub(crate) mod table;
 
 use table::Mutant;
 

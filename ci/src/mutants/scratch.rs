@@ -20,7 +20,7 @@ use crate::{
 const COPY: &str = "target/mutants/tree";
 
 /// The target folder of a mutated tree: beside it.
-pub(super) fn target(tree: &Path) -> PathBuf {
+pub(crate) fn target(tree: &Path) -> PathBuf {
     tree.with_file_name("target")
 }
 
@@ -29,7 +29,7 @@ pub(super) fn target(tree: &Path) -> PathBuf {
 ///
 /// # Errors
 /// The tree cannot be copied, or the patch does not apply to it.
-pub(super) fn mutated(root: &Path, mutant: &Mutant) -> Result<PathBuf, Failure> {
+pub(crate) fn mutated(root: &Path, mutant: &Mutant) -> Result<PathBuf, Failure> {
     let copy = root.join(COPY);
     mirror(root, &copy).map_err(|error| Failure::io(COPY, &error))??;
     let patch = root.join(FOLDER).join(format!("{}.patch", mutant.name));

@@ -4,18 +4,18 @@ use crate::shell::Failure;
 
 /// A line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mutant {
+pub(crate) struct Mutant {
     /// The name of its patch.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The properties of which one must fire; `any` for whichever.
-    pub(super) properties: Vec<String>,
+    pub(crate) properties: Vec<String>,
     /// Seeds per scenario within which it must be found.
-    pub(super) seeds_max: u64,
+    pub(crate) seeds_max: u64,
 }
 
 impl Mutant {
     /// Whether `property` is one that should find this mutant.
-    pub(super) fn expects(&self, property: &str) -> bool {
+    pub(crate) fn expects(&self, property: &str) -> bool {
         self.properties.iter().any(|expected| expected == "any" || expected == property)
     }
 }
@@ -25,7 +25,7 @@ impl Mutant {
 ///
 /// # Errors
 /// A line reads otherwise, or a name comes twice.
-pub(super) fn parse(text: &str) -> Result<Vec<Mutant>, Failure> {
+pub(crate) fn parse(text: &str) -> Result<Vec<Mutant>, Failure> {
     let mut mutants: Vec<Mutant> = Vec::new();
     for line in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
         let fields: Vec<&str> = line.split('|').map(str::trim).collect();

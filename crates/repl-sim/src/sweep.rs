@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     fmt::Write as _,
+    path::Path,
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -233,12 +234,14 @@ pub(crate) fn json(report: &Report) -> String {
 }
 
 /// A schedule that was made smaller, for programs: one line.
-pub(crate) fn shrunk_json(shrunk: &Shrunk) -> String {
+pub(crate) fn shrunk_json(shrunk: &Shrunk, report: &Path) -> String {
+    let path = report.display().to_string();
     let Shrunk { schedule, report, runs } = shrunk;
     let property = report.failure.as_ref().map_or("", |failure| &failure.property);
     format!(
         "{{\"scenario\": {}, \"seed\": {}, \"outcome\": \"shrunk\", \"property\": {}, \
-         \"events\": {}, \"clients\": {}, \"nodes\": {}, \"runs\": {runs}, \"schedule\": {}}}",
+         \"events\": {}, \"clients\": {}, \"nodes\": {}, \"runs\": {runs}, \"schedule\": {}, \
+         \"report\": {}}}",
         quoted(&schedule.scenario),
         schedule.seed,
         quoted(property),
@@ -246,6 +249,7 @@ pub(crate) fn shrunk_json(shrunk: &Shrunk) -> String {
         schedule.clients.len(),
         schedule.nodes.len(),
         quoted(&schedule.to_string()),
+        quoted(&path),
     )
 }
 

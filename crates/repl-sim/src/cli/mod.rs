@@ -305,9 +305,9 @@ impl Sweep {
             }
             return Ok(());
         };
-        let shrunk = shrink_to_file(&schedule, RUNS_MAX, None, self.output)?;
+        let (shrunk, report) = shrink_to_file(&schedule, RUNS_MAX, None, self.output)?;
         if self.output == Output::Json {
-            say(&sweep::shrunk_json(&shrunk));
+            say(&sweep::shrunk_json(&shrunk, &report));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! A failure becomes a small schedule in a file, with progress on the way.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -18,7 +18,7 @@ use crate::{
 pub(super) const RUNS_MAX: u32 = 600;
 
 /// Shrinks a schedule that fails, shows what is left, and writes it to `path`, or to a file of its
-/// own name.
+/// own name; writes its report as well, and gives where.
 ///
 /// # Errors
 /// It does not fail, or the file cannot be written.
@@ -27,7 +27,7 @@ pub(super) fn shrink_to_file(
     runs_max: u32,
     path: Option<&Path>,
     output: Output,
-) -> Result<Shrunk, Problem> {
+) -> Result<(Shrunk, PathBuf), Problem> {
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs  {msg}");
     let bar = ProgressBar::new(runs_max.into());
     bar.set_style(style.expect("the template is right"));
@@ -51,7 +51,7 @@ pub(super) fn shrink_to_file(
         };
         say(&card_beside(&shrunk.report, beside));
     }
-    Ok(shrunk)
+    Ok((shrunk, report))
 }
 
 /// Writes the schedule, with what it breaks.

@@ -122,6 +122,7 @@ const LEGEND: &str = "<div class=\"legend\">\
     <span><i style=\"border-color:#00735c\"></i>CONTINUE</span>\
     <span><i style=\"border-color:#b3261e\"></i>refusal</span>\
     <span><i style=\"border-color:#9aa4ae;border-top-width:1px\"></i>stream</span>\
+    <span><i style=\"border-top:1px dotted #0072b2\"></i>ACK</span>\
     <span><i class=\"box\" style=\"background:#b3261e;height:5px\"></i>cut</span>\
     <span><i class=\"box\" style=\"background:#e69f00;height:5px\"></i>stalled</span></div>\n";
 

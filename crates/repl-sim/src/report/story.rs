@@ -248,26 +248,32 @@ fn request_text(words: &[Vec<u8>]) -> String {
 fn mark_chain(rows: &mut [Row], node: usize) -> Vec<Row> {
     let failure = rows.len() - 1;
     let mut chain = vec![failure];
-    let (mut node, mut end) = (node, failure);
-    let mut told: BTreeSet<Class> = BTreeSet::new();
+    let mut walk = Walk { node, known: BTreeSet::from([node]), told: BTreeSet::new() };
+    let mut end = failure;
     // What the node was handling when it broke counts, whatever it is.
     let failed_at = rows[failure].at;
-    let handled = |row: &Row| row.at == failed_at && arrives(row, node);
+    let handled = |row: &Row| row.at == failed_at && (arrives(row, node) || is_request(row, node));
     let mut found = rows[..end].iter().rposition(handled);
     while chain.len() < CHAIN_MAX {
-        found = found.or_else(|| rows[..end].iter().rposition(|row| reaches(row, node, &told)));
+        found = found.or_else(|| rows[..end].iter().rposition(|row| walk.is_reached_by(row)));
         let Some(link) = found.take() else { break };
         chain.push(link);
+        end = link;
         match rows[link].place {
-            Place::Between { from, .. } => {
+            Place::Between { from, .. } if rows[link].class != Class::Stream => {
                 let left_at = rows[link].left_at;
                 end = rows[..link].partition_point(|row| row.at <= left_at);
-                node = from;
-                told.clear();
+                walk.node = from;
+                walk.known.insert(from);
+                walk.told.clear();
+            }
+            // A piece of the stream changes little: what came before it decided what it meant.
+            Place::Between { from, .. } => {
+                walk.known.insert(from);
+                walk.told.insert(Class::Stream);
             }
             Place::Lab(_) | Place::Node(_) => {
-                end = link;
-                told.insert(rows[link].class);
+                walk.told.insert(rows[link].class);
             }
         }
     }
@@ -276,26 +282,44 @@ fn mark_chain(rows: &mut [Row], node: usize) -> Vec<Row> {
     chain.into_iter().map(|place| rows[place].clone()).collect()
 }
 
+/// Where the search for causes is.
+struct Walk {
+    node: usize,
+    /// The nodes that have a part in it.
+    known: BTreeSet<usize>,
+    /// What was told of this node since the walk came to it.
+    told: BTreeSet<Class>,
+}
+
+impl Walk {
+    /// Whether a row had an effect on the node that is worth a link of the chain.
+    fn is_reached_by(&self, row: &Row) -> bool {
+        let here = match &row.place {
+            Place::Between { .. } => arrives(row, self.node),
+            Place::Node(at) => *at == self.node,
+            // A link to somebody who has no part in it has none either.
+            Place::Lab(nodes) => {
+                nodes.contains(&self.node) && nodes.iter().all(|node| self.known.contains(node))
+            }
+        };
+        let counts = match row.class {
+            Class::Protocol(_) => true,
+            Class::Fault | Class::Order | Class::Change | Class::Decision | Class::Stream => {
+                !self.told.contains(&row.class)
+            }
+            Class::Failure | Class::Request | Class::Log | Class::Quiet | Class::Several => false,
+        };
+        here && counts
+    }
+}
+
+fn is_request(row: &Row, node: usize) -> bool {
+    row.class == Class::Request && row.place == Place::Node(node)
+}
+
 /// Whether a row is a message that this node received.
 fn arrives(row: &Row, node: usize) -> bool {
     matches!(row.place, Place::Between { to, arrived: true, .. } if to == node)
-}
-
-/// Whether a row had an effect on this node that is worth a link of the chain.
-fn reaches(row: &Row, node: usize, told: &BTreeSet<Class>) -> bool {
-    let here = match &row.place {
-        Place::Between { .. } => arrives(row, node),
-        Place::Node(at) => *at == node,
-        Place::Lab(nodes) => nodes.contains(&node),
-    };
-    let counts = match row.class {
-        Class::Protocol(_) | Class::Stream => true,
-        Class::Fault | Class::Order | Class::Change | Class::Decision | Class::Request => {
-            !told.contains(&row.class)
-        }
-        Class::Failure | Class::Log | Class::Quiet | Class::Several => false,
-    };
-    here && counts
 }
 
 /// What says nothing becomes one line for several.

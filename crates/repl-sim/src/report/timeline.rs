@@ -43,9 +43,10 @@ struct Band {
     state: Option<State>,
 }
 
-/// The stream of one direction, as one path.
+/// The stream of one direction, or what acknowledges it, as one path.
 struct Texture {
     link: (usize, usize),
+    kind: Kind,
     path: String,
     /// Where the last piece was drawn.
     last: (i64, i64),
@@ -138,6 +139,7 @@ impl Picture<'_> {
         let mut rows = [f64::NEG_INFINITY; MARK_ROWS];
         let mut used = 0;
         let mut svg = String::new();
+        let mut crowded = Vec::new();
         for (number, event) in &marked {
             let x = self.scale.x(event.at);
             let text = number.to_string();
@@ -145,8 +147,7 @@ impl Picture<'_> {
             let (class, told) = mark(event);
             let title = format!("{} s: {}", seconds(event.at), escaped(told));
             let Some(row) = free_row(&mut rows, x - width / 2.0, width + 2.0) else {
-                write!(svg, "<path class=\"{class} tick\" d=\"M{x:.1} {:.1}v6\"/>", self.y - 6.0)
-                    .expect("writing to a String never fails");
+                crowded.push((x, class));
                 continue;
             };
             used = used.max(row + 1);
@@ -163,7 +164,13 @@ impl Picture<'_> {
         }
         self.label(0.0, self.y + 12.0, "row", "events");
         self.svg += &svg;
-        self.y += used.max(1) as f64 * MARK_ROW + 8.0;
+        self.y += used.max(1) as f64 * MARK_ROW + 4.0;
+        // Those for which there was no room are there, without their numbers.
+        let y = self.y;
+        for (x, class) in crowded {
+            self.add(format_args!("<path class=\"{class} tick\" d=\"M{x:.1} {y:.1}v5\"/>"));
+        }
+        self.y += 8.0;
     }
 
     /// The top of a node's lane.
@@ -232,17 +239,18 @@ impl Picture<'_> {
         let mut textures: Vec<Texture> = Vec::new();
         for message in &record.messages {
             match message.kind {
-                Kind::Stream => self.texture(message, &mut textures),
+                Kind::Stream | Kind::Ack => self.texture(message, &mut textures),
                 Kind::Snapshot => self.snapshot(message),
                 Kind::Psync | Kind::FullResync | Kind::Continue | Kind::Error => {
                     self.arrow(message);
                 }
-                Kind::Handshake | Kind::Ack | Kind::Keepalive => {}
+                Kind::Handshake | Kind::Keepalive => {}
             }
         }
         let under = std::mem::take(&mut self.svg);
-        for Texture { path, .. } in textures {
-            self.add(format_args!("<path class=\"stream\" d=\"{path}\"/>"));
+        for Texture { kind, path, .. } in textures {
+            let class = if kind == Kind::Ack { "ack" } else { "stream" };
+            self.add(format_args!("<path class=\"{class}\" d=\"{path}\"/>"));
         }
         self.svg += &under;
     }
@@ -258,10 +266,10 @@ impl Picture<'_> {
         let Some(received_at) = message.received_at else { return };
         let (x, end) = (self.scale.x(message.sent_at), self.scale.x(received_at));
         let place = (x.round() as i64, end.round() as i64);
-        let link = (message.from, message.to);
-        let found = textures.iter().position(|one| one.link == link);
+        let (link, kind) = ((message.from, message.to), message.kind);
+        let found = textures.iter().position(|one| one.link == link && one.kind == kind);
         let found = found.unwrap_or_else(|| {
-            textures.push(Texture { link, path: String::new(), last: (-1, -1) });
+            textures.push(Texture { link, kind, path: String::new(), last: (-1, -1) });
             textures.len() - 1
         });
         let Texture { path, last, .. } = &mut textures[found];
