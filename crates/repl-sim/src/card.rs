@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, path::Path};
 
 use crate::{
-    report::cut,
+    report::{counted, cut},
     run::{Report, replay_line},
     schedule::Schedule,
 };
@@ -95,7 +95,10 @@ fn add(rows: &mut Vec<String>, name: &str, text: &str) {
 fn add_schedule(rows: &mut Vec<String>, schedule: &Schedule, runs: u32) {
     let (events, nodes, clients) =
         (schedule.events.len(), schedule.nodes.len(), schedule.clients.len());
-    let text = format!("{events} events, {nodes} nodes, {clients} clients, after {runs} runs");
+    let events = counted(events, "event", "events");
+    let nodes = counted(nodes, "node", "nodes");
+    let clients = counted(clients, "client", "clients");
+    let text = format!("{events}, {nodes}, {clients}, after {runs} runs");
     add(rows, "schedule", &text);
     let lines = schedule.to_string();
     let told =

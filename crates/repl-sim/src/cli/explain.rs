@@ -8,6 +8,7 @@ use std::{
 
 use super::{BROKEN, Problem, lacks_value, say, subject::Subject};
 use crate::{
+    card::replay_file_line,
     record::history::{Format, history},
     report::Explained,
     run::{Keep, Report, replay_line},
@@ -33,8 +34,7 @@ pub(super) fn report(scenarios: &[Scenario], words: &[&str]) -> Result<ExitCode,
     let subject = Subject::parse(scenarios, &named)?;
     let replay = match &subject {
         Subject::Seed(scenario, seed) => replay_line(scenario.name, *seed),
-        // The file may be anywhere: a report says no paths but those it was called with.
-        Subject::File(_) => format!("cargo sim replay {}", named[0]),
+        Subject::File(_) => replay_in_report(Path::new(named[0])),
     };
     let explained = subject.explain(replay);
     let report = explained.report();
@@ -45,9 +45,16 @@ pub(super) fn report(scenarios: &[Scenario], words: &[&str]) -> Result<ExitCode,
     Ok(if report.failure.is_some() { ExitCode::from(BROKEN) } else { ExitCode::SUCCESS })
 }
 
-/// Writes the report of a schedule that fails, beside nothing or in its usual place; gives where.
-pub(super) fn report_schedule(schedule: &Schedule, replay: String) -> Result<PathBuf, Problem> {
-    write_default(&Explained::schedule(schedule, replay))
+/// The line that repeats a run from a file, as a report has it: without the folders of this
+/// machine.
+fn replay_in_report(path: &Path) -> String {
+    let name = path.file_name().map_or(path, Path::new);
+    replay_file_line(if path.is_absolute() { name } else { path })
+}
+
+/// Writes the report of a schedule, which is in the file `path`, in its usual place; gives where.
+pub(super) fn report_schedule(schedule: &Schedule, path: &Path) -> Result<PathBuf, Problem> {
+    write_default(&Explained::schedule(schedule, replay_in_report(path)))
 }
 
 /// Writes the report of a run in its usual place; gives where.
@@ -96,4 +103,16 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), Problem> {
     written.map_err(|error| {
         Problem::undecided(&format!("{} cannot be written: {error}", path.display()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_names_no_folder_of_the_machine() {
+        let line = |path: &str| replay_in_report(Path::new(path));
+        assert_eq!(line("/a/b/c.schedule"), "cargo sim replay c.schedule");
+        assert_eq!(line("b/c.schedule"), "cargo sim replay b/c.schedule");
+    }
 }

@@ -10,7 +10,7 @@ use super::{
     say,
 };
 use crate::{
-    card::{Beside, card_beside, replay_file_line},
+    card::{Beside, card_beside},
     schedule::{Schedule, Shrunk, shrink},
 };
 
@@ -42,7 +42,7 @@ pub(super) fn shrink_to_file(
     let usual = || default_path(&schedule.scenario, schedule.seed, "schedule");
     let path = path.map_or_else(usual, Path::to_owned);
     write_schedule(&path, &shrunk)?;
-    let report = report_schedule(&shrunk.schedule, replay_file_line(&path))?;
+    let report = report_schedule(&shrunk.schedule, &path)?;
     if output == Output::Text {
         let beside = Beside {
             shrunk: Some((&shrunk.schedule, shrunk.runs)),

@@ -19,7 +19,7 @@ mod story;
 mod text;
 mod timeline;
 
-pub(crate) use self::text::cut;
+pub(crate) use self::text::{counted, cut};
 use crate::{
     run::{Keep, Report, run, run_schedule},
     scenario::Scenario,

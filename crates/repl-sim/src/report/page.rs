@@ -6,7 +6,7 @@ use repl_core::base::time::Instant;
 use super::{
     Explained,
     story::{self, Class, Place, Row, Story},
-    text::{cut, escaped, seconds},
+    text::{counted, cut, escaped, seconds},
     timeline::{self, mark},
 };
 use crate::{evidence::Failure, record::Record, schedule::Nearest};
@@ -262,12 +262,11 @@ fn takes(explained: &Explained) -> String {
     };
     let shown = escaped(schedule.to_string().trim_end());
     let left = format!(
-        "<div><h2>The schedule</h2>\n<p class=\"lead\">All of the run: {} nodes, {} clients, {} \
-         events.</p>\n<pre id=\"schedule\">{shown}</pre>\n\
+        "<div><h2>The schedule</h2>\n<p class=\"lead\">All of the run: {}, {}, {}.</p>\n<pre id=\"schedule\">{shown}</pre>\n\
          <p><button data-copy=\"schedule\">copy</button></p></div>\n",
-        schedule.nodes.len(),
-        schedule.clients.len(),
-        schedule.events.len()
+        counted(schedule.nodes.len(), "node", "nodes"),
+        counted(schedule.clients.len(), "client", "clients"),
+        counted(schedule.events.len(), "event", "events")
     );
     let right = match (&explained.nearest, &explained.report.failure) {
         (Some(nearest), _) => nearest_text(nearest),

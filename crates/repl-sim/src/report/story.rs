@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use repl_core::{base::time::Instant, io::Level};
 
-use super::text::{bytes, cut};
+use super::text::{bytes, counted, cut};
 use crate::{
     evidence::Failure,
     record::{Act, Event, Kind, Message, Operation, Outcome, Record, Role, State, What},
@@ -122,11 +122,12 @@ fn in_the_past(row: &Row, horizons: &[Option<Instant>]) -> bool {
 fn moments(record: &Record, failure: &Failure) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     let mut before: Vec<Option<State>> = vec![None; record.nodes.len()];
+    // At one moment, what reaches a node comes before what the node makes of it.
+    rows.extend(record.messages.iter().map(of_message));
+    rows.extend(record.operations.iter().map(of_operation));
     for event in &record.events {
         rows.extend(of_event(record, event, &mut before));
     }
-    rows.extend(record.messages.iter().map(of_message));
-    rows.extend(record.operations.iter().map(of_operation));
     rows.retain(|row| row.at <= failure.at);
     rows.sort_by_key(|row| row.at);
     let node = failure.node.as_ref().and_then(|name| record.node(name));
@@ -252,7 +253,10 @@ fn mark_chain(rows: &mut [Row], node: usize) -> Vec<Row> {
     let mut end = failure;
     // What the node was handling when it broke counts, whatever it is.
     let failed_at = rows[failure].at;
-    let handled = |row: &Row| row.at == failed_at && (arrives(row, node) || is_request(row, node));
+    let handled = |row: &Row| {
+        let decides = row.class == Class::Decision && row.place == Place::Node(node);
+        row.at == failed_at && (decides || arrives(row, node))
+    };
     let mut found = rows[..end].iter().rposition(handled);
     while chain.len() < CHAIN_MAX {
         found = found.or_else(|| rows[..end].iter().rposition(|row| walk.is_reached_by(row)));
@@ -313,10 +317,6 @@ impl Walk {
     }
 }
 
-fn is_request(row: &Row, node: usize) -> bool {
-    row.class == Class::Request && row.place == Place::Node(node)
-}
-
 /// Whether a row is a message that this node received.
 fn arrives(row: &Row, node: usize) -> bool {
     matches!(row.place, Place::Between { to, arrived: true, .. } if to == node)
@@ -353,12 +353,13 @@ fn summary(record: &Record, rows: &[Row]) -> Option<Row> {
     }
     for ((from, to), count) in links {
         let (from, to) = (&record.nodes[from], &record.nodes[to]);
-        parts.push(format!("{count} pieces of the stream {from} to {to}"));
+        let pieces = counted(count, "piece", "pieces");
+        parts.push(format!("{pieces} of the stream {from} to {to}"));
     }
     let count = |class: Class| rows.iter().filter(|row| row.class == class).count();
     let requests = count(Class::Request);
     if requests > 0 {
-        parts.push(format!("{requests} requests of clients"));
+        parts.push(counted(requests, "request of clients", "requests of clients"));
     }
     if parts.is_empty() {
         return None;

@@ -46,6 +46,11 @@ pub(super) fn signed_span(millis: i64) -> String {
     }
 }
 
+/// A number of things.
+pub(crate) fn counted(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
+}
+
 /// At most `width` characters; two dots stand for what is cut off.
 pub(crate) fn cut(text: &str, width: usize) -> String {
     match text.char_indices().nth(width) {
