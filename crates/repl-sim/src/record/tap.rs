@@ -159,3 +159,60 @@ impl Line {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Network;
+
+    const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+
+    fn at(nanos: u64) -> Instant {
+        Instant::from_nanos(nanos)
+    }
+
+    /// A tap on two nodes, and their hosts.
+    fn tap() -> (Tap, (HostId, HostId)) {
+        let mut network = Network::new(1);
+        let hosts = (network.add_host("n1", "10.0.0.1"), network.add_host("n2", "10.0.0.2"));
+        let mut tap = Tap::default();
+        tap.add_node(hosts.0);
+        tap.add_node(hosts.1);
+        (tap, hosts)
+    }
+
+    #[test]
+    fn a_message_is_received_when_its_last_byte_is_read() {
+        let (mut tap, hosts) = tap();
+        let link = (7, Side::Dialer);
+        tap.on_write(at(1), link, hosts, &[IoSlice::new(PING)], PING.len());
+        // Of the second one only a part fits.
+        tap.on_write(at(2), link, hosts, &[IoSlice::new(PING)], 5);
+        tap.on_write(at(3), link, hosts, &[IoSlice::new(&PING[5..])], PING.len() - 5);
+        tap.on_read(at(4), 7, Side::Dialer, PING.len() - 1);
+        tap.on_read(at(5), 7, Side::Dialer, 1);
+        tap.on_read(at(6), 7, Side::Dialer, PING.len() - 1);
+        let (messages, _) = tap.take();
+        let times = messages.iter().map(|message| (message.left_at, message.received_at));
+        let times: Vec<_> = times.collect();
+        assert_eq!(times, [(Some(at(1)), Some(at(5))), (Some(at(3)), None)]);
+        assert_eq!((messages[0].from, messages[0].to), (0, 1));
+    }
+
+    #[test]
+    fn a_snapshot_is_a_message_from_its_first_byte_on() {
+        let (mut tap, hosts) = tap();
+        let link = (7, Side::Acceptor);
+        let head = format!("+FULLRESYNC {} 9\r\n$8\r\nsnap", "0".repeat(40));
+        tap.on_write(at(1), link, hosts, &[IoSlice::new(head.as_bytes())], head.len());
+        let broken = tap.messages.last().expect("it has begun");
+        assert_eq!((broken.kind, broken.left_at), (Kind::Snapshot, None));
+        assert_eq!(broken.text, "snapshot, 4 bytes, broken off");
+        tap.on_write(at(2), link, hosts, &[IoSlice::new(b"shot")], 4);
+        tap.on_read(at(3), 7, Side::Acceptor, head.len() + 4);
+        let (messages, _) = tap.take();
+        let whole = &messages[1];
+        assert_eq!((whole.sent_at, whole.left_at), (at(1), Some(at(2))));
+        assert_eq!((whole.received_at, whole.text.as_str()), (Some(at(3)), "snapshot, 8 bytes"));
+    }
+}

@@ -262,7 +262,8 @@ fn takes(explained: &Explained) -> String {
     };
     let shown = escaped(schedule.to_string().trim_end());
     let left = format!(
-        "<div><h2>The schedule</h2>\n<p class=\"lead\">All of the run: {}, {}, {}.</p>\n<pre id=\"schedule\">{shown}</pre>\n\
+        "<div><h2>The schedule</h2>\n<p class=\"lead\">All of the run: {}, {}, {}.</p>\n<pre \
+         id=\"schedule\">{shown}</pre>\n\
          <p><button data-copy=\"schedule\">copy</button></p></div>\n",
         counted(schedule.nodes.len(), "node", "nodes"),
         counted(schedule.clients.len(), "client", "clients"),

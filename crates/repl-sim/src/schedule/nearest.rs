@@ -118,39 +118,40 @@ mod tests {
     use super::*;
     use crate::schedule::shrink::tests::{drawn, report};
 
-    /// A run whose trace is its schedule, and which fails as long as `needed` is in it.
-    fn ran(schedule: &Schedule, needed: &str) -> Report {
+    /// A run whose trace is its schedule, and which fails as long as all of `needed` is in it.
+    fn ran(schedule: &Schedule, needed: &[&str]) -> Report {
         let text = schedule.to_string();
-        let fails = text.contains(needed).then_some("needed");
+        let fails = needed.iter().all(|line| text.contains(line)).then_some("needed");
         let trace = text.lines().map(str::to_owned).collect();
         Report { trace, ..report(schedule, fails) }
     }
 
     #[test]
-    fn the_nearest_run_that_passes_lacks_what_the_failure_takes() {
+    fn the_nearest_run_that_passes_is_the_one_that_differs_last() {
         let schedule = drawn(3);
         let text = schedule.to_string();
-        let needed = text.lines().rfind(|line| line.starts_with("at ")).expect("it has events");
-        let failing = ran(&schedule, needed);
-        let found = search(&schedule, &failing, 500, &mut |one| ran(one, needed));
-        let found = found.expect("without that event it passes");
-        assert!(found.change.contains(needed), "{}", found.change);
-        let line = text.lines().position(|line| line == needed).expect("it is there");
+        let events: Vec<&str> = text.lines().filter(|line| line.starts_with("at ")).collect();
+        let needed = [events[0], events[events.len() - 1]];
+        let failing = ran(&schedule, &needed);
+        let found = search(&schedule, &failing, 500, &mut |one| ran(one, &needed));
+        let found = found.expect("without either event it passes");
+        assert!(found.change.contains(needed[1]), "{}", found.change);
+        let line = text.lines().position(|line| line == needed[1]).expect("it is there");
         assert_eq!(found.common_count, line);
         let [fails, passes] = &found.lines;
         assert_eq!(fails[..found.shown_common_count], passes[..found.shown_common_count]);
-        assert_eq!(fails[found.shown_common_count], needed);
-        assert_ne!(passes[found.shown_common_count], needed);
+        assert_eq!(fails[found.shown_common_count], needed[1]);
+        assert_ne!(passes[found.shown_common_count], needed[1]);
     }
 
     #[test]
     fn where_every_change_fails_there_is_no_nearest_run() {
         let schedule = drawn(3);
-        let failing = ran(&schedule, "scenario");
+        let failing = ran(&schedule, &["scenario"]);
         let mut count = 0;
         let found = search(&schedule, &failing, 9, &mut |one| {
             count += 1;
-            ran(one, "scenario")
+            ran(one, &["scenario"])
         });
         assert!(found.is_none());
         assert_eq!(count, 9);
