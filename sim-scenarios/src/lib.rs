@@ -7,11 +7,15 @@ mod clocks;
 #[cfg(madsim)]
 mod disconnects;
 #[cfg(madsim)]
+mod limits;
+#[cfg(madsim)]
 mod resync;
 #[cfg(madsim)]
 mod stale_reads;
 #[cfg(madsim)]
 mod storm;
+#[cfg(madsim)]
+mod strangers;
 #[cfg(madsim)]
 mod switchover;
 
@@ -27,6 +31,8 @@ pub fn all() -> Vec<repl_sim::Scenario> {
         storm::FAMILIES,
         switchover::SCENARIOS,
         resync::SCENARIOS,
+        limits::SCENARIOS,
+        strangers::SCENARIOS,
     ]
     .concat()
 }

@@ -107,8 +107,6 @@ marks! {
     SnapshotEmpty = "snapshot.empty",
     /// A snapshot whose readers have all gone ends early.
     SnapshotAbandoned = "snapshot.abandoned",
-    /// A snapshot ends because the node itself has loaded another dataset.
-    SnapshotReplaced = "snapshot.replaced",
     /// A peer that wanted the payload and nothing more is let go.
     SnapshotOnly = "snapshot.rdb-only",
     /// The history has grown since the snapshot was cut.

@@ -11,7 +11,10 @@ use repl_core::marks::{Mark, Marks};
 use crate::scenario::{Kind, Scenario};
 
 /// Decisions that no simulated run can take, each with the reason.
-pub(crate) const UNREACHABLE: &[(Mark, &str)] = &[];
+pub(crate) const UNREACHABLE: &[(Mark, &str)] = &[
+    (Mark::StreamRefused, "a stream that a replica cannot run breaks the property clean-link"),
+    (Mark::StreamGap, "a stream with empty lines breaks the property well-formed-history"),
+];
 
 /// What is never taken and has no reason, or is taken although it has one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -28,7 +28,10 @@ mod wait_truth;
 mod waits;
 mod whole_commands;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use repl_core::{
     Node,
@@ -120,6 +123,8 @@ pub(crate) struct Question<'a> {
 pub(crate) struct Judge {
     ledger: Ledger,
     seen: BTreeMap<usize, Seen>,
+    /// Nodes whose master is none of the lab: nobody has seen what it told them.
+    of_strangers: BTreeSet<usize>,
     syncs: BTreeMap<usize, Syncs>,
     one_byte: OneByte,
     one_dataset: OneDataset,
@@ -153,6 +158,7 @@ impl Judge {
     /// A node's process begins: it remembers nothing.
     pub(crate) fn on_boot(&mut self, node: usize) {
         self.seen.remove(&node);
+        self.of_strangers.remove(&node);
         self.replica_keeps.on_boot(node);
         self.waits.on_boot(node);
         self.channels.on_boot(node);
@@ -237,6 +243,16 @@ impl Judge {
         premises
     }
 
+    /// A node has been told to follow a peer that is none of the lab.
+    pub(crate) fn on_stranger(&mut self, node: usize) {
+        self.of_strangers.insert(node);
+    }
+
+    /// A node has left whomever it followed, for a node of the lab or for nobody.
+    pub(crate) fn on_order(&mut self, node: usize) {
+        self.of_strangers.remove(&node);
+    }
+
     /// A host has sent something to a node.
     pub(crate) fn on_received(&mut self, from: HostId, node: usize, view: &View, now: Instant) {
         self.waits.on_received(from, node, view.role, now);
@@ -261,7 +277,8 @@ impl Judge {
         self.clean_link.check(view)?;
         self.monotone_offset.check(before, view)?;
         let bytes = |first, last| node_view::backlog_bytes(state, first, last);
-        let changed = self.one_byte.check(&mut self.ledger, before, view, bytes)?;
+        let told = before.filter(|_| !self.of_strangers.contains(&node));
+        let changed = self.one_byte.check(&mut self.ledger, told, view, bytes)?;
         self.whole_commands.check(&self.ledger, before, view)?;
         let standings = &mut self.replies.standings;
         let standing = Standing::next(standings.get(&node).copied(), view);

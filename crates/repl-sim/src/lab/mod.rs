@@ -16,6 +16,7 @@ mod racer;
 mod reply;
 mod settle;
 mod sipper;
+mod stranger;
 mod subscriber;
 mod waiter;
 mod workload;
@@ -27,8 +28,6 @@ use std::{
     time::Duration,
 };
 
-use repl_core::base::config::Config;
-
 pub use self::{
     client::{Client, Lost},
     connection::Connection,
@@ -36,6 +35,7 @@ pub use self::{
     faults::Breakage,
     peer::Peer,
     reply::Reply,
+    stranger::{Stranger, Wire},
 };
 pub(crate) use self::{
     reply::{Malformed, parse as parse_reply},
@@ -53,6 +53,9 @@ use crate::{
     record::What,
     world::World,
 };
+/// The directives of a node.
+pub use repl_core::base::config::Config;
+
 pub use crate::{invariants::Syncs, machine::Crash, node_view::Role};
 
 /// A handle to the lab of one run.
@@ -81,6 +84,7 @@ struct Bench {
     /// Who was told to follow whom, by node.
     follows: RefCell<Vec<Option<usize>>>,
     client_count: Cell<usize>,
+    stranger_count: Cell<u8>,
     draw: RefCell<Draw>,
 }
 
@@ -94,6 +98,7 @@ impl Lab {
             core: RefCell::default(),
             follows: RefCell::default(),
             client_count: Cell::new(0),
+            stranger_count: Cell::new(0),
             draw: RefCell::new(Draw::new(seed, "scenario")),
         }))
     }

@@ -55,6 +55,7 @@ impl Peer {
         self.lab.0.follows.borrow_mut()[self.machine.index] = Some(master.machine.index);
         let port = master.machine.config.port.to_string();
         self.command(&["REPLICAOF", master.name(), &port]).await;
+        self.has_obeyed();
     }
 
     /// `REPLICAOF NO ONE`.
@@ -62,6 +63,12 @@ impl Peer {
         self.lab.act(format_args!("{} is promoted", self.name()));
         self.lab.0.follows.borrow_mut()[self.machine.index] = None;
         self.command(&["REPLICAOF", "NO", "ONE"]).await;
+        self.has_obeyed();
+    }
+
+    /// Whoever it followed before, it does no more.
+    fn has_obeyed(&self) {
+        self.lab.world().evidence.judge.borrow_mut().on_order(self.machine.index);
     }
 
     /// `REPLICAOF` another node in the middle of a transaction, with a write before it where the
@@ -85,6 +92,7 @@ impl Peer {
             // Refused or lost half way: what counts is whom it follows in the end.
             self.follow(master).await;
         }
+        self.has_obeyed();
     }
 
     /// `CLIENT PAUSE` for writes.
