@@ -4,6 +4,7 @@
 
 pub mod clients;
 pub mod json;
+pub mod leaks;
 pub mod mutants;
 pub mod peers;
 pub mod purity;

@@ -3,7 +3,7 @@
 use std::{env, fs, path::Path, time::Instant};
 
 use crate::{
-    clients, mutants, peers, purity, reports,
+    clients, leaks, mutants, peers, purity, reports,
     shell::{self, Failure, Outcome},
     simulation, tidy, wrap,
 };
@@ -63,9 +63,24 @@ const STEPS: &[Step] = &[
         run: simulation::sweep,
     },
     Step {
-        name: "determinism",
-        does: "the same seed gives the same trace hash in every process and build",
-        run: |root, _| simulation::determinism(root),
+        name: "doctor",
+        does: "a seed is the same run in every process and build: cargo ci doctor [--seeds N]",
+        run: simulation::doctor,
+    },
+    Step {
+        name: "coverage",
+        does: "a sweep that fails on decisions no run took: cargo ci coverage [--seeds N] ...",
+        run: simulation::coverage,
+    },
+    Step {
+        name: "leaks",
+        does: "doctor and the lints find every planted leak: cargo ci leaks [NAME..]",
+        run: leaks::run,
+    },
+    Step {
+        name: "long",
+        does: "what takes hours: coverage over 2000 seeds, doctor over 20, leaks, mutants",
+        run: |root, _| in_turn(root, LONG),
     },
     Step {
         name: "mutants",
@@ -88,7 +103,15 @@ const ALL: &[(&str, &[&str])] = &[
     ("test", &[]),
     ("clients", &[]),
     ("sim", &["--seeds", "200"]),
-    ("determinism", &[]),
+    ("doctor", &[]),
+];
+
+/// What is too long for every change.
+const LONG: &[(&str, &[&str])] = &[
+    ("coverage", &["--seeds", "2000"]),
+    ("doctor", &["--seeds", "20"]),
+    ("leaks", &[]),
+    ("mutants", &[]),
 ];
 
 /// What a person sees who names no step.
@@ -109,7 +132,7 @@ pub fn usage() -> String {
 pub fn run(root: &Path, name: &str, arguments: &[String]) -> Outcome {
     refuse_lost_flags(|variable| env::var_os(variable).is_some())?;
     if name == "all" {
-        return all(root);
+        return in_turn(root, ALL);
     }
     let step = STEPS.iter().find(|step| step.name == name);
     let step = step.ok_or_else(|| Failure::new(format!("there is no such step\n{}", usage())))?;
@@ -129,9 +152,9 @@ fn refuse_lost_flags(is_set: impl Fn(&str) -> bool) -> Outcome {
     }
 }
 
-fn all(root: &Path) -> Outcome {
+fn in_turn(root: &Path, steps: &[(&str, &[&str])]) -> Outcome {
     let begin = Instant::now();
-    for (name, arguments) in ALL {
+    for (name, arguments) in steps {
         let begin = Instant::now();
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         let outcome = run(root, name, &arguments);
@@ -181,7 +204,7 @@ mod tests {
 
     #[test]
     fn every_step_of_all_exists_and_is_in_the_usage() {
-        for (name, _) in ALL {
+        for (name, _) in ALL.iter().chain(LONG) {
             assert!(STEPS.iter().any(|step| step.name == *name), "{name}");
             assert!(usage().contains(name), "{name}");
         }

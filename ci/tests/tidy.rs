@@ -50,6 +50,11 @@ fn every_select_is_biased() {
 }
 
 #[test]
+fn what_is_simulated_reads_no_clock_of_the_host() {
+    every_file(words::host_clocks);
+}
+
+#[test]
 fn no_file_names_a_path_of_one_machine() {
     every_file(words::machine_paths);
 }

@@ -30,13 +30,20 @@ pub(crate) fn target(tree: &Path) -> PathBuf {
 /// # Errors
 /// The tree cannot be copied, or the patch does not apply to it.
 pub(crate) fn mutated(root: &Path, mutant: &Mutant) -> Result<PathBuf, Failure> {
+    planted(root, &root.join(FOLDER).join(format!("{}.patch", mutant.name)))
+}
+
+/// As `mutated`, with any patch.
+///
+/// # Errors
+/// As there.
+pub(crate) fn planted(root: &Path, patch: &Path) -> Result<PathBuf, Failure> {
     let copy = root.join(COPY);
     mirror(root, &copy).map_err(|error| Failure::io(COPY, &error))??;
-    let patch = root.join(FOLDER).join(format!("{}.patch", mutant.name));
     let mut git = Command::new("git");
     // The copy lies inside our own repository; git must not look there for what the patch means.
     git.args(["apply", "--whitespace=nowarn"])
-        .arg(&patch)
+        .arg(patch)
         .current_dir(&copy)
         .env("GIT_CEILING_DIRECTORIES", copy.parent().unwrap_or(root));
     match shell::run(git) {

@@ -100,6 +100,36 @@ pub fn unbiased_select(file: &File) -> Vec<Finding> {
     findings
 }
 
+/// Where time is a parameter: what is simulated, and the simulator but for the figures of a sweep.
+const TIMELESS: [&str; 4] = [
+    "crates/repl-core/src/",
+    "crates/repl-server/src/driver/",
+    "crates/repl-server/src/platform.rs",
+    "crates/repl-sim/src/",
+];
+const TIMED: &str = "crates/repl-sim/src/sweep.rs";
+
+/// Nothing that is simulated reads a clock of the host, of which a seed knows nothing. What goes
+/// through libc is caught by the simulator, and what calls the kernel itself is not.
+#[must_use]
+pub fn host_clocks(file: &File) -> Vec<Finding> {
+    let timeless = TIMELESS.iter().any(|folder| file.path.starts_with(folder));
+    if !file.is("rs") || !timeless || file.path == TIMED {
+        return Vec::new();
+    }
+    let code = mask(&file.text);
+    let mut findings = Vec::new();
+    for (at, word) in words(&code) {
+        let reads = ["SystemTime", "UNIX_EPOCH", "clock_gettime", "gettimeofday"].contains(&word)
+            || (word == "Instant" && code[at + word.len()..].starts_with("::now"));
+        if reads {
+            let message = format!("`{word}` is no function of the seed: time is a parameter");
+            findings.push(Finding::new(file, line_of(&code, at), message));
+        }
+    }
+    findings
+}
+
 /// Files name no folder of the machine they were written on.
 #[must_use]
 pub fn machine_paths(file: &File) -> Vec<Finding> {
@@ -161,6 +191,17 @@ mod tests {
         expect(unbiased_select, "madsim::select!(a = b => {})", &[1]);
         expect(unbiased_select, "select! { biased_by = b => {} }", &[1]);
         expect(unbiased_select, "// select! { a }", &[]);
+    }
+
+    #[test]
+    fn clocks_of_the_host_are_refused_where_time_is_a_parameter() {
+        let found = |path: &str, text: &str| host_clocks(&File::new(path, text)).len();
+        let reads = "let a = Instant::now();\nlet b = rustix::time::clock_gettime(c);\n";
+        assert_eq!(found("crates/repl-server/src/driver/mod.rs", reads), 2);
+        assert_eq!(found("crates/repl-core/src/node/cron.rs", "std::time::SystemTime::now()"), 1);
+        assert_eq!(found("crates/repl-core/src/node/cron.rs", "now: Instant // Instant::now"), 0);
+        assert_eq!(found("crates/repl-server/src/tokio_platform/mod.rs", reads), 0);
+        assert_eq!(found(TIMED, reads), 0);
     }
 
     #[test]

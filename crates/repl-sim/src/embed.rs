@@ -53,6 +53,15 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
+/// What is changed in a run that must not matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Twin {
+    /// Another number cuts what is sent into other segments, which also arrive at other times.
+    pub segments: u64,
+    /// Another number has the executor ask tasks in another order.
+    pub polls: u64,
+}
+
 /// Does `work` with an empty lab in the madsim simulation that runs now, and takes the lab down
 /// when it is done.
 ///
@@ -85,21 +94,44 @@ pub fn simulated<T: Send>(
     seed: u64,
     work: impl AsyncFnOnce(Lab) -> T + Send,
 ) -> Result<T, Box<Failed>> {
+    simulated_twin(seed, Twin::default(), work)
+}
+
+/// As [`simulated`], with something changed that must not matter: what `work` gives must be the
+/// same for every `twin`, as far as it names nothing that hangs on the time at which something
+/// arrives.
+///
+/// # Errors
+/// As there.
+///
+/// # Panics
+/// As there.
+pub fn simulated_twin<T: Send>(
+    seed: u64,
+    twin: Twin,
+    work: impl AsyncFnOnce(Lab) -> T + Send,
+) -> Result<T, Box<Failed>> {
     // A fresh thread, because the seeds of the standard library's hash tables are per thread.
     thread::scope(|scope| {
         let run = thread::Builder::new().name(format!("seed {seed}"));
-        let run = run.spawn_scoped(scope, || simulated_here(seed, work));
+        let run = run.spawn_scoped(scope, || simulated_here(seed, twin, work));
         run.expect("a thread for a run").join().expect("a run catches its own panics")
     })
 }
 
-fn simulated_here<T>(seed: u64, work: impl AsyncFnOnce(Lab) -> T) -> Result<T, Box<Failed>> {
+fn simulated_here<T>(
+    seed: u64,
+    twin: Twin,
+    work: impl AsyncFnOnce(Lab) -> T,
+) -> Result<T, Box<Failed>> {
     keep_panics_of_this_thread(format!("seed {seed}"));
     let evidence = Rc::new(Evidence::new(Keep::Tail));
-    let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
+    let order = seed.wrapping_add(twin.polls);
+    let runtime = Runtime::with_seed_and_config(order, madsim::Config::default());
     let ended = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
             let lab = Lab::new(seed, Rc::clone(&evidence));
+            lab.world().net.with(|network, _| network.cut_otherwise(seed, twin.segments));
             let work = guarded(async {
                 let done = work(lab.clone()).await;
                 lab.heal_all();

@@ -73,7 +73,7 @@ mod world;
 
 #[cfg(madsim)]
 pub use self::{
-    embed::{embedded, simulated},
+    embed::{Twin, embedded, simulated, simulated_twin},
     lab::Lab,
     scenario::Scenario,
 };

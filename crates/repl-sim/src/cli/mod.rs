@@ -3,6 +3,7 @@
 //! Exit codes: 0 all runs passed, 1 a property broke, 2 it could not be decided, 3 bad usage.
 
 mod coverage;
+mod doctor;
 mod explain;
 mod shrinking;
 mod subject;
@@ -21,6 +22,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use self::{
     coverage::cover,
+    doctor::{Exam, examine},
     explain::{report, report_subject, write_history},
     shrinking::{RUNS_MAX, shrink_to_file},
     subject::Subject,
@@ -58,6 +60,10 @@ Usage: repl-sim COMMAND
       --json                a line of JSON per failing run and one for the totals
   coverage [OPTIONS]        a sweep that lists every decision of the protocol, those first that no
                             run has taken, and fails on one of these; options as for sweep
+  doctor [OPTIONS]          whether a seed is the same run in another process, on busy cores, in a
+                            sweep, and in the other build; shows the first event that differs
+      --seeds N             seeds per scenario (3)
+      --scenario NAME       only this scenario
   hash NAME SEED...         the trace hash of each run: equal on every machine and in every build
 
 A failing run of a family, and the first failure of each in a sweep, is made smaller at once, and
@@ -145,6 +151,7 @@ fn command(scenarios: &[Scenario], words: &[&str]) -> Result<ExitCode, Problem> 
             }
             Ok(ExitCode::SUCCESS)
         }
+        ["doctor", options @ ..] => examine(&Exam::parse(scenarios, options)?),
         ["sweep", options @ ..] => run_many(&Sweep::parse(scenarios, options)?),
         ["coverage", options @ ..] => cover(&Sweep::parse(scenarios, options)?),
         ["help" | "--help" | "-h"] => {
@@ -386,10 +393,17 @@ fn interrupt() -> &'static AtomicBool {
     &INTERRUPTED
 }
 
-/// Prints a line, at once. A closed pipe (`replay ... | head`) is no reason to complain.
+/// Prints a line, at once. A closed pipe (`replay ... | head`) is no reason to complain; a full
+/// disk is one to end, because nobody would learn what is found from here on.
 fn say(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("repl-sim: standard output cannot be written: {error}");
+            std::process::exit(i32::from(UNDECIDED));
+        }
+        Ok(()) | Err(_) => {}
+    }
 }
 
 fn find<'a>(scenarios: &'a [Scenario], name: &str) -> Result<&'a Scenario, Problem> {

@@ -211,6 +211,14 @@ impl Network {
         self.recorder = recorder;
     }
 
+    /// Has what is sent be cut, and what is read be taken, in the pieces of another run.
+    pub(crate) fn cut_otherwise(&mut self, seed: u64, number: u64) {
+        if number > 0 {
+            self.chop_draw = Draw::new(seed, &format!("net chop {number}"));
+            self.read_draw = Draw::new(seed, &format!("net reads {number}"));
+        }
+    }
+
     /// Adds a machine, switched on.
     ///
     /// # Panics
