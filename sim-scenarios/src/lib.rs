@@ -7,6 +7,8 @@ mod clocks;
 #[cfg(madsim)]
 mod disconnects;
 #[cfg(madsim)]
+mod files;
+#[cfg(madsim)]
 mod limits;
 #[cfg(madsim)]
 mod resync;
@@ -33,6 +35,7 @@ pub fn all() -> Vec<repl_sim::Scenario> {
         resync::SCENARIOS,
         limits::SCENARIOS,
         strangers::SCENARIOS,
+        files::SCENARIOS,
     ]
     .concat()
 }

@@ -1,8 +1,8 @@
 //! The driver that moves bytes between a node and a [`Platform`](platform::Platform), and the
 //! platform on tokio.
 //!
-//! The simulator uses [`driver`] and [`platform`] only. The rest makes the shipped server: where
-//! its configuration comes from and goes to ([`args`], [`config_file`], [`config_rewrite`]), its
+//! The simulator uses [`driver`], [`platform`], [`disk`] and what reads and writes a configuration
+//! file ([`config_file`], [`config_rewrite`]). The rest makes the shipped server: its [`args`], its
 //! [`log`], its [`signals`] and its [`open_files`].
 
 pub mod args;
@@ -10,6 +10,7 @@ pub mod args;
 mod config_docs;
 pub mod config_file;
 pub mod config_rewrite;
+pub mod disk;
 pub mod driver;
 pub mod log;
 pub mod open_files;

@@ -8,18 +8,20 @@
 use std::{
     future::Future,
     io::{self, IoSlice},
+    path::PathBuf,
     task::{Context, Poll},
 };
 
 use repl_core::{
     Node,
     base::{
-        config::Config,
         ids::{ConnId, Endpoint},
         time::{Instant, Now, Stopwatch},
     },
     io::{Decision, HostFacts, Level, PeerInfo},
 };
+
+use crate::disk::Disk;
 
 /// The world outside a node.
 ///
@@ -29,6 +31,8 @@ pub trait Platform: Sized + 'static {
     type Stream: Stream;
     /// A listening socket.
     type Listener: Listener<Stream = Self::Stream>;
+    /// Where files are.
+    type Disk: Disk;
 
     /// Both clocks of this node, read once per input.
     fn now(&self) -> Now;
@@ -57,11 +61,11 @@ pub trait Platform: Sized + 'static {
     /// Writes one line of the log.
     fn log(&self, level: Level, text: &str);
 
-    /// Writes the configuration file anew, so that it says `config`.
-    ///
-    /// # Errors
-    /// Why it could not be written, in words; the file is as it was.
-    fn rewrite_config(&self, config: Config) -> impl Future<Output = Result<(), String>> + 'static;
+    /// The files of this host.
+    fn disk(&self) -> Self::Disk;
+
+    /// The configuration file, empty for none.
+    fn config_file(&self) -> PathBuf;
 
     /// What only the host knows.
     fn host_facts(&self) -> HostFacts;

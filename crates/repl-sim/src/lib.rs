@@ -32,6 +32,8 @@ mod coverage;
 #[cfg(madsim)]
 mod directives;
 #[cfg(madsim)]
+mod disk;
+#[cfg(madsim)]
 mod draw;
 #[cfg(madsim)]
 pub mod embed;

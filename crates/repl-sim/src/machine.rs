@@ -5,6 +5,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
     future::{Future, poll_fn},
+    path::Path,
     pin::pin,
     rc::Rc,
     task::{Poll, Waker},
@@ -16,10 +17,15 @@ use repl_core::{
     base::{config::Config, ids::ConnId, rng::Seed, time::Instant},
     io::{Input, Signal},
 };
-use repl_server::{driver::Driver, platform::Platform as _};
+use repl_server::{
+    config_file::{Origin, load_text},
+    driver::Driver,
+    platform::Platform as _,
+};
 
 use crate::{
     clock::Clock,
+    disk::Platter,
     draw::Draw,
     net::HostId,
     node_view::View,
@@ -27,6 +33,9 @@ use crate::{
     record::{State, What},
     world::World,
 };
+
+/// Where a node's configuration is on its disk, once it was rewritten.
+pub(crate) const CONFIG_FILE: &str = "/etc/redis.conf";
 
 /// How a process ends without being asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +54,7 @@ pub(crate) struct Machine {
     pub(crate) host: HostId,
     pub(crate) clock: Clock,
     pub(crate) config: Config,
-    /// What the configuration file says: it outlives the process.
-    pub(crate) file: RefCell<Config>,
+    pub(crate) disk: Platter,
     /// How often a process was started here.
     pub(crate) lives: Cell<u64>,
     /// What the node last said of itself, for lines that are written while it cannot be asked.
@@ -78,14 +86,15 @@ impl Machine {
         host: HostId,
         clock: Clock,
         config: Config,
+        disk: Platter,
     ) -> Self {
         Self {
             index,
             name,
             host,
             clock,
-            file: RefCell::new(config.clone()),
             config,
+            disk,
             lives: Cell::new(0),
             last_view: Cell::new(View::NOTHING),
             accepting_from: Cell::new(None),
@@ -107,7 +116,7 @@ impl Machine {
         let platform = SimPlatform::new(Rc::clone(world), Rc::clone(self));
         let purpose = format!("node {} life {}", self.name, self.lives.get());
         let seed = Seed::from_u64(Draw::new(world.seed, &purpose).bits());
-        let node = Node::new(self.file.borrow().clone(), seed, platform.now());
+        let node = Node::new(self.found_config(), seed, platform.now());
         world.evidence.judge.borrow_mut().on_boot(self.index);
         world.evidence.record(Some((self.index, self.state(world.net.now()))), || What::Booted);
         let listener = world
@@ -120,6 +129,19 @@ impl Machine {
         platform.spawn(async move {
             driver.run().await;
         });
+    }
+
+    /// What a process finds when it starts: what it was given, and on top of it what the file says
+    /// that `CONFIG REWRITE` left.
+    ///
+    /// # Panics
+    /// When the file is no whole one: no loss of any kind excuses that.
+    pub(crate) fn found_config(&self) -> Config {
+        let mut config = self.config.clone();
+        if let Some(text) = self.disk.content(Path::new(CONFIG_FILE)) {
+            load_text(&mut config, &Origin::File, &text).expect("the file was replaced as a whole");
+        }
+        config
     }
 
     pub(crate) fn is_up(&self) -> bool {
@@ -190,6 +212,7 @@ impl Machine {
             Crash::Power => network.power_off(now, self.host),
         });
         self.with_node(|node| world.evidence.add_marks(node.marks()));
+        self.disk.lose(crash);
         self.accepted_from.borrow_mut().clear();
         self.motion.set(Motion::Runs);
         self.held.borrow_mut().clear();

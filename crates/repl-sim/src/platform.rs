@@ -3,8 +3,9 @@
 
 use std::{
     fmt,
-    future::{self, Future, poll_fn},
+    future::{Future, poll_fn},
     io,
+    path::PathBuf,
     pin::Pin,
     rc::Rc,
     task::Poll,
@@ -13,7 +14,6 @@ use std::{
 use repl_core::{
     Node,
     base::{
-        config::Config,
         ids::Endpoint,
         time::{Instant, Now, Stopwatch},
     },
@@ -23,10 +23,11 @@ use repl_server::platform::{Event, Listener, Platform};
 
 use crate::{
     alarm::Alarm,
+    disk::SimDisk,
     guard::guarded,
     invariants::{Broken, Judge, Surroundings},
     lab,
-    machine::{Crash, Machine},
+    machine::{CONFIG_FILE, Crash, Machine},
     net::stream::{SimListener, SimStream},
     node_view,
     record::What,
@@ -176,6 +177,7 @@ enum Changed {
 impl Platform for SimPlatform {
     type Stream = SimStream;
     type Listener = NodeListener;
+    type Disk = SimDisk;
 
     fn now(&self) -> Now {
         self.machine.clock.at(self.world.net.now())
@@ -245,10 +247,12 @@ impl Platform for SimPlatform {
         }
     }
 
-    /// What the next process of the machine boots with.
-    fn rewrite_config(&self, config: Config) -> impl Future<Output = Result<(), String>> + 'static {
-        *self.machine.file.borrow_mut() = config;
-        future::ready(Ok(()))
+    fn disk(&self) -> SimDisk {
+        SimDisk::new(Rc::clone(&self.world), Rc::clone(&self.machine))
+    }
+
+    fn config_file(&self) -> PathBuf {
+        CONFIG_FILE.into()
     }
 
     fn host_facts(&self) -> HostFacts {
@@ -256,7 +260,7 @@ impl Platform for SimPlatform {
             pid: 1 + u32::try_from(self.machine.index).unwrap_or(u32::MAX - 1),
             os: "Simulated".to_owned(),
             executable: "/usr/bin/repl-server".to_owned(),
-            config_file: "/etc/repl-server.conf".to_owned(),
+            config_file: CONFIG_FILE.to_owned(),
             clients_max: 0,
             used_memory: 1 << 20,
             used_memory_rss: 1 << 21,

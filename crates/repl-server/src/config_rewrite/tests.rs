@@ -1,6 +1,10 @@
 //! What a rewritten file says, and what is left of the old one.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    process,
+};
 
 use repl_core::base::{
     config::When,
@@ -8,7 +12,10 @@ use repl_core::base::{
 };
 
 use super::*;
-use crate::config_file::{Origin, load_text};
+use crate::{
+    config_file::{Origin, load_text},
+    tokio_platform::{HostDisk, run},
+};
 
 fn load(text: &[u8]) -> Config {
     let mut config = Config::default();
@@ -143,15 +150,19 @@ fn what_was_written_reads_back_as_it_was_and_writing_it_again_changes_nothing() 
     assert!(changed > 1_500, "{changed}");
 }
 
+fn write(path: &Path, config: &Config) -> io::Result<()> {
+    run(rewrite_file(&HostDisk, path, process::id(), config)).expect("a runtime")
+}
+
 #[test]
 fn a_file_is_replaced_as_a_whole_with_its_permissions_and_nothing_is_left_behind() {
     let folder = std::env::temp_dir().join(format!("repl-server-rewrite-{}", process::id()));
     fs::create_dir_all(&folder).expect("the temporary folder is writable");
     let path = folder.join("a.conf");
     let config = Config { hz: 77, ..Config::default() };
-    rewrite_file(&path, &config).expect("a file that is missing is made");
+    write(&path, &config).expect("a file that is missing is made");
     fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("it is ours");
-    rewrite_file(&path, &Config { hz: 78, ..config }).expect("the folder is writable");
+    write(&path, &Config { hz: 78, ..config }).expect("the folder is writable");
     let text = fs::read_to_string(&path).expect("it is there");
     assert!(text.contains("hz 78\n") && !text.contains("hz 77"), "{text}");
     let mode = fs::metadata(&path).expect("it is there").permissions().mode();
@@ -159,9 +170,9 @@ fn a_file_is_replaced_as_a_whole_with_its_permissions_and_nothing_is_left_behind
     assert_eq!(fs::read_dir(&folder).expect("it is there").count(), 1);
 
     let missing = folder.join("gone").join("a.conf");
-    let error = rewrite_file(&missing, &Config::default()).expect_err("there is no such folder");
+    let error = write(&missing, &Config::default()).expect_err("there is no such folder");
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    let error = rewrite_file(&folder, &Config::default()).expect_err("it is a folder");
+    let error = write(&folder, &Config::default()).expect_err("it is a folder");
     assert_eq!(error.kind(), ErrorKind::IsADirectory);
     fs::remove_dir_all(&folder).expect("it is ours");
 }

@@ -37,7 +37,11 @@ use repl_core::{
 };
 
 use self::attendants::Attendants;
-use crate::platform::{Event, Listener, Platform, Stream};
+use crate::{
+    config_rewrite::rewrite_file,
+    log::os_text,
+    platform::{Event, Listener, Platform, Stream},
+};
 
 mod attendants;
 
@@ -83,6 +87,8 @@ struct Shared<P: Platform> {
     departures: RefCell<Vec<(Instant, ConnId)>>,
     /// Where the task sleeps that sees them off.
     departure_waker: RefCell<Option<Waker>>,
+    /// The number of the process, as the host says.
+    process: Cell<u32>,
     exit: Cell<Option<i32>>,
     /// The last reading of the clocks. Bytes that leave in the turn in which they were made left at
     /// the same time.
@@ -111,10 +117,12 @@ impl<P: Platform> Driver<P> {
             timer: RefCell::default(),
             departures: RefCell::default(),
             departure_waker: RefCell::default(),
+            process: Cell::new(0),
             exit: Cell::new(None),
             read_buffer: RefCell::new(vec![0; READ_BYTES]),
         }));
         let facts = driver.0.platform.host_facts();
+        driver.0.process.set(facts.pid);
         driver.input(Input::Host(facts));
         driver
     }
@@ -390,7 +398,9 @@ impl<P: Platform> Shared<P> {
 
     /// The configuration file is written while other clients are served.
     async fn rewrite_config(shared: Rc<Self>, asker: ConnId, config: Config) {
-        let outcome = shared.platform.rewrite_config(config).await;
+        let (disk, path) = (shared.platform.disk(), shared.platform.config_file());
+        let written = rewrite_file(&disk, &path, shared.process.get(), &config).await;
+        let outcome = written.map_err(|error| os_text(&error));
         Self::handle(&shared, Input::ConfigRewritten { asker, outcome }, Event::Woken);
     }
 

@@ -4,6 +4,7 @@
 //! the protocol: the driver moves the bytes.
 
 mod alarm;
+mod files;
 mod host;
 mod socket;
 
@@ -19,7 +20,6 @@ use std::{
 use repl_core::{
     Node,
     base::{
-        config::Config,
         ids::Endpoint,
         time::{Instant, Now, Stopwatch, UnixMillis},
     },
@@ -31,10 +31,12 @@ use tokio::{
     task, time,
 };
 
-pub use self::socket::{BindError, TcpAcceptor, TcpConnection, bind_all};
 use self::{alarm::Alarm, host::Host};
+pub use self::{
+    files::{HostDisk, HostFile},
+    socket::{BindError, TcpAcceptor, TcpConnection, bind_all},
+};
 use crate::{
-    config_rewrite::rewrite_file,
     log::{self, Role},
     open_files,
     platform::{Event, Platform},
@@ -114,6 +116,7 @@ impl WallSeen {
 impl Platform for TokioPlatform {
     type Stream = TcpConnection;
     type Listener = TcpAcceptor;
+    type Disk = HostDisk;
 
     fn now(&self) -> Now {
         let mono = Monotonic(self.origin).read();
@@ -154,13 +157,12 @@ impl Platform for TokioPlatform {
         log::write(self.speaker.get(), level, text);
     }
 
-    fn rewrite_config(&self, config: Config) -> impl Future<Output = Result<(), String>> + 'static {
-        let path = self.config_file.clone();
-        let written = task::spawn_blocking(move || rewrite_file(&path, &config));
-        async move {
-            let explain = |error: &io::Error| log::os_text(error);
-            written.await.unwrap_or_else(|error| Err(error.into())).map_err(|error| explain(&error))
-        }
+    fn disk(&self) -> HostDisk {
+        HostDisk
+    }
+
+    fn config_file(&self) -> PathBuf {
+        self.config_file.clone()
     }
 
     fn host_facts(&self) -> HostFacts {

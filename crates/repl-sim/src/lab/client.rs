@@ -40,7 +40,7 @@ const EXPIRED_EVERY: u64 = 3;
 const SCANS_MAX: usize = 1_000;
 
 /// What a server may say to these clients when it refuses a command.
-const KNOWN_ERRORS: [&str; 19] = [
+const KNOWN_ERRORS: [&str; 20] = [
     "ERR value is not an integer or out of range",
     "ERR value is not a valid float",
     "ERR increment or decrement would overflow",
@@ -53,6 +53,7 @@ const KNOWN_ERRORS: [&str; 19] = [
     "ERR One or more scores can't be converted into double",
     "ERR source and destination objects are the same",
     "ERR WAIT cannot be used with replica instances",
+    "ERR Rewriting config file: ",
     "UNBLOCKED",
     "EXECABORT",
     "READONLY",

@@ -45,6 +45,7 @@ use crate::{
     alarm::Alarm,
     clock::Clock,
     directives,
+    disk::Platter,
     draw::Draw,
     evidence::Evidence,
     guard::guarded,
@@ -56,7 +57,7 @@ use crate::{
 /// The directives of a node.
 pub use repl_core::base::config::Config;
 
-pub use crate::{invariants::Syncs, machine::Crash, node_view::Role};
+pub use crate::{disk::DiskFault, invariants::Syncs, machine::Crash, node_view::Role};
 
 /// A handle to the lab of one run.
 #[derive(Clone, Debug)]
@@ -175,7 +176,8 @@ impl Lab {
             Conditions::Drawn => Clock::drawn(&mut Draw::new(world.seed, &format!("clock {name}"))),
             Conditions::Calm => Clock::right(),
         };
-        let machine = Rc::new(Machine::new(index, name, host, clock, config));
+        let disk = Platter::new(world.seed, &name);
+        let machine = Rc::new(Machine::new(index, name, host, clock, config, disk));
         world.machines.borrow_mut().push(Rc::clone(&machine));
         self.0.follows.borrow_mut().push(None);
         machine.boot(world);

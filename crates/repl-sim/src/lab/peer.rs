@@ -1,9 +1,10 @@
 //! One node of the lab, as a scenario talks about it.
 
-use std::{rc::Rc, time::Duration};
+use std::{path::Path, rc::Rc, time::Duration};
 
 use super::{Client, Lab, Lost, Reply};
 use crate::{
+    disk::DiskFault,
     invariants::{Broken, Syncs},
     machine::{Crash, Machine},
     net::HostId,
@@ -206,6 +207,39 @@ impl Peer {
         self.machine.crash(world, crash);
     }
 
+    /// Something goes wrong with the node's disk.
+    pub fn harm_disk(&self, fault: DiskFault) {
+        self.lab.fault(format_args!("disk of {}: {fault:?}", self.name()));
+        self.machine.disk.harm(fault);
+    }
+
+    /// Nothing goes wrong with the node's disk any more. What was lost stays lost.
+    pub fn heal_disk(&self) {
+        self.lab.act(format_args!("disk of {} heals", self.name()));
+        self.machine.disk.heal();
+    }
+
+    /// A bit of a file on the node's disk turns, and nobody is told.
+    ///
+    /// # Panics
+    /// When there is no such file.
+    pub fn rot(&self, path: &Path) {
+        self.lab.fault(format_args!("a bit of {} rots on {}", path.display(), self.name()));
+        self.machine.disk.rot(path).expect("the file exists");
+    }
+
+    /// Whether a process is running.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.machine.is_up()
+    }
+
+    /// What a file on the node's disk holds.
+    #[must_use]
+    pub fn file(&self, path: &Path) -> Option<Vec<u8>> {
+        self.machine.disk.content(path)
+    }
+
     /// Starts a new process with what the platform kept: an empty dataset, because no snapshots are
     /// written yet, and the configuration file, in which it may find a master.
     ///
@@ -227,8 +261,7 @@ impl Peer {
 
     /// Whom the next process follows from the start.
     pub(crate) fn master_in_file(&self) -> Option<String> {
-        let file = self.machine.file.borrow();
-        file.replicaof.as_ref().map(|master| master.host.clone())
+        self.machine.found_config().replicaof.map(|master| master.host)
     }
 
     /// The number of the last byte of the history that the node has produced or applied.

@@ -49,12 +49,22 @@ impl Network {
         }
     }
 
-    pub(crate) fn listen(&mut self, host: HostId, port: u16) -> io::Result<()> {
+    pub(crate) fn listen(&mut self, host: HostId, port: u16) -> io::Result<u64> {
         if self.listening.contains_key(&(host, port)) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
-        self.listening.insert((host, port), Listening::default());
-        Ok(())
+        self.listener_count += 1;
+        let number = self.listener_count;
+        self.listening.insert((host, port), Listening { number, ..Listening::default() });
+        Ok(number)
+    }
+
+    /// Ends this listener. Another one that has the port by now, of a process that was started at
+    /// the moment in which the old one died, stays.
+    pub(crate) fn close_listener(&mut self, now: Instant, host: HostId, port: u16, number: u64) {
+        if self.listening.get(&(host, port)).is_some_and(|known| known.number == number) {
+            self.stop_listening(now, host, port);
+        }
     }
 
     pub(crate) fn stop_listening(&mut self, now: Instant, host: HostId, port: u16) {

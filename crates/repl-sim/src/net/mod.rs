@@ -121,6 +121,8 @@ enum Power {
 
 #[derive(Debug, Default)]
 struct Listening {
+    /// Which listener it is of all that this network has had.
+    number: u64,
     queue: VecDeque<ConnKey>,
     acceptor: Option<Waker>,
 }
@@ -154,6 +156,7 @@ pub(crate) struct Network {
     hosts: Vec<Host>,
     links: BTreeMap<(HostId, HostId), Link>,
     listening: BTreeMap<(HostId, u16), Listening>,
+    listener_count: u64,
     conns: BTreeMap<ConnKey, Connection>,
     events: BinaryHeap<Reverse<(Instant, u64, Event)>>,
     /// What a stalled or cut link, or a dead host, keeps from arriving, to be tried again.
@@ -190,6 +193,7 @@ impl Network {
             hosts: Vec::new(),
             links: BTreeMap::new(),
             listening: BTreeMap::new(),
+            listener_count: 0,
             conns: BTreeMap::new(),
             events: BinaryHeap::new(),
             parked: Vec::new(),

@@ -61,8 +61,8 @@ impl Net {
     /// # Errors
     /// `AddrInUse` when somebody does already.
     pub(crate) fn listen(&self, host: HostId, port: u16) -> io::Result<SimListener> {
-        self.with(|network, _| network.listen(host, port))?;
-        Ok(SimListener { net: self.clone(), host, port })
+        let number = self.with(|network, _| network.listen(host, port))?;
+        Ok(SimListener { net: self.clone(), host, port, number })
     }
 
     /// Connects from a host to a named one.
@@ -184,6 +184,7 @@ pub(crate) struct SimListener {
     net: Net,
     host: HostId,
     port: u16,
+    number: u64,
 }
 
 impl SimListener {
@@ -201,7 +202,8 @@ impl SimListener {
 
 impl Drop for SimListener {
     fn drop(&mut self) {
-        self.net.with(|network, now| network.stop_listening(now, self.host, self.port));
+        let Self { host, port, number, .. } = *self;
+        self.net.with(|network, now| network.close_listener(now, host, port, number));
     }
 }
 
@@ -269,5 +271,22 @@ mod tests {
             assert_eq!(back, 1_000_000);
             assert_eq!(run(seed), (back, span));
         }
+    }
+
+    #[test]
+    fn a_late_drop_of_a_dead_listener_leaves_its_successor_alone() {
+        Runtime::new().block_on(async {
+            let net = Net::new(Network::new(1));
+            let (a, b) = net.with(|network, _| {
+                (network.add_host("a", "10.0.0.1"), network.add_host("b", "10.0.0.2"))
+            });
+            madsim::task::spawn_local(net.clone().pump());
+            let dead = net.listen(b, 7).expect("a fresh port");
+            net.with(|network, now| network.kill_processes(now, b));
+            let mut alive = net.listen(b, 7).expect("the port is free");
+            drop(dead);
+            let (dialled, accepted) = (net.dial(a, "b", 7).await, alive.accept().await);
+            assert!(dialled.is_ok() && accepted.is_ok());
+        });
     }
 }
