@@ -1,10 +1,9 @@
 //! What is on a disk, and what of it outlasts what.
 //!
-//! | loss | what is left |
-//! |---|---|
-//! | the process dies | all that was written; of a write that was under way, any beginning |
-//! | the power goes | what was synced. Of what was not, each write by itself: all, nothing, or some of its sectors. Of what was done to names since the folder was synced, any beginning |
-//! | a sync fails | as if the writes before it had been lost already; the process still reads them |
+//! * The process dies: all that was written is left; of a write that was under way, any beginning.
+//! * The power goes: what was synced is left. Of what was not, each write by itself: all, nothing,
+//!   or some of its sectors. Of what was done to names since the folder was synced, any beginning.
+//! * A sync fails: as if the power had gone for the writes before it; the process still reads them.
 //!
 //! A later sync does not bring back what an earlier one has lost: the kernel believes it clean.
 
