@@ -7,7 +7,7 @@
 
 mod abusers;
 #[path = "../real_redis/fixture/mod.rs"]
-#[allow(dead_code, reason = "the tests against real Redis need more of it")]
+#[allow(dead_code, unused_imports, reason = "the tests against real Redis need more of it")]
 mod fixture;
 mod open_files;
 mod watch;

@@ -16,7 +16,7 @@ pub(super) fn silence(kinds: &[Kind]) {
         if link == "down" && replicas == 0 { Ok(()) } else { Err((link, replicas)) }
     });
     dataset::write(&mut chain.master().client(), 1);
-    chain.links[0].resume();
+    chain.links[0].heal();
     chain.settle();
     chain.assert_equal();
     assert_eq!(syncs(chain.master()).full, 1, "a link that was silent is resumed");
@@ -47,7 +47,7 @@ pub(super) fn backlog_ttl(kinds: &[Kind]) {
     assert_ne!(master.info("master_replid"), history, "what follows is not counted");
     assert_eq!(master.info("master_replid2"), "0".repeat(40));
     dataset::write(&mut master.client(), 1);
-    chain.links[0].resume();
+    chain.links[0].heal();
     chain.settle();
     chain.assert_equal();
     assert_eq!(syncs(master), Syncs { full: 2, partial: 0 });
@@ -76,7 +76,7 @@ pub(super) fn backlog_resized(kinds: &[Kind]) {
             assert_eq!(master.count("repl_backlog_first_byte_offset"), first);
         }
     }
-    chain.links[0].resume();
+    chain.links[0].heal();
     chain.settle();
     chain.assert_equal();
     assert_eq!(syncs(master), Syncs { full: 1, partial: 1 });

@@ -112,7 +112,7 @@ pub(super) fn outlive_the_timeout(kinds: &[Kind]) {
         wait_for("the end of an idle client", || idle.is_closed().then_some(()).ok_or("it lives"));
     }
     for link in &chain.links {
-        link.resume();
+        link.heal();
     }
     settle(&[master, replica]);
     assert_eq!((master.count("sync_full"), master.count("sync_partial_ok")), (1, 0));

@@ -2,9 +2,8 @@
 
 use super::{NO_PINGS, Syncs, settle, syncs};
 use crate::fixture::{
-    dataset,
+    Proxy, dataset,
     load::Load,
-    proxy::Proxy,
     server::{
         Kind::{self, Ours, Redis},
         Server, Stop,
@@ -37,9 +36,9 @@ pub(super) fn every_position(kinds: &[Kind]) {
         links[master].cut();
         load.flow(FLOW);
         links[middle].cut();
-        links[master].resume();
+        links[master].heal();
         load.flow(FLOW);
-        links[middle].resume();
+        links[middle].heal();
         settle_under_load(&[&servers[middle], &servers[tail]]);
         links[middle].stall();
         load.flow(FLOW);
@@ -48,7 +47,7 @@ pub(super) fn every_position(kinds: &[Kind]) {
         servers[middle].promote();
         load.flow(FLOW);
         load.move_to(&servers[middle]);
-        links[middle].resume();
+        links[middle].heal();
         load.flow(FLOW);
         servers[master].follow(links[tail].port());
         order.rotate_left(1);

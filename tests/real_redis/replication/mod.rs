@@ -16,8 +16,7 @@ use libtest_mimic::Trial;
 
 use crate::{
     fixture::{
-        dataset,
-        proxy::Proxy,
+        Proxy, dataset,
         server::{
             Kind::{self, Ours, Redis},
             Server,

@@ -36,7 +36,7 @@ pub(super) fn cut_link_is_resumed(kinds: &[Kind]) {
         for round in 0..10 {
             dataset::write(&mut client, round);
         }
-        link.resume();
+        link.heal();
         chain.settle();
         chain.assert_equal();
         for (server, (before, after)) in
@@ -59,7 +59,7 @@ pub(super) fn stalled_link_loses_nothing(kinds: &[Kind]) {
         for round in 0..10 {
             dataset::write(&mut client, round);
         }
-        link.resume();
+        link.heal();
         chain.settle();
         chain.assert_equal();
     }
@@ -79,7 +79,7 @@ pub(super) fn cut_beyond_the_backlog(kinds: &[Kind]) {
     for number in 0..200 {
         client.ok(&format!("SET key:{number} {value}"));
     }
-    chain.links[0].resume();
+    chain.links[0].heal();
     chain.settle();
     chain.assert_equal();
     let expected = Syncs { full: before.full + 1, partial: before.partial };
