@@ -181,15 +181,15 @@ impl Peer {
         }
     }
 
-    /// Stops the process where it stands, until [`thaw`](Self::thaw). Needs
-    /// [`Freeze`](crate::Need::Freeze).
+    /// Stops the process where it stands, until [`thaw`](Self::thaw): its connections stay and say
+    /// nothing.
     ///
     /// # Panics
-    /// When the world cannot, or the process does not run.
+    /// When it does not run.
     pub fn freeze(&self) {
         match &self.place {
             #[cfg(madsim)]
-            Place::Simulated(_) => panic!("whoever needs Need::Freeze says so"),
+            Place::Simulated(peer) => peer.freeze(),
             Place::Process { node, .. } => node.freeze(),
         }
     }
@@ -201,7 +201,7 @@ impl Peer {
     pub fn thaw(&self) {
         match &self.place {
             #[cfg(madsim)]
-            Place::Simulated(_) => panic!("whoever needs Need::Freeze says so"),
+            Place::Simulated(peer) => peer.thaw(),
             Place::Process { node, .. } => node.thaw(),
         }
     }

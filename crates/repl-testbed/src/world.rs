@@ -23,8 +23,6 @@ pub enum World {
 pub enum Need {
     /// Turning the clock of one node.
     Skew,
-    /// Stopping a process and letting it go on.
-    Freeze,
 }
 
 impl World {
@@ -45,9 +43,7 @@ impl World {
     pub fn lacks(&self, need: Need) -> Option<&'static str> {
         match (self, need) {
             (Self::Simulated { .. }, Need::Skew) => None,
-            (Self::Simulated { .. }, Need::Freeze) => Some("simulated nodes cannot be frozen"),
             (Self::Processes(_), Need::Skew) => Some("processes share the clock of their machine"),
-            (Self::Processes(_), Need::Freeze) => None,
         }
     }
 
