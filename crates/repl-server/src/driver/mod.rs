@@ -11,7 +11,7 @@
 //! 2. read once, handle what came (all pipelined requests of it), and go back to 1.
 //!
 //! The replies to what has just been read are not written at once: the task leaves its connection
-//! with the task that answers ([`Shared::answer`]), which runs when all sockets that were ready
+//! with the task that answers (`Shared::answer`), which runs when all sockets that were ready
 //! have been read. So a pipeline costs one read and one write, a batch of replicas' bytes one write
 //! each, and nobody who has been answered gets in the way of those who have not been heard.
 
