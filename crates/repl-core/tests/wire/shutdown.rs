@@ -43,6 +43,21 @@ fn a_replica_that_lags_is_waited_for_while_nothing_is_written() {
 }
 
 #[test]
+fn pings_that_go_on_meanwhile_are_not_waited_for() {
+    let patient = Config { shutdown_timeout: Duration::from_secs(60), ..config() };
+    let mut net = Net::with(&["a"], &patient);
+    let (replica, ..) = attach(&mut net, "a");
+    net.run("a", "SET k 1");
+    let written = net.view("a").offset;
+    net.terminate("a");
+    net.pass_secs(15);
+    assert!(net.read_text(replica).contains("PING"), "there was one");
+    assert_eq!(net.exit("a"), None);
+    net.send(replica, &command(&format!("REPLCONF ACK {written}")));
+    assert_eq!(net.exit("a"), Some(0));
+}
+
+#[test]
 fn a_replica_in_sync_is_not_asked_again() {
     let mut net = Net::with(&["a", "b"], &config());
     net.follow("b", "a");

@@ -39,6 +39,8 @@ pub(in crate::node) enum Shutdown {
     Waiting {
         /// When it ends without them.
         until: Instant,
+        /// The last byte that was written: what comes behind it are signs of life.
+        written: u64,
     },
     /// The process has been told to end.
     Ending,
@@ -147,12 +149,13 @@ impl Node {
             Haste::Patient => self.config.shutdown_timeout,
             Haste::Now => Duration::ZERO,
         };
-        if patience.is_zero() || self.replicas_have_all() {
+        let written = self.history.offset();
+        if patience.is_zero() || self.replicas_have(written) {
             self.marks.hit(Mark::ShutdownAtOnce);
             self.finish_shutdown(now);
             return;
         }
-        self.shutdown = Some(Shutdown::Waiting { until: now.mono + patience });
+        self.shutdown = Some(Shutdown::Waiting { until: now.mono + patience, written });
         self.marks.hit(Mark::ShutdownWaits);
         self.wants_acks = true;
         self.log(Level::Notice, "Waiting for replicas before shutting down.".into());
@@ -160,8 +163,8 @@ impl Node {
 
     /// At the end of every input: whether what a shutdown waits for has come.
     pub(in crate::node) fn advance_shutdown(&mut self, now: Now) {
-        let Some(Shutdown::Waiting { until }) = self.shutdown else { return };
-        let satisfied = self.replicas_have_all();
+        let Some(Shutdown::Waiting { until, written }) = self.shutdown else { return };
+        let satisfied = self.replicas_have(written);
         if until <= now.mono || satisfied {
             self.marks.hit(if satisfied { Mark::ShutdownSatisfied } else { Mark::ShutdownOverdue });
             self.finish_shutdown(now);
@@ -171,7 +174,7 @@ impl Node {
     /// When a shutdown waits no longer.
     pub(in crate::node) fn shutdown_deadline(&self) -> Option<Instant> {
         match self.shutdown? {
-            Shutdown::Waiting { until } => Some(until),
+            Shutdown::Waiting { until, .. } => Some(until),
             Shutdown::Ending => None,
         }
     }
@@ -184,24 +187,28 @@ impl Node {
         })
     }
 
-    fn lagging(&self) -> impl Iterator<Item = (&Conn, &Session)> {
+    /// The replicas that lack something up to byte `written`.
+    fn lagging(&self, written: u64) -> impl Iterator<Item = (&Conn, &Session)> {
         let sessions = self.replicas.iter().filter_map(|id| {
             let conn = self.conns.get(*id)?;
             Some((conn, conn.session()?))
         });
         // redis: server.c, isReadyToShutdown: also those that are still being synchronised
-        sessions.filter(|(_, session)| session.ack_offset != self.history.offset())
+        sessions.filter(move |(_, session)| session.ack_offset < written)
     }
 
-    fn replicas_have_all(&self) -> bool {
-        self.lagging().next().is_none()
+    fn replicas_have(&self, written: u64) -> bool {
+        self.lagging(written).next().is_none()
     }
 
     // redis: server.c, finishShutdown
     fn finish_shutdown(&mut self, now: Now) {
-        let offset = self.history.offset();
+        let offset = match self.shutdown {
+            Some(Shutdown::Waiting { written, .. }) => written,
+            Some(Shutdown::Ending) | None => self.history.offset(),
+        };
         let lines: Vec<_> = self
-            .lagging()
+            .lagging(offset)
             .map(|(conn, session)| {
                 let lag =
                     if session.is_online() { now.mono.since(session.ack_at).as_secs() } else { 0 };
