@@ -55,6 +55,24 @@ scenarios! {
         assert_eq!(replica.dataset(), master.dataset());
     }
 
+    /// Two who ask for `CONFIG REWRITE` at once are both served, and the file says what was in
+    /// force last.
+    async fn config_rewrites_take_turns(lab: Lab) seeds = 100 {
+        let [node] = lab.peers().await;
+        let ok = Some(Reply::Simple("OK".into()));
+        let first = lab.in_background({
+            let (node, ok) = (node.clone(), ok.clone());
+            async move { assert_eq!(rewrite_with_hz(&node, "77").await, ok) }
+        });
+        lab.pass(lab.draw_span(Duration::ZERO, Duration::from_millis(80))).await;
+        assert_eq!(rewrite_with_hz(&node, "99").await, ok);
+        first.await;
+        let last = hz(&node).await;
+        node.crash(Crash::Power);
+        node.restart().await;
+        assert_eq!(hz(&node).await, last);
+    }
+
     /// A disk that fails or is full has `CONFIG REWRITE` fail with the words of the operating
     /// system, and the file stays as it was: after any crash it says what it said before, or what
     /// the failed attempt wanted when only its last step failed.

@@ -43,7 +43,8 @@ pub fn rewrite(old: &[u8], config: &Config) -> Vec<u8> {
 /// missing is made. `process` is part of the temporary file's name.
 ///
 /// # Errors
-/// As the operating system reports them; the file is as it was then.
+/// As the operating system reports them. The file is as it was then, unless the last step failed:
+/// see [`replace`].
 pub async fn rewrite_file<D: Disk>(
     disk: &D,
     path: &Path,

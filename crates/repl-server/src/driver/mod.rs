@@ -29,14 +29,16 @@ use std::{
 use repl_core::{
     Node,
     base::{
-        config::Config,
         ids::{ConnId, Endpoint},
         time::{Instant, Now},
     },
     io::{CloseCause, Effect, Input, Interest, Want},
 };
 
-use self::attendants::Attendants;
+use self::{
+    attendants::Attendants,
+    rewrites::{Rewrite, Rewrites},
+};
 use crate::{
     config_rewrite::rewrite_file,
     log::os_text,
@@ -44,6 +46,7 @@ use crate::{
 };
 
 mod attendants;
+mod rewrites;
 
 /// How much one read takes at most. One buffer serves all connections.
 const READ_BYTES: usize = 64 * 1024;
@@ -87,8 +90,7 @@ struct Shared<P: Platform> {
     departures: RefCell<Vec<(Instant, ConnId)>>,
     /// Where the task sleeps that sees them off.
     departure_waker: RefCell<Option<Waker>>,
-    /// The number of the process, as the host says.
-    process: Cell<u32>,
+    rewrites: RefCell<Rewrites>,
     exit: Cell<Option<i32>>,
     /// The last reading of the clocks. Bytes that leave in the turn in which they were made left at
     /// the same time.
@@ -117,12 +119,11 @@ impl<P: Platform> Driver<P> {
             timer: RefCell::default(),
             departures: RefCell::default(),
             departure_waker: RefCell::default(),
-            process: Cell::new(0),
+            rewrites: RefCell::default(),
             exit: Cell::new(None),
             read_buffer: RefCell::new(vec![0; READ_BYTES]),
         }));
         let facts = driver.0.platform.host_facts();
-        driver.0.process.set(facts.pid);
         driver.input(Input::Host(facts));
         driver
     }
@@ -257,8 +258,9 @@ impl<P: Platform> Shared<P> {
                     shared.platform.spawn(Self::dial(Rc::clone(shared), conn, to));
                 }
                 Some(Effect::RewriteConfig { asker, config }) => {
-                    let task = Self::rewrite_config(Rc::clone(shared), asker, *config);
-                    shared.platform.spawn(task);
+                    if shared.rewrites.borrow_mut().ask(asker, config) {
+                        shared.platform.spawn(Self::rewrite_config(Rc::clone(shared)));
+                    }
                 }
                 Some(Effect::Log(level, text)) => shared.platform.log(level, &text),
                 Some(Effect::Decided(decision)) => {
@@ -396,12 +398,21 @@ impl<P: Platform> Shared<P> {
         }
     }
 
-    /// The configuration file is written while other clients are served.
-    async fn rewrite_config(shared: Rc<Self>, asker: ConnId, config: Config) {
+    /// The configuration file is written while other clients are served, until nobody asks for it
+    /// any more.
+    async fn rewrite_config(shared: Rc<Self>) {
         let (disk, path) = (shared.platform.disk(), shared.platform.config_file());
-        let written = rewrite_file(&disk, &path, shared.process.get(), &config).await;
-        let outcome = written.map_err(|error| os_text(&error));
-        Self::handle(&shared, Input::ConfigRewritten { asker, outcome }, Event::Woken);
+        let process = shared.platform.host_facts().pid;
+        loop {
+            let next = shared.rewrites.borrow_mut().take();
+            let Some(Rewrite { config, askers }) = next else { return };
+            let written = rewrite_file(&disk, &path, process, &config).await;
+            let outcome = written.map_err(|error| os_text(&error));
+            for asker in askers {
+                let outcome = outcome.clone();
+                Self::handle(&shared, Input::ConfigRewritten { asker, outcome }, Event::Woken);
+            }
+        }
     }
 
     /// The life of a dialled connection.
@@ -418,13 +429,15 @@ impl<P: Platform> Shared<P> {
         .await;
         shared.awake().await;
         match dialled {
-            None => {}
+            // Nobody is woken for it any more.
+            None => shared.attendants.borrow_mut().leave(conn),
             Some(Ok(stream)) => {
                 let peer = stream.peer();
                 Self::handle(&shared, Input::Connected { conn, peer }, Event::Connected(conn));
                 Self::attend(shared, conn, stream).await;
             }
             Some(Err(error)) => {
+                shared.attendants.borrow_mut().leave(conn);
                 let cause = cause(&error);
                 Self::handle(&shared, Input::Closed { conn, cause }, Event::Closed(conn));
             }
