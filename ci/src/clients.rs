@@ -4,7 +4,7 @@
 //! redis-rs needs no step: it runs in `cargo test`.
 
 use std::{
-    env, fs,
+    fs,
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -35,7 +35,7 @@ const LISTENS_WITHIN: Duration = Duration::from_secs(120);
 pub fn run(root: &Path) -> Outcome {
     let folder = root.join("target/clients");
     if let Err(failure) = peers::run().and_then(|()| install(&folder)) {
-        if env::var("CI").is_ok_and(|value| value == "true") {
+        if shell::in_ci() {
             return Err(failure);
         }
         eprintln!("ci: clients skipped: {failure}");

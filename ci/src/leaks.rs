@@ -47,6 +47,7 @@ pub fn run(root: &Path, names: &[String]) -> Outcome {
     if let Some(name) = names.iter().find(|name| leaks.iter().all(|leak| leak.name != **name)) {
         return Err(Failure::new(format!("no leak `{name}` in {FOLDER}/table.txt")));
     }
+    scratch::strays(root, FOLDER, leaks.iter().map(|leak| leak.name.as_str()))?;
     for leak in leaks.iter().filter(|leak| names.is_empty() || names.contains(&leak.name)) {
         let tree = scratch::planted(root, &root.join(FOLDER).join(format!("{}.patch", leak.name)))?;
         refused(&tree, leak)?;

@@ -117,6 +117,12 @@ pub fn read_any(
     }
 }
 
+/// Whether CI runs this: then what cannot be checked is a failure.
+#[must_use]
+pub fn in_ci() -> bool {
+    env::var_os("CI").is_some_and(|value| value == "true")
+}
+
 /// Whether a program of this name is on `PATH`.
 #[must_use]
 pub fn is_installed(program: &str) -> bool {

@@ -79,7 +79,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "long",
-        does: "what takes hours: coverage over 2000 seeds, doctor over 20, leaks, mutants",
+        does: "what takes hours: coverage over 2000 seeds, doctor over 20, leaks, mutants, reports",
         run: |root, _| in_turn(root, LONG),
     },
     Step {
@@ -104,6 +104,7 @@ const ALL: &[(&str, &[&str])] = &[
     ("clients", &[]),
     ("sim", &["--seeds", "200"]),
     ("doctor", &[]),
+    ("coverage", &["--seeds", "30"]),
 ];
 
 /// What is too long for every change.
@@ -112,6 +113,7 @@ const LONG: &[(&str, &[&str])] = &[
     ("doctor", &["--seeds", "20"]),
     ("leaks", &[]),
     ("mutants", &[]),
+    ("report-check", &[]),
 ];
 
 /// What a person sees who names no step.

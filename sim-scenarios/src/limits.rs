@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use repl_sim::{lab::Reply, scenarios};
+use repl_sim::{
+    lab::{Mark, Reply},
+    scenarios,
+};
 
 const fn secs(count: u64) -> Duration {
     Duration::from_secs(count)
@@ -23,12 +26,13 @@ scenarios! {
         replica.follow(&master).await;
         master.client().work(100, secs(2)).await;
         lab.settle().await;
-        lab.stall(&master, &replica);
-        master.client().write_bytes(600_000).await;
+        lab.slow(&master, &replica, Duration::ZERO, 1_000);
+        master.client().write_bytes(300_000).await;
         lab.heal(&master, &replica);
         master.client().work(100, secs(5)).await;
         lab.settle().await;
         assert_eq!(replica.dataset(), master.dataset());
+        assert!(master.took(Mark::LimitHard));
     }
 
     /// Less is held back, and for too long.
@@ -44,12 +48,13 @@ scenarios! {
         replica.follow(&master).await;
         master.client().work(100, secs(2)).await;
         lab.settle().await;
-        lab.stall(&master, &replica);
+        lab.slow(&master, &replica, Duration::ZERO, 1_000);
         master.client().write_bytes(150_000).await;
         master.client().work(100, secs(10)).await;
         lab.heal(&master, &replica);
         lab.settle().await;
         assert_eq!(replica.dataset(), master.dataset());
+        assert!(master.took(Mark::LimitSoft));
     }
 
     /// While two snapshots are under way, a third replica waits for room, and lacks nothing.
@@ -67,12 +72,15 @@ scenarios! {
             client.call(&["SET", key, &value]).await.expect("nothing is broken");
         }
         for replica in [&first, &second] {
-            lab.slow(&master, replica, Duration::ZERO, 20_000);
+            lab.slow(&master, replica, Duration::ZERO, 10_000);
             replica.follow(&master).await;
             lab.pass(secs(1)).await;
-            master.client().work(50, secs(1)).await;
+            // Not all of `work`, which may empty the database.
+            master.client().write_keys(50).await;
         }
         third.follow(&master).await;
+        // It takes a moment to ask.
+        lab.pass(secs(8)).await;
         // Nobody reads the first one to its end.
         lab.reset(&master, &first);
         master.client().work(100, secs(5)).await;
@@ -81,6 +89,8 @@ scenarios! {
         for replica in [&first, &second, &third] {
             assert_eq!(replica.dataset(), master.dataset());
         }
+        assert!(master.took(Mark::SnapshotNoRoom));
+        assert!(master.took(Mark::SnapshotAbandoned));
     }
 
     /// The backlog grows while it is used: what it held is still there.
@@ -97,6 +107,7 @@ scenarios! {
         lab.settle().await;
         assert_eq!(replica.syncs().full, 1, "the backlog held all that was missed");
         assert_eq!(replica.dataset(), master.dataset());
+        assert!(master.took(Mark::BacklogResized));
     }
 
     /// A key that a client of a writable replica has written is the replica's: it deletes it, and
@@ -119,6 +130,7 @@ scenarios! {
         assert_eq!(replica.client().call(&["EXISTS", "own"]).await, Ok(Reply::Integer(0)));
         lab.settle().await;
         assert_eq!(replica.dataset(), master.dataset());
+        assert!(replica.took(Mark::ExpiredOwn));
     }
 
     /// A process that is told to end waits for its replicas as long as it may; called off, it goes
@@ -126,7 +138,7 @@ scenarios! {
     async fn the_end_waits_for_replicas(lab: Lab) seeds = 20 {
         lab.configure(|config| {
             config.repl_timeout = secs(60);
-            config.shutdown_timeout = secs(8);
+            config.shutdown_timeout = secs(5);
         });
         let [master, replica] = lab.peers().await;
         replica.follow(&master).await;
@@ -143,10 +155,16 @@ scenarios! {
         let aborted = master.client().call(&["SHUTDOWN", "ABORT"]).await;
         assert_eq!(aborted, Ok(Reply::Simple("OK".to_owned())));
         asks.hear("-ERR").await.expect("the asker is told");
+        lab.heal(&master, &replica);
+        lab.settle().await;
 
         // Too late for the replica.
+        lab.stall(&master, &replica);
+        master.client().write_keys(20).await;
+        let began = lab.elapsed();
         asks.say("SHUTDOWN NOSAVE\r\n").await.expect("the master listens");
         asks.hear_end().await;
+        assert!(lab.elapsed() - began >= secs(5), "the replica had its time");
         lab.pass(secs(1)).await;
         master.restart().await;
         lab.heal(&master, &replica);
@@ -158,17 +176,21 @@ scenarios! {
         lab.stall(&master, &replica);
         master.client().write_keys(20).await;
         let mut asks = stranger.dial(&master).await.expect("the master is there");
+        let began = lab.elapsed();
         asks.say("SHUTDOWN NOSAVE\r\n").await.expect("the master listens");
         lab.pass(secs(1)).await;
         lab.heal(&master, &replica);
         asks.hear_end().await;
+        assert!(lab.elapsed() - began < secs(5), "the replica has it all");
         lab.pass(secs(1)).await;
 
         // At once.
         replica.promote().await;
         let mut asks = stranger.dial(&replica).await.expect("the replica is there");
+        let began = lab.elapsed();
         asks.say("SHUTDOWN NOSAVE\r\n").await.expect("the node listens");
         asks.hear_end().await;
+        assert!(lab.elapsed() - began < secs(2), "nobody is waited for");
         for node in [&master, &replica] {
             node.restart().await;
         }

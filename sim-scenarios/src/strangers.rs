@@ -4,12 +4,10 @@
 use std::time::Duration;
 
 use repl_sim::{
-    lab::{Client, Config, Lost, Peer, Reply, Stranger, Wire},
+    Lab,
+    lab::{Client, Config, EMPTY_SNAPSHOT, Lost, Peer, Reply, Stranger, Wire},
     scenarios,
 };
-
-/// A snapshot without keys, whose checksum says that there is none.
-const EMPTY: &[u8] = b"REDIS0010\xff\0\0\0\0\0\0\0\0";
 
 const MARK: &str = "0123456789abcdef0123456789abcdef01234567";
 const HISTORY: &str = "aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd";
@@ -29,11 +27,19 @@ enum Move {
     Snapshot(&'static str),
     /// It sends so many bytes that are no line.
     Babble(usize),
-    /// It waits until the node has had enough.
+    /// It waits until the node has had enough, which the node knows at once.
     HearEnd,
+    /// It waits until the node has waited long enough.
+    HearTimeout,
 }
 
-use Move::{Babble, Hear, HearEnd, Say, Snapshot};
+use Move::{Babble, Hear, HearEnd, HearTimeout, Say, Snapshot};
+
+/// How long a node that has had enough may take, with the way of its answer.
+const AT_ONCE: Duration = secs(30);
+
+/// How long it waits for what does not come.
+const REPL_TIMEOUT: Duration = secs(60);
 
 /// To the port, the address and the capabilities.
 const OK: &str = "+OK\r\n+OK\r\n+OK\r\n";
@@ -52,7 +58,7 @@ const ANSWERS: &[&[Move]] = &[
     &[Say("?\r\n"), Hear("SYNC"), Say("-ERR not now\r\n"), HearEnd],
     &[Say("+FULLRESYNC to where\r\n"), Say("hello\r\n"), HearEnd],
     // It falls silent in the middle.
-    &[Say("+FULLRESYNC aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd 7\r\n$18\r\nREDIS00"), HearEnd],
+    &[Say("+FULLRESYNC aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd 7\r\n$18\r\nREDIS00"), HearTimeout],
     &[Say("+FULLRESYNC aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd 7\r\n$9\r\nREDISwhat"), HearEnd],
     &[
         Say("+FULLRESYNC aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd 7\r\n$20\r\n"),
@@ -89,7 +95,7 @@ const GREETINGS: &[&[Move]] = &[
 /// The connection ended too soon: the test is about something else then.
 type Outcome = Result<(), Lost>;
 
-async fn act(wire: &mut Wire, moves: &[Move]) -> Outcome {
+async fn act(lab: &Lab, wire: &mut Wire, moves: &[Move]) -> Outcome {
     for step in moves {
         match step {
             Hear(word) => {
@@ -97,14 +103,23 @@ async fn act(wire: &mut Wire, moves: &[Move]) -> Outcome {
             }
             Say(text) => wire.say(text).await?,
             Snapshot(end) => {
-                wire.say(EMPTY).await?;
+                wire.say(EMPTY_SNAPSHOT).await?;
                 wire.say(end).await?;
             }
             // The node may have had enough before its end.
             Babble(count) => {
                 let _ = wire.say("x".repeat(*count)).await;
             }
-            HearEnd => wire.hear_end().await,
+            HearEnd => {
+                let began = lab.elapsed();
+                wire.hear_end().await;
+                assert!(lab.elapsed() - began < AT_ONCE, "only its patience has ended it");
+            }
+            HearTimeout => {
+                let began = lab.elapsed();
+                wire.hear_end().await;
+                assert!(lab.elapsed() - began > REPL_TIMEOUT / 2, "it gave up too soon");
+            }
         }
     }
     Ok(())
@@ -112,15 +127,15 @@ async fn act(wire: &mut Wire, moves: &[Move]) -> Outcome {
 
 /// A replica that gives a stranger its time, and tells it everything.
 fn patient(config: &mut Config) {
-    config.repl_timeout = secs(60);
+    config.repl_timeout = REPL_TIMEOUT;
     config.replica_announce_ip = "10.0.0.1".to_owned();
 }
 
 /// Plays a master on the next connection of `node`.
-async fn play(stranger: &mut Stranger, moves: &[&[Move]]) {
+async fn play(lab: &Lab, stranger: &mut Stranger, moves: &[&[Move]]) {
     let mut wire = stranger.accept().await;
     for part in moves {
-        act(&mut wire, part).await.expect("the node goes on as far as it is led");
+        act(lab, &mut wire, part).await.expect("the node goes on as far as it is led");
     }
 }
 
@@ -157,10 +172,10 @@ scenarios! {
         let mut stranger = lab.stranger();
         node.follow_stranger(&stranger).await;
         for answer in ANSWERS {
-            play(&mut stranger, &[&POLITE, answer]).await;
+            play(&lab, &mut stranger, &[&POLITE, answer]).await;
         }
         for greeting in GREETINGS {
-            play(&mut stranger, &[greeting]).await;
+            play(&lab, &mut stranger, &[greeting]).await;
         }
         master.client().work(100, secs(2)).await;
         node.follow(&master).await;
@@ -178,16 +193,16 @@ scenarios! {
         node.follow_stranger(&stranger).await;
 
         let mut wire = stranger.accept().await;
-        act(&mut wire, &POLITE).await.expect("a polite master");
+        act(&lab, &mut wire, &POLITE).await.expect("a polite master");
         wire.say(&full).await.expect("the node listens");
-        act(&mut wire, &[Snapshot(MARK), Hear("ACK")]).await.expect("a snapshot");
+        act(&lab, &mut wire, &[Snapshot(MARK), Hear("ACK")]).await.expect("a snapshot");
         wire.say("*1\r\n$4\r\nPING\r\n").await.expect("the node listens");
         wire.hear("\r\n").await.expect("the end of the acknowledgement");
         lab.pass(secs(3)).await;
         drop(wire);
 
         let mut wire = stranger.accept().await;
-        act(&mut wire, &POLITE).await.expect("a polite master");
+        act(&lab, &mut wire, &POLITE).await.expect("a polite master");
         wire.hear(HISTORY).await.expect("the node names its history");
         wire.say("+CONTINUE\r\n").await.expect("the node listens");
         wire.say("*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n").await.expect("the node listens");
@@ -195,21 +210,21 @@ scenarios! {
         drop(wire);
 
         let mut wire = stranger.accept().await;
-        act(&mut wire, &POLITE).await.expect("a polite master");
+        act(&lab, &mut wire, &POLITE).await.expect("a polite master");
         wire.hear(HISTORY).await.expect("the node names its history");
         wire.say("+CONTINUE\r\n*one\r\n").await.expect("the node listens");
         wire.hear_end().await;
 
         let mut wire = stranger.accept().await;
-        act(&mut wire, &POLITE).await.expect("a polite master");
+        act(&lab, &mut wire, &POLITE).await.expect("a polite master");
         wire.hear("-1").await.expect("the node asks for everything");
         drop(wire);
 
         let mut wire = stranger.accept().await;
-        act(&mut wire, &POLITE).await.expect("a polite master");
+        act(&lab, &mut wire, &POLITE).await.expect("a polite master");
         let another = full.replace(HISTORY, &HISTORY.replace('a', "e"));
         wire.say(another).await.expect("the node listens");
-        act(&mut wire, &[Snapshot(MARK), Hear("ACK")]).await.expect("a snapshot");
+        act(&lab, &mut wire, &[Snapshot(MARK), Hear("ACK")]).await.expect("a snapshot");
         wire.say("*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n").await.expect("the node listens");
         lab.pass(secs(3)).await;
         node.promote().await;

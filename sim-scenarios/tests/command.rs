@@ -101,7 +101,7 @@ fn a_closed_pipe_is_no_error() {
     assert_eq!(child.wait().expect("it ends").code(), PASSED);
 }
 
-/// A field of `/proc/PID/status` or, counted from zero behind the name, of `/proc/PID/stat`.
+/// A file of `/proc/PID`.
 fn proc(pid: u32, file: &str) -> String {
     fs::read_to_string(format!("/proc/{pid}/{file}")).expect("the process runs")
 }
@@ -127,10 +127,11 @@ fn an_interrupted_sweep_tells_what_it_has_found() {
         ["sweep", "--scenario", "cut_heals_within_backlog", "--seeds", "10000000", "--json"];
     let mut command = repl_sim(&words);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().expect("the command starts");
+    let mut child = command.spawn().expect("the command starts");
     let pid = child.id();
     // A run takes a few hundredths of a second: by then some are over.
     while !catches_interrupts(pid) || ticks(pid) < 200 {
+        assert!(child.try_wait().expect("it is ours").is_none(), "it ended early");
         thread::sleep(Duration::from_millis(20));
     }
     let killed = Command::new("kill").args(["-INT", &pid.to_string()]).status();

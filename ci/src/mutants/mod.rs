@@ -54,7 +54,7 @@ fn hunt(
     if let Some(name) = names.iter().find(|name| mutants.iter().all(|m| m.name != **name)) {
         return Err(Failure::new(format!("no mutant `{name}` in {FOLDER}/table.txt")));
     }
-    strays(root, &mutants)?;
+    scratch::strays(root, FOLDER, mutants.iter().map(|mutant| mutant.name.as_str()))?;
     let wanted = |mutant: &&Mutant| names.is_empty() || names.contains(&mutant.name);
     let mut lines = Vec::new();
     let mut escaped = Vec::new();
@@ -89,21 +89,6 @@ fn hunt(
         return Ok(());
     }
     Err(Failure::new(format!("{} not found: {}", escaped.len(), escaped.join(", "))))
-}
-
-/// Every patch has a line in the table: a forgotten one would never be hunted.
-fn strays(root: &Path, mutants: &[Mutant]) -> Outcome {
-    let folder = root.join(FOLDER);
-    let entries = fs::read_dir(&folder).map_err(|error| Failure::io(FOLDER, &error))?;
-    for entry in entries {
-        let entry = entry.map_err(|error| Failure::io(FOLDER, &error))?;
-        let file = entry.file_name().to_string_lossy().into_owned();
-        let known = |name: &str| mutants.iter().any(|mutant| mutant.name == name);
-        if file.strip_suffix(".patch").is_some_and(|name| !known(name)) {
-            return Err(Failure::new(format!("{FOLDER}/{file} has no line in table.txt")));
-        }
-    }
-    Ok(())
 }
 
 /// Builds the simulator of a mutated tree and sweeps every scenario.

@@ -12,7 +12,7 @@ use std::{
 
 use super::{FOLDER, table::Mutant};
 use crate::{
-    shell::{self, Failure},
+    shell::{self, Failure, Outcome},
     tidy,
 };
 
@@ -50,6 +50,28 @@ pub(crate) fn planted(root: &Path, patch: &Path) -> Result<PathBuf, Failure> {
         Ok(()) => Ok(copy),
         Err(_) => Err(Failure::new(format!("{} no longer applies", patch.display()))),
     }
+}
+
+/// Every patch of the folder is among `names`, those of its table: a forgotten one would never be
+/// hunted.
+///
+/// # Errors
+/// One is not, or the folder cannot be read.
+pub(crate) fn strays<'a>(
+    root: &Path,
+    folder: &str,
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> Outcome {
+    let entries = fs::read_dir(root.join(folder)).map_err(|error| Failure::io(folder, &error))?;
+    for entry in entries {
+        let entry = entry.map_err(|error| Failure::io(folder, &error))?;
+        let file = entry.file_name().to_string_lossy().into_owned();
+        let Some(name) = file.strip_suffix(".patch") else { continue };
+        if names.clone().all(|known| known != name) {
+            return Err(Failure::new(format!("{folder}/{file} has no line in table.txt")));
+        }
+    }
+    Ok(())
 }
 
 /// Copies what version control knows or would know. The outer error is one of files, the inner one

@@ -4,7 +4,7 @@
 //! The failing runs come from mutants, so that they are failures as somebody would meet them. They
 //! take minutes to build: this is a step for whoever changes the report.
 
-use std::{env, fs, path::Path};
+use std::{fs, path::Path};
 
 use crate::{
     json,
@@ -39,7 +39,7 @@ pub fn run(root: &Path, names: &[String]) -> Outcome {
     let browser = browser::find();
     if browser.is_none() {
         let lacks = format!("no Chromium on PATH, and {} names none", browser::VARIABLE);
-        if env::var_os("CI").is_some_and(|value| value == "true") {
+        if shell::in_ci() {
             return Err(Failure::new(lacks));
         }
         eprintln!("ci: nobody looks at the reports: {lacks}");

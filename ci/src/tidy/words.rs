@@ -101,11 +101,14 @@ pub fn unbiased_select(file: &File) -> Vec<Finding> {
 }
 
 /// Where time is a parameter: what is simulated, and the simulator but for the figures of a sweep.
-const TIMELESS: [&str; 4] = [
+const TIMELESS: [&str; 7] = [
     "crates/repl-core/src/",
+    "crates/repl-server/src/config_",
+    "crates/repl-server/src/disk.rs",
     "crates/repl-server/src/driver/",
     "crates/repl-server/src/platform.rs",
     "crates/repl-sim/src/",
+    "sim-scenarios/src/",
 ];
 const TIMED: &str = "crates/repl-sim/src/sweep.rs";
 

@@ -191,7 +191,10 @@ impl Machine {
         let mut task = pin!(task);
         poll_fn(|cx| {
             if self.is_frozen() {
-                self.held.borrow_mut().push(cx.waker().clone());
+                let mut held = self.held.borrow_mut();
+                if !held.iter().any(|waker| waker.will_wake(cx.waker())) {
+                    held.push(cx.waker().clone());
+                }
                 return Poll::Pending;
             }
             task.as_mut().poll(cx)

@@ -113,9 +113,10 @@ impl SimPlatform {
 
     fn surroundings(&self) -> Surroundings {
         let machines = self.world.machines.borrow();
-        let all_up = machines.iter().all(|machine| machine.is_running());
         let (links_whole, broken_count) =
             self.world.net.with(|network, _| (network.is_whole(), network.broken_count()));
+        let all_up = machines.iter().all(|machine| machine.is_running())
+            && !self.world.some_node_reads_slowly();
         let node_count = machines.len() as u64;
         Surroundings { node_count, whole: all_up && links_whole, broken_count }
     }

@@ -70,6 +70,14 @@ impl World {
         self.machines.borrow().iter().find(|machine| machine.host == host).map(Rc::clone)
     }
 
+    /// Whether a node takes less from its connections than it could.
+    pub(crate) fn some_node_reads_slowly(&self) -> bool {
+        let machines = self.machines.borrow();
+        self.net.with(|network, _| {
+            machines.iter().any(|machine| network.reads_per_second(machine.host) > 0)
+        })
+    }
+
     /// Ends every task, so that what they hold is freed: nodes, drivers and streams refer to each
     /// other.
     pub(crate) fn end(&self) {

@@ -160,12 +160,11 @@ impl Node {
         let enough = self.config.repl_diskless_sync_max_replicas as usize;
         match group {
             Group::Mark if self.config.repl_diskless_sync => {
-                let is_enough = enough > 0 && replica_count >= enough;
-                self.marks.hit(if is_enough {
-                    Mark::SnapshotEnough
-                } else {
-                    Mark::SnapshotDelayOver
-                });
+                if enough > 0 && replica_count >= enough {
+                    self.marks.hit(Mark::SnapshotEnough);
+                } else if !self.config.repl_diskless_sync_delay.is_zero() {
+                    self.marks.hit(Mark::SnapshotDelayOver);
+                }
             }
             Group::Mark | Group::Length | Group::Empty => {}
         }

@@ -1,7 +1,7 @@
 //! **Absolute propagation**: no command in any history says when a key expires relative to the time
 //! it is applied: such a command means another deadline on every node and at every replay.
 //!
-//! Source: property 28 of the simulation's list. Premise: commands read.
+//! Premise: commands read.
 
 use super::{Broken, stream::Command};
 

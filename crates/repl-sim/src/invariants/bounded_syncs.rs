@@ -13,7 +13,7 @@
 //! Neither does a replica hammer its master: in the time until all is online and equal again it has
 //! dialled it no more often than once a second, and thrice at once.
 //!
-//! Source: property 17 of the simulation's list. Premises: synchronisations granted without a cause
+//! Premises: synchronisations granted without a cause
 //! at the moment; under `bounded-dials`, links dialled while all came to rest.
 
 use std::{collections::BTreeMap, time::Duration};
@@ -32,7 +32,7 @@ const SYNCS_PER_NODE: u64 = 3;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Surroundings {
     pub(crate) node_count: u64,
-    /// No link is cut, stalled or slowed down, and every node is up.
+    /// No link is cut, stalled or slowed down, and every node is up and reads as fast as it can.
     pub(crate) whole: bool,
     /// Links that broke by themselves, in the middle of what they carried, since the run began.
     pub(crate) broken_count: u64,

@@ -2,8 +2,9 @@
 //! shows its clients nothing of the key, master or replica, whoever still holds it.
 //!
 //! A client that can look into the node asks for a key whose time has passed, and compares before
-//! and after: the reply is judged if nobody can have given the key another life in between. Source:
-//! property 26 of the simulation's list. Premise: replies judged.
+//! and after: the reply is judged if nobody can have given the key another life in between.
+//!
+//! Premise: replies judged.
 
 use super::Broken;
 use crate::lab::Reply;

@@ -4,7 +4,7 @@
 //! Judged are replies to requests that were sent and answered while the node was a replica all the
 //! time.
 //!
-//! Source: property 22 of the simulation's list, oracle RO. Premise: writes judged.
+//! Premise: writes judged.
 
 use super::{Broken, standing::Standing};
 use crate::{

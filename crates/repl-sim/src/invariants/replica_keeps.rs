@@ -2,7 +2,7 @@
 //! its master says. While it stands at one byte of one history it holds the same number of keys,
 //! whatever its clock, its readers and its own timers say.
 //!
-//! Source: property 27 of the simulation's list. Premise: steps of replicas that held keys with a
+//! Premise: steps of replicas that held keys with a
 //! deadline and had heard nothing new.
 
 use std::collections::BTreeMap;

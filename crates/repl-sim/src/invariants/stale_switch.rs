@@ -4,7 +4,7 @@
 //! Judged are replies to requests that were sent and answered while the node was such a replica all
 //! the time.
 //!
-//! Source: property 23 of the simulation's list. Premise: replies judged.
+//! Premise: replies judged.
 
 use super::{Broken, standing::Standing};
 use crate::{

@@ -8,7 +8,7 @@
 //! another history meanwhile, because its backlog's time was over: whoever takes its snapshot has
 //! the write, and no byte that says so.
 //!
-//! Source: property 18 of the simulation's list, oracle ACKED. Premise: answers of one and more.
+//! Premise: answers of one and more.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! **Whole commands**: what a replica says it has applied ends where a command of the history ends.
 //!
-//! Source: property 5 of the simulation's list. Premise: steps of replicas along the stream.
+//! Premise: steps of replicas along the stream.
 
 use super::{Broken, Seen, ledger::Ledger};
 use crate::node_view::{Role, View};

@@ -413,18 +413,8 @@ impl Client {
 
     /// Writes all of it.
     pub(super) async fn write_all(&mut self, bytes: &[u8]) -> Result<(), Lost> {
-        let mut written = 0;
-        poll_fn(|cx| {
-            while written < bytes.len() {
-                let stream = self.stream.as_mut().ok_or(Lost)?;
-                match stream.poll_write(cx, &[IoSlice::new(&bytes[written..])]) {
-                    Poll::Ready(count) => written += count.map_err(|_| Lost)?,
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-            Poll::Ready(Ok(()))
-        })
-        .await
+        let stream = self.stream.as_mut().ok_or(Lost)?;
+        stream.write_all(bytes).await.map_err(|_| Lost)
     }
 
     /// The replies that are whole after the next read.

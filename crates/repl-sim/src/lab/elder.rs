@@ -4,16 +4,12 @@
 //! So a node begins at an offset as nodes do, by a full sync, and no part of it knows that it is in
 //! a simulation. What it tells afterwards is a history of its own, promoted from the elder's.
 
-use std::{
-    future::poll_fn,
-    io::{self, IoSlice},
-    time::Duration,
-};
+use std::{future::poll_fn, io, time::Duration};
 
 use repl_core::base::{ids::ReplId, rng::Rng, rng::Seed};
 use repl_server::platform::Stream as _;
 
-use super::Peer;
+use super::{Peer, stranger::EMPTY_SNAPSHOT};
 use crate::{
     draw::Draw,
     net::stream::{SimListener, SimStream},
@@ -21,9 +17,6 @@ use crate::{
 
 const NAME: &str = "elder";
 const PORT: u16 = 6379;
-
-/// A snapshot of nothing, without a checksum.
-const EMPTY: &[u8] = b"REDIS0010\xff\0\0\0\0\0\0\0\0";
 
 /// How long a node may take to learn where it begins.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -80,14 +73,14 @@ async fn hand_over(stream: &mut SimStream, id: ReplId, offset: u64) -> io::Resul
             let has = |word: &[u8]| request.windows(word.len()).any(|part| part == word);
             if has(b"PSYNC") {
                 let mut answer = format!("+FULLRESYNC {id} {offset}\r\n").into_bytes();
-                answer.extend_from_slice(format!("${}\r\n", EMPTY.len()).as_bytes());
-                answer.extend_from_slice(EMPTY);
-                write_all(stream, &answer).await?;
+                answer.extend_from_slice(format!("${}\r\n", EMPTY_SNAPSHOT.len()).as_bytes());
+                answer.extend_from_slice(EMPTY_SNAPSHOT);
+                stream.write_all(&answer).await?;
             } else if has(b"ACK") {
                 // Nobody waits for it.
             } else {
                 let answer: &[u8] = if has(b"PING") { b"+PONG\r\n" } else { b"+OK\r\n" };
-                write_all(stream, answer).await?;
+                stream.write_all(answer).await?;
             }
         }
     }
@@ -102,15 +95,6 @@ fn request_len(bytes: &[u8]) -> Option<usize> {
     let first = bytes.get(1..ends(0)?.checked_sub(2)?)?;
     let count: usize = std::str::from_utf8(first).ok()?.parse().ok()?;
     ends(2 * count)
-}
-
-async fn write_all(stream: &mut SimStream, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let parts = [IoSlice::new(bytes)];
-        let count = poll_fn(|cx| stream.poll_write(cx, &parts)).await?;
-        bytes = &bytes[count..];
-    }
-    Ok(())
 }
 
 #[cfg(test)]

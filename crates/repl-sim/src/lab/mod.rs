@@ -1,9 +1,9 @@
 //! The lab: the words in which scenarios are written.
 //!
-//! `peers follow promote client | cut isolate refuse hang heal slow stall reset half_open
-//! break_after | freeze thaw read_slowly skew drift stop crash restart | lull settle pass | offset
-//! dataset syncs role`. Everything a scenario does goes through
-//! these; the properties are checked after every step without being named.
+//! `configure peers follow promote client stranger | cut isolate refuse hang heal slow stall reset
+//! half_open break_after | freeze thaw read_slowly skew drift stop crash restart | harm_disk
+//! heal_disk rot | lull settle pass | offset dataset syncs role took`. Everything a scenario does
+//! goes through these; the properties are checked after every step without being named.
 
 mod client;
 mod connection;
@@ -35,7 +35,7 @@ pub use self::{
     faults::Breakage,
     peer::Peer,
     reply::Reply,
-    stranger::{Stranger, Wire},
+    stranger::{EMPTY_SNAPSHOT, Stranger, Wire},
 };
 pub(crate) use self::{
     reply::{Malformed, parse as parse_reply},
@@ -56,6 +56,8 @@ use crate::{
 };
 /// The directives of a node.
 pub use repl_core::base::config::Config;
+/// The decisions of a node.
+pub use repl_core::marks::Mark;
 
 pub use crate::{disk::DiskFault, invariants::Syncs, machine::Crash, node_view::Role};
 
@@ -150,11 +152,16 @@ impl Lab {
         self.0.client_count.set(number);
     }
 
-    /// A host of its own for a client that is not the lab's.
-    fn add_client_host(&self) -> HostId {
+    /// A number that no client has.
+    fn next_client_number(&self) -> usize {
         let number = self.0.client_count.get() + 1;
         self.0.client_count.set(number);
-        client::add_host(self.world(), number)
+        number
+    }
+
+    /// A host of its own for a client that is not the lab's.
+    fn add_client_host(&self) -> HostId {
+        client::add_host(self.world(), self.next_client_number())
     }
 
     fn add_peer(&self) -> Peer {

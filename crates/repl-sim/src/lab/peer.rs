@@ -2,10 +2,10 @@
 
 use std::{path::Path, rc::Rc, time::Duration};
 
-use super::{Client, Lab, Lost, Reply};
+use super::{Client, Lab, Lost, Mark, Reply};
 use crate::{
     disk::DiskFault,
-    invariants::{Broken, Syncs},
+    invariants::Syncs,
     machine::{Crash, Machine},
     net::HostId,
     node_view::{self, Role, View},
@@ -40,9 +40,7 @@ impl Peer {
     /// A new client of this node, on a host of its own.
     #[must_use]
     pub fn client(&self) -> Client {
-        let number = self.lab.0.client_count.get() + 1;
-        self.lab.0.client_count.set(number);
-        self.numbered_client(number)
+        self.numbered_client(self.lab.next_client_number())
     }
 
     /// As [`client`](Self::client): what it draws hangs on its number, which no other client has.
@@ -187,8 +185,7 @@ impl Peer {
             if self.lab.elapsed() - began > limit {
                 let expected = format!("a process that ends within {limit:?} of SIGTERM");
                 let actual = "it is still running".to_owned();
-                let broken = Broken { property: "shutdown-ends", expected, actual };
-                self.lab.world().evidence.fail(Some(self.name()), broken);
+                self.lab.broken("shutdown-ends", self.name(), expected, actual);
                 std::future::pending::<()>().await;
             }
         }
@@ -219,7 +216,8 @@ impl Peer {
         self.machine.disk.heal();
     }
 
-    /// A bit of a file on the node's disk turns, and nobody is told.
+    /// A bit of a file on the node's disk turns, and nobody is told. A configuration file that has
+    /// rotted may be one with which no process starts: then the run fails.
     ///
     /// # Panics
     /// When there is no such file.
@@ -234,10 +232,13 @@ impl Peer {
         self.machine.is_up()
     }
 
-    /// What a file on the node's disk holds.
+    /// Whether the running process has ever taken this decision.
+    ///
+    /// # Panics
+    /// When the node is down.
     #[must_use]
-    pub fn file(&self, path: &Path) -> Option<Vec<u8>> {
-        self.machine.disk.content(path)
+    pub fn took(&self, mark: Mark) -> bool {
+        self.machine.with_node(|node| node.marks().count(mark)).expect("the node is up") > 0
     }
 
     /// Starts a new process with what the platform kept: an empty dataset, because no snapshots are

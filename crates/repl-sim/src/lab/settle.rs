@@ -39,11 +39,8 @@ impl Lab {
             let Some(lagging) = self.first_lagging() else { break };
             if self.elapsed() - began > limit {
                 let (replica, why) = lagging;
-                let evidence = &self.world().evidence;
-                evidence.now.set(self.world().net.now());
                 let expected = format!("all replicas as their masters within {limit:?}");
-                let broken = Broken { property: NAME, expected, actual: why };
-                evidence.fail(Some(&replica.name), broken);
+                self.broken(NAME, &replica.name, expected, why);
                 // The run is over; whoever waits here is dropped.
                 std::future::pending::<()>().await;
             }
@@ -83,8 +80,12 @@ impl Lab {
 
     /// A core has confirmed a write; it counts if something outside is broken.
     pub(crate) fn count_core_write(&self) {
-        let whole = self.world().net.with(|network, _| network.is_whole());
-        if !whole || self.machines().iter().any(|machine| machine.is_frozen()) {
+        let world = self.world();
+        let whole = world.net.with(|network, _| network.is_whole());
+        if !whole
+            || world.some_node_reads_slowly()
+            || self.machines().iter().any(|machine| machine.is_frozen())
+        {
             let count = &self.world().evidence.core_write_count;
             count.set(count.get() + 1);
         }

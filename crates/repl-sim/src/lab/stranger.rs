@@ -1,7 +1,7 @@
 //! A stranger: a peer that is none of the lab's nodes, and says byte by byte what a scenario has it
 //! say. It plays masters and replicas that misbehave, that are old, or that are no servers at all.
 
-use std::{future::poll_fn, io::IoSlice, rc::Rc, task::Poll};
+use std::{future::poll_fn, rc::Rc};
 
 use repl_core::base::config::Config;
 use repl_server::platform::Stream as _;
@@ -14,6 +14,9 @@ use crate::{
     },
     world::World,
 };
+
+/// A snapshot without keys, whose checksum says that there is none.
+pub const EMPTY_SNAPSHOT: &[u8] = b"REDIS0010\xff\0\0\0\0\0\0\0\0";
 
 /// A host of its own that listens on the usual port.
 #[derive(Debug)]
@@ -93,17 +96,7 @@ impl Wire {
     /// # Errors
     /// The connection was lost before that.
     pub async fn say(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), Lost> {
-        let (bytes, mut written) = (bytes.as_ref(), 0);
-        poll_fn(|cx| {
-            while written < bytes.len() {
-                match self.stream.poll_write(cx, &[IoSlice::new(&bytes[written..])]) {
-                    Poll::Ready(count) => written += count.map_err(|_| Lost)?,
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-            Poll::Ready(Ok(()))
-        })
-        .await
+        self.stream.write_all(bytes.as_ref()).await.map_err(|_| Lost)
     }
 
     /// Waits until `word` has come, in whatever case, and gives everything up to its end.

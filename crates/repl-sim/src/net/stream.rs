@@ -152,6 +152,16 @@ impl SimStream {
     pub(crate) fn peer_host(&self) -> HostId {
         self.net.network.borrow().peer_host(self.conn, self.side)
     }
+
+    /// Writes all of it, and gives way where the connection takes no more.
+    pub(crate) async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let parts = [IoSlice::new(bytes)];
+            let count = poll_fn(|cx| platform::Stream::poll_write(self, cx, &parts)).await?;
+            bytes = &bytes[count..];
+        }
+        Ok(())
+    }
 }
 
 impl platform::Stream for SimStream {
@@ -217,15 +227,6 @@ mod tests {
         poll_fn(|cx| platform::Stream::poll_read(stream, cx, into)).await
     }
 
-    async fn write(stream: &mut SimStream, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let parts = [IoSlice::new(bytes)];
-            let count = poll_fn(|cx| platform::Stream::poll_write(stream, cx, &parts)).await?;
-            bytes = &bytes[count..];
-        }
-        Ok(())
-    }
-
     /// Sends a megabyte through an echo and counts what comes back; gives the virtual time it took.
     async fn echo(seed: u64) -> (usize, Duration) {
         let net = Net::new(Network::new(seed));
@@ -238,14 +239,14 @@ mod tests {
             let mut stream = listener.accept().await.expect("somebody dials");
             let mut buffer = [0; 1_000];
             while let Ok(count @ 1..) = read(&mut stream, &mut buffer).await {
-                write(&mut stream, &buffer[..count]).await.expect("the dialer is there");
+                stream.write_all(&buffer[..count]).await.expect("the dialer is there");
             }
         });
         let mut stream = net.dial(a, "b", 7).await.expect("b listens");
         let mut back = 0;
         let mut buffer = vec![0; 100_000];
         for _ in 0..1_000 {
-            write(&mut stream, &[7; 1_000]).await.expect("b is there");
+            stream.write_all(&[7; 1_000]).await.expect("b is there");
             let mut piece = 0;
             while piece < 1_000 {
                 piece += read(&mut stream, &mut buffer).await.expect("b echoes");

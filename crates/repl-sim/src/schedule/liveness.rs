@@ -8,7 +8,7 @@
 //! *convergence* gives it; every write is taken and reaches all replicas of the core; and none of
 //! them needs another full sync.
 //!
-//! Source: property 32 of the simulation's list. Premise: writes that reached the whole core
+//! Premise: writes that reached the whole core
 //! while something outside was broken.
 
 use std::time::Duration;

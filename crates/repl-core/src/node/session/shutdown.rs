@@ -39,7 +39,8 @@ pub(in crate::node) enum Shutdown {
     Waiting {
         /// When it ends without them.
         until: Instant,
-        /// The last byte that was written: what comes behind it are signs of life.
+        /// The offset when it began. Nothing but signs of life comes behind it, for which nobody
+        /// waits: they would keep in step with the acknowledgements.
         written: u64,
     },
     /// The process has been told to end.
@@ -152,7 +153,7 @@ impl Node {
         let written = self.history.offset();
         if patience.is_zero() || self.replicas_have(written) {
             self.marks.hit(Mark::ShutdownAtOnce);
-            self.finish_shutdown(now);
+            self.finish_shutdown(now, written);
             return;
         }
         self.shutdown = Some(Shutdown::Waiting { until: now.mono + patience, written });
@@ -167,7 +168,7 @@ impl Node {
         let satisfied = self.replicas_have(written);
         if until <= now.mono || satisfied {
             self.marks.hit(if satisfied { Mark::ShutdownSatisfied } else { Mark::ShutdownOverdue });
-            self.finish_shutdown(now);
+            self.finish_shutdown(now, written);
         }
     }
 
@@ -202,20 +203,16 @@ impl Node {
     }
 
     // redis: server.c, finishShutdown
-    fn finish_shutdown(&mut self, now: Now) {
-        let offset = match self.shutdown {
-            Some(Shutdown::Waiting { written, .. }) => written,
-            Some(Shutdown::Ending) | None => self.history.offset(),
-        };
+    fn finish_shutdown(&mut self, now: Now, written: u64) {
         let lines: Vec<_> = self
-            .lagging(offset)
+            .lagging(written)
             .map(|(conn, session)| {
                 let lag =
                     if session.is_online() { now.mono.since(session.ack_at).as_secs() } else { 0 };
                 format!(
                     "Lagging replica {} reported offset {} behind master, lag={lag}, state={}.",
                     replica_name(conn),
-                    offset.saturating_sub(session.ack_offset),
+                    written.saturating_sub(session.ack_offset),
                     session.state_name(),
                 )
             })
