@@ -5,11 +5,15 @@
 #[cfg(madsim)]
 mod clocks;
 #[cfg(madsim)]
+mod debts;
+#[cfg(madsim)]
 mod disconnects;
 #[cfg(madsim)]
 mod files;
 #[cfg(madsim)]
 mod limits;
+#[cfg(madsim)]
+mod outsiders;
 #[cfg(madsim)]
 mod resync;
 #[cfg(madsim)]
@@ -34,8 +38,10 @@ pub fn all() -> Vec<repl_sim::Scenario> {
         switchover::SCENARIOS,
         resync::SCENARIOS,
         limits::SCENARIOS,
+        debts::SCENARIOS,
         strangers::SCENARIOS,
         files::SCENARIOS,
+        outsiders::SCENARIOS,
     ]
     .concat()
 }

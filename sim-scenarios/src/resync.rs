@@ -74,6 +74,29 @@ scenarios! {
         assert_eq!(replica.syncs(), Syncs { full: 1, partial: 0 });
     }
 
+    /// A snapshot that one replica gives up half way still serves the other one.
+    async fn shared_snapshot_outlives_a_reader(lab: Lab) seeds = 50 {
+        lab.configure(|config| {
+            config.repl_diskless_sync = true;
+            config.repl_diskless_sync_delay = secs(3);
+            config.rdbcompression = false;
+        });
+        let [master, first, second] = lab.peers().await;
+        master.client().write_bytes(100_000).await;
+        for replica in [&first, &second] {
+            lab.slow(&master, replica, Duration::ZERO, 5_000);
+            replica.follow(&master).await;
+        }
+        lab.pass(secs(6)).await;
+        lab.reset(&master, &first);
+        lab.pass(secs(2)).await;
+        lab.heal_all();
+        lab.settle().await;
+        assert_eq!(first.dataset(), master.dataset());
+        assert_eq!(second.dataset(), master.dataset());
+        assert_eq!(second.syncs(), Syncs { full: 1, partial: 0 });
+    }
+
     /// A replica that comes while another one's snapshot is under way lacks nothing of what was
     /// written meanwhile.
     async fn second_replica_during_a_snapshot(lab: Lab) seeds = 50 {

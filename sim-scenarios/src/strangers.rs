@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use repl_sim::{
     Lab,
-    lab::{Client, Config, EMPTY_SNAPSHOT, Lost, Peer, Reply, Stranger, Wire},
+    lab::{Client, Config, EMPTY_SNAPSHOT, Lost, Peer, Reply, Stranger, Takes, Wire},
     scenarios,
 };
 
@@ -139,6 +139,25 @@ async fn play(lab: &Lab, stranger: &mut Stranger, moves: &[&[Move]]) {
     }
 }
 
+/// The payload with a few bytes that were not there, or without its end.
+fn damaged(lab: &Lab, mut payload: Vec<u8>) -> Vec<u8> {
+    let length = payload.len() as u64;
+    let below = |end: u64| usize::try_from(lab.draw_number(0, end - 1)).expect("an index");
+    for _ in 0..lab.draw_number(1, 3) {
+        let at = 9 + below(length - 9);
+        payload[at] = match lab.draw_number(0, 3) {
+            0 => 0x81,
+            1 => 0x80,
+            2 => 0xff,
+            _ => payload[at] ^ (1 << lab.draw_number(0, 7)),
+        };
+    }
+    if lab.draw_number(0, 3) == 0 {
+        payload.truncate(below(length));
+    }
+    payload
+}
+
 /// The value of a field of `INFO replication`.
 async fn info(client: &mut Client, field: &str) -> String {
     let Ok(Reply::Bulk(Some(text))) = client.call(&["INFO", "replication"]).await else {
@@ -181,6 +200,38 @@ scenarios! {
         node.follow(&master).await;
         lab.settle().await;
         assert_eq!(node.dataset(), master.dataset());
+    }
+
+    /// A payload that is damaged, cut off or made up is worth nothing and costs nothing: the old
+    /// dataset stays, and a good master is followed as before.
+    async fn rubbish_for_a_payload(lab: Lab) seeds = 50 {
+        lab.configure(patient);
+        let [master, replica] = lab.peers().await;
+        replica.follow(&master).await;
+        master.client().work(400, secs(10)).await;
+        lab.settle().await;
+        let mut stranger = lab.stranger();
+        let good = stranger.dial(&master).await.expect("it is up").synchronise(Takes::Length).await;
+        let good = good.expect("a payload").bytes;
+        replica.follow_stranger(&stranger).await;
+        let kept = replica.dataset();
+        for number in 1..=30 {
+            let bad = damaged(&lab, good.clone());
+            let mut wire = stranger.accept().await;
+            act(&lab, &mut wire, &POLITE).await.expect("a polite master");
+            let origin = format!("+FULLRESYNC {number:040x} {}\r\n", number * 1_000);
+            wire.say(format!("{origin}${}\r\n", bad.len())).await.expect("the node listens");
+            // It may have seen enough before the end; if it has not, nothing more comes.
+            let _ = wire.say(bad).await;
+            wire.hear_for(secs(2)).await;
+        }
+        if lab.config().rdbchecksum {
+            assert_eq!(replica.dataset(), kept, "what was damaged is not taken");
+        }
+        replica.follow(&master).await;
+        master.client().work(100, secs(5)).await;
+        lab.settle().await;
+        assert_eq!(replica.dataset(), master.dataset());
     }
 
     /// A node that is promoted, or loses its master, in the middle of a transaction has applied

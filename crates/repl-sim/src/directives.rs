@@ -25,7 +25,7 @@ pub(crate) fn drawn(draw: &mut Draw) -> Config {
         repl_diskless_sync_delay: secs(draw.between(0, 3)),
         rdbcompression: !draw.once_in(3),
         rdbchecksum: !draw.once_in(4),
-        hz: *draw.pick(&[10, 10, 10, 50]),
+        hz: *draw.pick(&[10, 10, 1, 50]),
         // Nodes are dialled from other hosts, without passwords.
         protected_mode: false,
         ..Config::default()

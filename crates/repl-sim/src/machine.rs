@@ -57,10 +57,14 @@ pub(crate) struct Machine {
     pub(crate) disk: Platter,
     /// How often a process was started here.
     pub(crate) lives: Cell<u64>,
+    /// When the node last handled an input.
+    pub(crate) turn_at: Cell<Instant>,
     /// What the node last said of itself, for lines that are written while it cannot be asked.
     pub(crate) last_view: Cell<View>,
     /// Who opened the connection that the node is about to hear of.
     pub(crate) accepting_from: Cell<Option<HostId>>,
+    /// The connection that each host opened last: what it said on others it has given up.
+    pub(crate) accepted_last: RefCell<BTreeMap<HostId, ConnId>>,
     /// Who is at the other end of accepted connections.
     pub(crate) accepted_from: RefCell<BTreeMap<ConnId, HostId>>,
     /// The driver of the running process.
@@ -96,8 +100,10 @@ impl Machine {
             config,
             disk,
             lives: Cell::new(0),
+            turn_at: Cell::new(Instant::ORIGIN),
             last_view: Cell::new(View::NOTHING),
             accepting_from: Cell::new(None),
+            accepted_last: RefCell::default(),
             accepted_from: RefCell::default(),
             driver: RefCell::default(),
             tasks: RefCell::default(),
@@ -217,6 +223,7 @@ impl Machine {
         self.with_node(|node| world.evidence.add_marks(node.marks()));
         self.disk.lose(crash);
         self.accepted_from.borrow_mut().clear();
+        self.accepted_last.borrow_mut().clear();
         self.motion.set(Motion::Runs);
         self.held.borrow_mut().clear();
         self.driver.borrow_mut().take();

@@ -34,6 +34,11 @@ pub(crate) struct View {
     pub(crate) backlog: Option<(u64, u64)>,
     /// How many commands of its master's stream failed here.
     pub(crate) stream_errors: u64,
+    /// Replicas that follow its stream, those that load a snapshot, and those of them whose
+    /// snapshot does not exist.
+    pub(crate) online_replicas: usize,
+    pub(crate) loading_replicas: usize,
+    pub(crate) stranded_replicas: usize,
 }
 
 impl View {
@@ -47,6 +52,9 @@ impl View {
         offset: 0,
         backlog: None,
         stream_errors: 0,
+        online_replicas: 0,
+        loading_replicas: 0,
+        stranded_replicas: 0,
     };
 }
 
@@ -72,6 +80,9 @@ pub(crate) fn view(node: &Node) -> View {
         offset: seen.offset,
         backlog: seen.backlog.map(|(first, end)| (first, end - 1)),
         stream_errors: node.stats().unexpected_error_replies,
+        online_replicas: seen.online_replicas,
+        loading_replicas: seen.loading_replicas,
+        stranded_replicas: seen.stranded_replicas,
     }
 }
 

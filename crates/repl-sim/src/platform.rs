@@ -25,7 +25,7 @@ use crate::{
     alarm::Alarm,
     disk::SimDisk,
     guard::guarded,
-    invariants::{Broken, Judge, Surroundings},
+    invariants::{Broken, Surroundings},
     lab,
     machine::{CONFIG_FILE, Crash, Machine},
     net::stream::{SimListener, SimStream},
@@ -127,10 +127,19 @@ impl SimPlatform {
         let mut judge = evidence.judge.borrow_mut();
         let now = evidence.now.get();
         let peer_of = |conn| self.machine.accepted_from.borrow().get(&conn).copied();
-        if let Event::Received(conn, _) = event
-            && let Some(peer) = peer_of(conn)
-        {
-            judge.on_received(peer, self.machine.index, &view, now);
+        if let Event::Received(conn, _) = event {
+            match peer_of(conn) {
+                Some(peer) => {
+                    if self.machine.accepted_last.borrow().get(&peer) == Some(&conn) {
+                        judge.on_received(peer, self.machine.index, &view, now);
+                    }
+                    if let Some(replica) = self.world.machine_at(peer) {
+                        judge.on_node_heard(replica.index, self.machine.index, now);
+                    }
+                }
+                // A node dials nobody but its master.
+                None => judge.on_master_heard(self.machine.index, now),
+            }
         }
         if let Event::Decided(decision) = event {
             let peer = peer_of(decision.conn);
@@ -243,7 +252,8 @@ impl Platform for SimPlatform {
         };
         self.record(|| What::Logged(level, text.to_owned()));
         self.trace(format_args!("log     {mark} {text}"));
-        if let Err(broken) = Judge::on_log(text) {
+        let judged = evidence.judge.borrow().on_log(self.machine.index, text);
+        if let Err(broken) = judged {
             evidence.fail(Some(&self.machine.name), broken);
         }
     }
@@ -286,6 +296,7 @@ impl Platform for SimPlatform {
             Event::Accepted(conn) => {
                 if let Some(peer) = self.machine.accepting_from.take() {
                     self.machine.accepted_from.borrow_mut().insert(conn, peer);
+                    self.machine.accepted_last.borrow_mut().insert(peer, conn);
                 }
             }
             Event::Closed(conn) => {
@@ -297,6 +308,7 @@ impl Platform for SimPlatform {
             | Event::Decided(_)
             | Event::Woken => {}
         }
+        self.machine.turn_at.set(evidence.now.get());
         let view = node_view::view(node);
         let before = self.machine.last_view.replace(view);
         self.record_event(event);

@@ -152,6 +152,8 @@ pub fn replay_line(scenario: &str, seed: u64) -> String {
 /// end of everything that still runs. Gives the virtual time of the first two.
 async fn simulate(work: impl FnOnce(Lab) -> Work, seed: u64, evidence: Rc<Evidence>) -> Duration {
     let lab = Lab::new(seed, Rc::clone(&evidence));
+    let watched = lab.clone();
+    lab.world().spawn(async move { watched.watch().await });
     {
         let work = work(lab.clone());
         let work = async {

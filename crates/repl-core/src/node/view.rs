@@ -6,6 +6,7 @@ use super::{Node, Stats};
 use crate::{
     base::{config::Config, ids::ReplId},
     keyspace::{DbIndex, Keyspace},
+    repl::master::Phase,
 };
 
 /// What a node is in the eyes of others.
@@ -37,14 +38,24 @@ pub struct ReplicationView {
     pub backlog: Option<(u64, u64)>,
     /// Replicas that follow the stream.
     pub online_replicas: usize,
+    /// Replicas to which a snapshot is on its way.
+    pub loading_replicas: usize,
+    /// Those of them whose snapshot does not exist. There are none.
+    pub stranded_replicas: usize,
 }
 
 impl Node {
     /// Where this node is in its history.
     pub fn replication(&self) -> ReplicationView {
-        let online = |id: &&_| {
-            self.conns.get(**id).and_then(|conn| conn.session()).is_some_and(|s| s.is_online())
+        let phases = || {
+            let sessions = self.replicas.iter().filter_map(|id| self.conns.get(*id)?.session());
+            sessions.map(|session| session.phase)
         };
+        let loads = |phase: Phase| match phase {
+            Phase::Loading { transfer, .. } => Some(transfer),
+            Phase::Waiting { .. } | Phase::AwaitAck { .. } | Phase::Online { .. } => None,
+        };
+        let exists = |wanted: &_| self.transfers.iter().any(|one| one.id() == *wanted);
         ReplicationView {
             role: if self.following.is_some() { Role::Replica } else { Role::Master },
             link: self.following.as_ref().map_or("none", |following| following.link.role_name()),
@@ -53,7 +64,9 @@ impl Node {
             second_offset: self.history.switch(),
             offset: self.history.offset(),
             backlog: self.history.backlog().map(|backlog| (backlog.first(), backlog.end())),
-            online_replicas: self.replicas.iter().filter(online).count(),
+            online_replicas: phases().filter(|it| matches!(it, Phase::Online { .. })).count(),
+            loading_replicas: phases().filter_map(loads).count(),
+            stranded_replicas: phases().filter_map(loads).filter(|it| !exists(it)).count(),
         }
     }
 

@@ -15,15 +15,19 @@ mod monotone_offset;
 mod needless_full;
 mod one_byte;
 mod one_dataset;
+mod pause_holds;
+mod prompt;
 mod queues;
 mod read_only;
 mod replica_keeps;
 #[cfg(test)]
 mod samples;
+mod silence;
 mod sound_continue;
 mod stale_switch;
 mod standing;
 mod stream;
+mod told;
 mod wait_truth;
 mod waits;
 mod whole_commands;
@@ -43,13 +47,15 @@ use self::{
     absolute_expiry::AbsoluteExpiry, atomic::Atomic, bounded_syncs::BoundedSyncs, channels::Change,
     channels::Channels, clean_link::CleanLink, expired::Expired, ledger::Ledger,
     monotone_offset::MonotoneOffset, needless_full::NeedlessFull, one_byte::OneByte,
-    one_dataset::OneDataset, queues::Model, read_only::ReadOnly, replica_keeps::ReplicaKeeps,
-    sound_continue::SoundContinue, stale_switch::StaleSwitch, stream::Stream,
+    one_dataset::OneDataset, pause_holds::PauseHolds, prompt::Prompt, queues::Model,
+    read_only::ReadOnly, replica_keeps::ReplicaKeeps, silence::Silence,
+    sound_continue::SoundContinue, stale_switch::StaleSwitch, stream::Stream, told::Told,
     wait_truth::WaitTruth, waits::Waits, whole_commands::WholeCommands,
 };
 pub(crate) use self::{
     bounded_syncs::Surroundings,
     channels::{Message, Topics},
+    prompt::Look,
     standing::Standing,
     waits::{WaitAnswer, Wish},
 };
@@ -142,6 +148,10 @@ pub(crate) struct Judge {
     waits: Waits,
     channels: Channels,
     bounded_syncs: BoundedSyncs,
+    silence: Silence,
+    told: Told,
+    pause_holds: PauseHolds,
+    prompt: Prompt,
 }
 
 /// The properties of what clients read.
@@ -160,6 +170,8 @@ impl Judge {
         self.seen.remove(&node);
         self.of_strangers.remove(&node);
         self.replica_keeps.on_boot(node);
+        self.silence.on_boot(node);
+        self.pause_holds.on_boot(node);
         self.waits.on_boot(node);
         self.channels.on_boot(node);
         if let Some(standing) = self.replies.standings.get_mut(&node) {
@@ -231,6 +243,12 @@ impl Judge {
             (whole_commands::NAME, self.whole_commands.premise_count),
             (replica_keeps::NAME, self.replica_keeps.premise_count),
             (bounded_syncs::NAME, self.bounded_syncs.premise_count),
+            (silence::NAME, self.silence.premise_count),
+            (told::NAME, self.told.premise_count),
+            (told::STRANDED, self.told.loading_count),
+            (prompt::TAIL, self.prompt.behind_count),
+            (prompt::ACKS, self.prompt.look_count),
+            (pause_holds::NAME, self.pause_holds.premise_count),
             (bounded_syncs::DIALS, self.bounded_syncs.dialled_count),
             (wait_truth::NAME, self.wait_truth.premise_count),
             (stale_switch::NAME, self.replies.stale_switch.premise_count),
@@ -246,6 +264,7 @@ impl Judge {
     /// A node has been told to follow a peer that is none of the lab.
     pub(crate) fn on_stranger(&mut self, node: usize) {
         self.of_strangers.insert(node);
+        self.on_misuse(node);
     }
 
     /// A node has left whomever it followed, for a node of the lab or for nobody.
@@ -259,6 +278,33 @@ impl Judge {
         self.channels.on_received(from, node, view);
     }
 
+    /// A node's master has sent it something.
+    pub(crate) fn on_master_heard(&mut self, node: usize, now: Instant) {
+        self.silence.on_heard(node);
+        self.prompt.on_heard(node, now);
+    }
+
+    /// A node has received something of another one.
+    pub(crate) fn on_node_heard(&mut self, from: usize, node: usize, now: Instant) {
+        self.prompt.on_received(from, node, now);
+    }
+
+    /// The link of this node is none that could be judged.
+    pub(crate) fn look_away(&mut self, replica: usize) {
+        self.prompt.look_away(replica);
+    }
+
+    /// The lab looks at a link that is whole.
+    pub(crate) fn look(&mut self, look: Look, now: Instant) -> Result<(), Broken> {
+        self.prompt.look(look, now)
+    }
+
+    /// A node has said at `now` that it takes no writes for a span that began at `from` or later.
+    pub(crate) fn on_paused(&mut self, node: usize, now: Instant, from: Instant, span: Duration) {
+        self.on_pause(node, from, now + span);
+        self.pause_holds.on_paused(node, now, from, span);
+    }
+
     /// A node has handled an input.
     pub(crate) fn on_event(
         &mut self,
@@ -269,12 +315,15 @@ impl Judge {
     ) -> Result<(), Broken> {
         let before = self.seen.get(&node);
         let pending = before.is_some_and(|seen| seen.full_sync_pending);
-        let stays = view.dataset_is_whole() && !pending && state.config().replica_read_only;
-        self.replica_keeps.check(node, view, node_view::key_counts(state), stays)?;
+        let (config, counts) = (state.config(), node_view::key_counts(state));
+        self.replica_keeps.check(node, view, counts, config.replica_read_only)?;
+        self.pause_holds.check(node, view, counts, now)?;
+        self.silence.check(node, view, config, now)?;
         if before.is_some_and(|seen| seen.view == *view) {
             return Ok(());
         }
-        self.clean_link.check(view)?;
+        self.clean_link.check(node, view)?;
+        self.told.check(before, view)?;
         self.monotone_offset.check(before, view)?;
         let bytes = |first, last| node_view::backlog_bytes(state, first, last);
         let told = before.filter(|_| !self.of_strangers.contains(&node));
@@ -422,8 +471,23 @@ impl Judge {
     }
 
     /// A node has written a line to its log.
-    pub(crate) fn on_log(text: &str) -> Result<(), Broken> {
-        CleanLink::check_log(text)
+    pub(crate) fn on_log(&self, node: usize, text: &str) -> Result<(), Broken> {
+        self.clean_link.check_log(node, text)
+    }
+
+    /// Somebody who is no node and does not keep to the protocol talks to a node from now on.
+    pub(crate) fn on_misuse(&mut self, node: usize) {
+        self.clean_link.on_misuse(node);
+    }
+
+    /// Whoever is no node has heard these bytes of a history, where a master sends nothing else.
+    pub(crate) fn on_link_bytes(
+        &mut self,
+        replid: ReplId,
+        first: u64,
+        bytes: &[u8],
+    ) -> Result<(), Broken> {
+        one_byte::check_link(&mut self.ledger, replid, first, bytes)
     }
 
     fn count(&mut self, asker: Option<usize>, add: impl FnOnce(&mut Syncs)) {

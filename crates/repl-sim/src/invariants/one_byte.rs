@@ -75,6 +75,24 @@ impl OneByte {
     }
 }
 
+/// Compares what somebody has heard over a replication link, where nothing but bytes of the history
+/// may come, with what was told.
+pub(super) fn check_link(
+    ledger: &mut Ledger,
+    replid: ReplId,
+    first: u64,
+    bytes: &[u8],
+) -> Result<(), Broken> {
+    match ledger.first_unknown(replid, first, bytes.len()) {
+        None => ledger.record(replid, first, bytes).map_err(broken),
+        Some(untold) => Err(Broken {
+            property: NAME,
+            expected: format!("bytes of {replid:?}, which nobody told beyond {untold}"),
+            actual: bytes.escape_ascii().to_string(),
+        }),
+    }
+}
+
 /// Tells the ledger where the node's history comes from.
 pub(super) fn note_identity(ledger: &mut Ledger, view: &View) -> Result<(), Broken> {
     match view.second_offset {
@@ -104,6 +122,15 @@ mod tests {
         // The sample's backlog holds exactly `bytes`.
         let pieces = |_, _| bytes.chunks(3);
         property.check(ledger, None, view, pieces).map_err(|broken| broken.property)
+    }
+
+    #[test]
+    fn what_is_no_byte_of_the_history_is_found_on_a_link() {
+        let [id] = ids();
+        let mut ledger = Ledger::default();
+        ledger.record(id, 1, b"abcdef").expect("new");
+        let mut check = |first, bytes: &[u8]| check_link(&mut ledger, id, first, bytes).is_ok();
+        assert!(check(3, b"cde") && !check(3, b"+OK") && !check(6, b"f+OK") && check(6, b"f"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! **Replicas do not delete**: what is in the dataset of a read-only replica changes only by what
 //! its master says. While it stands at one byte of one history it holds the same number of keys,
-//! whatever its clock, its readers and its own timers say.
+//! whatever its clock, its readers and its own timers say, and however much of a new snapshot has
+//! come: that one takes its place as a whole, with its own byte of its own history.
 //!
 //! Premise: steps of replicas that held keys with a
 //! deadline and had heard nothing new.
@@ -25,8 +26,7 @@ impl ReplicaKeeps {
         self.last.remove(&node);
     }
 
-    /// A node has handled an input. `stays` says whether its dataset is its own, and not one that a
-    /// snapshot may be replacing.
+    /// A node has handled an input. `stays` says whether nobody else writes to it.
     pub(super) fn check(
         &mut self,
         node: usize,
@@ -71,7 +71,7 @@ mod tests {
         };
         assert_eq!(check(&at(10), 5, true), Ok(()));
         assert_eq!(check(&at(20), 4, true), Ok(()), "by the stream");
-        assert_eq!(check(&at(20), 0, false), Ok(()), "by a snapshot");
+        assert_eq!(check(&at(20), 0, false), Ok(()), "by its own clients");
         assert_eq!(check(&at(30), 4, true), Ok(()));
         assert_eq!(check(&at(30), 3, true), Err(NAME));
         assert_eq!(property.premise_count, 1);

@@ -36,6 +36,11 @@ const SCAN_EVERY: u64 = 100;
 const WAIT_EVERY: u64 = 20;
 const EXPIRED_EVERY: u64 = 3;
 
+/// A client leaves a transaction open for a while once in so many batches, and writes what nobody
+/// shall see to a replica that takes writes once in so many.
+const DAWDLE_EVERY: u64 = 25;
+const LOCAL_EVERY: u64 = 6;
+
 /// More requests than any scan of these datasets takes.
 const SCANS_MAX: usize = 1_000;
 
@@ -146,6 +151,9 @@ impl Client {
             if self.pace.once_in(EXPIRED_EVERY) {
                 answered += self.read_expired().await;
             }
+            if !self.machine.config.replica_read_only && self.pace.once_in(LOCAL_EVERY) {
+                answered += self.write_for_nobody().await;
+            }
         }
     }
 
@@ -157,6 +165,9 @@ impl Client {
         }
         if self.pace.once_in(WAIT_EVERY) {
             answered += self.write_and_wait().await;
+        }
+        if self.pace.once_in(DAWDLE_EVERY) {
+            answered += self.dawdle().await;
         }
         if self.pace.once_in(EXPIRED_EVERY) {
             answered += self.read_expired().await;
@@ -344,11 +355,27 @@ impl Client {
                 Ok(stream) => {
                     self.life = self.machine.lives.get();
                     self.stream = Some(stream);
+                    self.log_in().await?;
                 }
                 Err(_) => Alarm::after(self.world.net.time(), REDIAL_AFTER).await,
             }
         }
         Err(Lost)
+    }
+
+    /// Gives the password, where the node has one.
+    async fn log_in(&mut self) -> Result<(), Lost> {
+        let password = self.machine.config.requirepass.clone();
+        if password.is_empty() {
+            return Ok(());
+        }
+        let mut batch = Batch::default();
+        batch.push(Kind::Session, &[b"AUTH", password.as_bytes()]);
+        let world = Rc::clone(&self.world);
+        match within(world.net.time(), PATIENCE, self.transfer(&batch)).await {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(Lost)) | None => self.lose(),
+        }
     }
 
     /// Writes and reads at once: a server that waits for its replies to be read may read no more

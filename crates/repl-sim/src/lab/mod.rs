@@ -7,6 +7,7 @@
 
 mod client;
 mod connection;
+mod dawdler;
 mod decisions;
 mod elder;
 mod faults;
@@ -19,6 +20,7 @@ mod sipper;
 mod stranger;
 mod subscriber;
 mod waiter;
+mod watch;
 mod workload;
 
 use std::{
@@ -35,7 +37,7 @@ pub use self::{
     faults::Breakage,
     peer::Peer,
     reply::Reply,
-    stranger::{EMPTY_SNAPSHOT, Stranger, Wire},
+    stranger::{EMPTY_SNAPSHOT, Heard, Payload, Stranger, Takes, Wire},
 };
 pub(crate) use self::{
     reply::{Malformed, parse as parse_reply},

@@ -100,8 +100,8 @@ impl Peer {
         let world = self.lab.world();
         let from = world.net.now();
         self.command(&["CLIENT", "PAUSE", &span.as_millis().to_string(), "WRITE"]).await;
-        let until = world.net.now() + span;
-        world.evidence.judge.borrow_mut().on_pause(self.machine.index, from, until);
+        let now = world.net.now();
+        world.evidence.judge.borrow_mut().on_paused(self.machine.index, now, from, span);
     }
 
     /// Repeats an idempotent command until it is answered.

@@ -83,6 +83,12 @@ impl Network {
             .is_none_or(|link| link.is_open() && link.dials == Dials::Answered)
     }
 
+    /// Whether the link between the two is as it was at first, in both directions.
+    pub(crate) fn is_whole_between(&self, a: HostId, b: HostId) -> bool {
+        let links = [(a, b), (b, a)].map(|ends| self.links.get(&ends));
+        links.into_iter().flatten().all(super::Link::is_whole)
+    }
+
     /// How many links broke in the middle of what they carried.
     pub(crate) const fn broken_count(&self) -> u64 {
         self.broken_count

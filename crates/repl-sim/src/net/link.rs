@@ -100,6 +100,11 @@ impl Shape {
         by_window.min(by_line) as u64
     }
 
+    /// How long one segment is under way at the most.
+    pub(crate) fn flight_max(&self) -> Duration {
+        self.latency + self.jitter + self.gather + self.late_by
+    }
+
     /// How long one segment is under way.
     fn flight(&self, draw: &mut Draw) -> Duration {
         let flight = self.latency + draw.span(Duration::ZERO, self.jitter);

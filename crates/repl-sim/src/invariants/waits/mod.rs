@@ -146,7 +146,7 @@ impl Judge {
     }
 
     /// A node takes no writes from then until then.
-    pub(crate) fn on_pause(&mut self, node: usize, from: Instant, until: Instant) {
+    pub(super) fn on_pause(&mut self, node: usize, from: Instant, until: Instant) {
         self.waits.unblocked.on_pause(node, from, until);
     }
 
