@@ -20,33 +20,49 @@ use table::Mutant;
 /// Where patches and table are.
 const FOLDER: &str = "ci/mutants";
 
-/// Whether failures are made smaller, to see how small they get: minutes more for each mutant.
+/// How a mutant is hunted.
+trait Hunter {
+    /// Seeds `from..=to` of every scenario of the tree, as JSON lines.
+    fn sweep(&self, tree: &Path, from: u64, to: u64) -> Result<String, Failure>;
+
+    /// How many events are left when this failure is made smaller, if that is wanted and can be
+    /// done: what is left has to fail once more by the same property.
+    fn shrink(&self, tree: &Path, mutant: &Mutant, catch: &Catch)
+    -> Result<Option<usize>, Failure>;
+}
+
+/// The simulator of the tree.
+struct Simulator {
+    failures: Failures,
+}
+
+/// Whether failures are made smaller, to see how small they get: half a minute more for each
+/// mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Failures {
     Kept,
     Shrunk,
 }
 
-/// Hunts the mutants named in `names`, or all of them. `--shrink` among the names has the sweep
-/// make the failures smaller.
+/// A mutant is sought among so many seeds at first, then among more: most are found by a few.
+const ROUNDS: [u64; 2] = [5, 30];
+
+/// Hunts the mutants named in `names`, or all of them. `--shrink` among the names has a failure of
+/// each made smaller.
 ///
 /// # Errors
 /// A name is not in the table, a patch does not apply, a mutant does not build, or is not found by
-/// the property that should find it. Every mutant is tried before the failure is told.
+/// the property that should find it, or a failure that was made smaller is none. Every mutant is
+/// tried before the failure is told.
 pub fn run(root: &Path, names: &[String]) -> Outcome {
     let (options, names): (Vec<String>, Vec<String>) =
         names.iter().cloned().partition(|name| name == "--shrink");
     let failures = if options.is_empty() { Failures::Kept } else { Failures::Shrunk };
-    hunt(root, &names, |tree, seeds| sweep(tree, seeds, failures))
+    hunt(root, &names, &Simulator { failures })
 }
 
-/// As [`run`], with the sweep as a parameter: (the mutated tree, seeds per scenario) -> its JSON
-/// lines.
-fn hunt(
-    root: &Path,
-    names: &[String],
-    sweep: impl Fn(&Path, u64) -> Result<String, Failure>,
-) -> Outcome {
+/// As [`run`], with the simulator as a parameter.
+fn hunt(root: &Path, names: &[String], hunter: &impl Hunter) -> Outcome {
     let table = root.join(FOLDER).join("table.txt");
     let text = fs::read_to_string(&table)
         .map_err(|error| Failure::io(&table.display().to_string(), &error))?;
@@ -56,34 +72,25 @@ fn hunt(
     }
     scratch::strays(root, FOLDER, mutants.iter().map(|mutant| mutant.name.as_str()))?;
     let wanted = |mutant: &&Mutant| names.is_empty() || names.contains(&mutant.name);
-    let mut lines = Vec::new();
     let mut escaped = Vec::new();
-    let mut fewest = Vec::new();
+    let mut sizes = Vec::new();
+    println!("| mutant | soonest | by | as soon in scenarios | events |\n|---|---|---|---|---|");
     for mutant in mutants.iter().filter(wanted) {
-        let hunted = scratch::mutated(root, mutant)
-            .and_then(|tree| sweep(&tree, mutant.seeds_max))
-            .and_then(|text| judge(mutant, &text));
-        match hunted {
-            Ok(catches) => {
-                fewest.extend(catches.iter().filter_map(|catch| catch.events).min());
-                lines.extend(catches.into_iter().map(|catch| catch.row(mutant)));
+        let caught = scratch::mutated(root, mutant).and_then(|tree| catch(&tree, mutant, hunter));
+        match caught {
+            Ok((row, size)) => {
+                println!("{row}");
+                sizes.extend(size);
             }
             Err(failure) => {
-                lines.push(format!("{:<34} NOT FOUND: {failure}", mutant.name));
+                println!("| {} | **not found**: {failure} | | | |", mutant.name);
                 escaped.push(mutant.name.as_str());
             }
         }
     }
-    println!(
-        "{:<34} {:<32} {:>6}  {:<24} {:>6}  replay",
-        "mutant", "scenario", "seeds", "property", "events"
-    );
-    for line in &lines {
-        println!("{line}");
-    }
-    fewest.sort_unstable();
-    if let Some(median) = fewest.get(fewest.len() / 2) {
-        println!("smallest schedules of {} mutants: {median} events in the median", fewest.len());
+    sizes.sort_unstable();
+    if let Some(median) = sizes.get(sizes.len() / 2) {
+        println!("\nsmallest schedules of {} mutants: {median} events in the median", sizes.len());
     }
     if escaped.is_empty() {
         return Ok(());
@@ -91,21 +98,93 @@ fn hunt(
     Err(Failure::new(format!("{} not found: {}", escaped.len(), escaped.join(", "))))
 }
 
-/// Builds the simulator of a mutated tree and sweeps every scenario.
-fn sweep(tree: &Path, seeds: u64, failures: Failures) -> Result<String, Failure> {
-    let seeds = seeds.to_string();
-    let mut arguments =
-        vec!["sweep", "--from", "1", "--seeds", &seeds, "--first-failure", "--json"];
-    if failures == Failures::Kept {
-        arguments.push("--no-shrink");
+/// Hunts one mutant in a tree that has it. Gives its row of the table, and the size of its smallest
+/// schedule.
+fn catch(
+    tree: &Path,
+    mutant: &Mutant,
+    hunter: &impl Hunter,
+) -> Result<(String, Option<usize>), Failure> {
+    let (mut lines, mut from) = (String::new(), 1);
+    let rounds = ROUNDS.into_iter().filter(|to| *to < mutant.seeds_max);
+    let mut found = Err(Failure::new("no seeds"));
+    for to in rounds.chain([mutant.seeds_max]) {
+        lines += &hunter.sweep(tree, from, to)?;
+        found = judge(mutant, to, &lines);
+        if found.is_ok() {
+            break;
+        }
+        from = to + 1;
     }
-    // As `cargo test` builds it: nearly as fast, and built in a tenth of the time.
-    let mut command = repl_sim(tree, Build::Debug, &arguments);
-    command.env("CARGO_TARGET_DIR", scratch::target(tree));
-    eprintln!("ci: {}", shell::shown(&command));
-    // 0: nothing found; 1: a property broke. Everything else decides nothing.
-    let (_, text) = shell::read_any(&mut command, |status| status == 0 || status == 1)?;
-    Ok(text)
+    let catches = found?;
+    let soonest = catches.iter().min_by_key(|catch| (!mutant.expects(&catch.property), catch.seed));
+    let soonest = soonest.ok_or_else(|| Failure::new("nothing was caught"))?;
+    // Families come as schedules; what a directed scenario does cannot be made less.
+    let mut by_seed: Vec<&Catch> = catches.iter().collect();
+    by_seed.sort_by_key(|catch| (!mutant.expects(&catch.property), catch.seed));
+    let mut size = None;
+    for catch in by_seed {
+        size = hunter.shrink(tree, mutant, catch)?;
+        if size.is_some() {
+            break;
+        }
+    }
+    let Catch { scenario, seed, property } = soonest;
+    let (count, name) = (catches.len(), &mutant.name);
+    let events = size.map_or_else(|| "-".to_owned(), |size| size.to_string());
+    Ok((format!("| {name} | {scenario}, seed {seed} | {property} | {count} | {events} |"), size))
+}
+
+impl Simulator {
+    /// The simulator's command in the tree, as `cargo test` builds it: nearly as fast, and built in
+    /// a tenth of the time.
+    fn read(tree: &Path, arguments: &[&str]) -> Result<(i32, String), Failure> {
+        let mut command = repl_sim(tree, Build::Debug, arguments);
+        command.env("CARGO_TARGET_DIR", scratch::target(tree));
+        eprintln!("ci: {}", shell::shown(&command));
+        // 0: nothing found; 1: a property broke. Everything else decides nothing.
+        shell::read_any(&mut command, |status| status == 0 || status == 1)
+    }
+}
+
+impl Hunter for Simulator {
+    fn sweep(&self, tree: &Path, from: u64, to: u64) -> Result<String, Failure> {
+        let (from, seeds) = (from.to_string(), (to + 1 - from).to_string());
+        let range = ["sweep", "--from", &from, "--seeds", &seeds];
+        let how = ["--first-failure", "--no-shrink", "--json"];
+        Self::read(tree, &[&range[..], &how].concat()).map(|(_, text)| text)
+    }
+
+    fn shrink(
+        &self,
+        tree: &Path,
+        mutant: &Mutant,
+        catch: &Catch,
+    ) -> Result<Option<usize>, Failure> {
+        let seed = catch.seed.to_string();
+        if self.failures == Failures::Kept {
+            return Ok(None);
+        }
+        let (_, listed) = Self::read(tree, &["list"])?;
+        if !is_family(&listed, &catch.scenario) {
+            return Ok(None);
+        }
+        let path = tree.with_file_name(format!("{}.schedule", mutant.name));
+        let file = path.display().to_string();
+        Self::read(tree, &["shrink", &catch.scenario, &seed, "--out", &file])?;
+        let (status, text) = Self::read(tree, &["replay", &file])?;
+        if status != 1 || !text.contains(&catch.property) {
+            return Err(Failure::new(format!("{file} does not break {}", catch.property)));
+        }
+        let schedule = fs::read_to_string(&path).map_err(|error| Failure::io(&file, &error))?;
+        Ok(Some(schedule.lines().filter(|line| line.starts_with("at ")).count()))
+    }
+}
+
+/// Whether the list of scenarios calls this one a family.
+fn is_family(listed: &str, scenario: &str) -> bool {
+    let mut lines = listed.lines().map(|line| line.split_whitespace().take(2));
+    lines.any(|words| words.eq([scenario, "family"]))
 }
 
 /// How one scenario found a mutant.
@@ -114,22 +193,10 @@ struct Catch {
     scenario: String,
     seed: u64,
     property: String,
-    replay: String,
-    /// Of the smallest schedule that was found.
-    events: Option<u64>,
 }
 
-impl Catch {
-    fn row(&self, mutant: &Mutant) -> String {
-        let Self { scenario, seed, property, replay, events } = self;
-        let events = events.map_or_else(|| "-".to_owned(), |events| events.to_string());
-        let name = &mutant.name;
-        format!("{name:<34} {scenario:<32} {seed:>6}  {property:<24} {events:>6}  {replay}")
-    }
-}
-
-/// The first catch of each scenario, from the JSON lines of a sweep that began at seed one.
-fn judge(mutant: &Mutant, lines: &str) -> Result<Vec<Catch>, Failure> {
+/// The first catch of each scenario, from the JSON lines of sweeps of the seeds `1..=seeds`.
+fn judge(mutant: &Mutant, seeds: u64, lines: &str) -> Result<Vec<Catch>, Failure> {
     let mut first: BTreeMap<String, Catch> = BTreeMap::new();
     let mut complete = false;
     for line in lines.lines().filter(|line| !line.trim().is_empty()) {
@@ -143,25 +210,13 @@ fn judge(mutant: &Mutant, lines: &str) -> Result<Vec<Catch>, Failure> {
             continue;
         }
         let text = |name: &str| fields.get(name).cloned().unwrap_or_default();
-        if text("outcome") == "shrunk" {
-            if let Some(catch) = first.get_mut(&text("scenario")) {
-                catch.events = text("events").parse().ok();
-            }
-            continue;
-        }
         if text("outcome") != "failed" {
             continue;
         }
         let Ok(seed) = text("seed").parse() else {
             return Err(Failure::new(format!("no seed in `{line}`")));
         };
-        let catch = Catch {
-            scenario: text("scenario"),
-            seed,
-            property: text("property"),
-            replay: text("replay"),
-            events: None,
-        };
+        let catch = Catch { scenario: text("scenario"), seed, property: text("property") };
         let known = first.get(&catch.scenario);
         if known.is_none_or(|known| known.seed > seed) {
             first.insert(catch.scenario.clone(), catch);
@@ -172,7 +227,7 @@ fn judge(mutant: &Mutant, lines: &str) -> Result<Vec<Catch>, Failure> {
     }
     let catches: Vec<Catch> = first.into_values().collect();
     if catches.is_empty() {
-        return Err(Failure::new(format!("no alarm in {} seeds", mutant.seeds_max)));
+        return Err(Failure::new(format!("no alarm in {seeds} seeds")));
     }
     if !catches.iter().any(|catch| mutant.expects(&catch.property)) {
         let fired: Vec<&str> = catches.iter().map(|catch| catch.property.as_str()).collect();
@@ -212,23 +267,38 @@ mod tests {
             fs::write(self.0.join(path), text).expect("the temporary folder is ours");
         }
 
-        /// Hunts with a sweep that finds what the mutated file says, by `property`.
-        fn hunt(&self, names: &[&str], property: &str) -> Result<u32, String> {
-            let sweeps = Cell::new(0);
+        /// Hunts with sweeps that find what the mutated file says, by `property`, at seed 4.
+        fn hunt(&self, names: &[&str], property: &'static str) -> Result<u32, String> {
             let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-            let sweep = |tree: &Path, seeds: u64| {
-                sweeps.set(sweeps.get() + 1);
-                assert_eq!(seeds, 9);
-                let text = fs::read_to_string(tree.join("node.txt")).expect("it was copied");
-                let alarm = format!(
-                    "{{\"scenario\": \"s\", \"seed\": 4, \"outcome\": \"failed\", \
-                     \"property\": \"{property}\", \"replay\": \"r\"}}\n"
-                );
-                let alarm = if text.contains("four") { alarm } else { String::new() };
-                Ok(alarm + "{\"summary\": {}}\n")
-            };
-            hunt(&self.0, &names, sweep).map_err(|failure| failure.to_string())?;
-            Ok(sweeps.get())
+            let reader = Reader { property, sweeps: Cell::new(0) };
+            hunt(&self.0, &names, &reader).map_err(|failure| failure.to_string())?;
+            Ok(reader.sweeps.get())
+        }
+    }
+
+    /// Reads the mutated file instead of running it.
+    struct Reader {
+        property: &'static str,
+        sweeps: Cell<u32>,
+    }
+
+    impl Hunter for Reader {
+        fn sweep(&self, tree: &Path, from: u64, to: u64) -> Result<String, Failure> {
+            self.sweeps.set(self.sweeps.get() + 1);
+            assert!(to <= 9, "no more than the table allows");
+            let text = fs::read_to_string(tree.join("node.txt")).expect("it was copied");
+            let alarm = format!(
+                "{{\"scenario\": \"s\", \"seed\": 7, \"outcome\": \"failed\", \
+                 \"property\": \"{}\", \"replay\": \"r\"}}\n",
+                self.property
+            );
+            let is_found = text.contains("four") && (from..=to).contains(&7);
+            Ok(if is_found { alarm } else { String::new() } + "{\"summary\": {}}\n")
+        }
+
+        fn shrink(&self, _: &Path, _: &Mutant, catch: &Catch) -> Result<Option<usize>, Failure> {
+            assert_eq!(catch.seed, 7);
+            Ok(Some(1))
         }
     }
 
@@ -241,8 +311,8 @@ mod tests {
     #[test]
     fn a_mutant_is_planted_in_a_copy_and_found() {
         let tree = Tree::new("found");
-        assert_eq!(tree.hunt(&[], "order"), Ok(1));
-        assert_eq!(tree.hunt(&["flip"], "order"), Ok(1));
+        assert_eq!(tree.hunt(&[], "order"), Ok(2), "five seeds, and then all nine");
+        assert_eq!(tree.hunt(&["flip"], "order"), Ok(2));
         let original = fs::read_to_string(tree.0.join("node.txt")).expect("it is there");
         assert_eq!(original, "one\ntwo\nthree\n");
     }
@@ -286,15 +356,18 @@ mod tests {
             )
         };
         let lines = line("b", 7, "failed") + &line("b", 3, "failed") + &line("a", 1, "passed");
-        let failure = judge(&mutants[0], &lines).expect_err("a sweep that was cut off");
+        let failure = judge(&mutants[0], 9, &lines).expect_err("a sweep that was cut off");
         assert!(failure.to_string().contains("without a summary"), "{failure}");
-        let catches = judge(&mutants[0], &(lines + "{\"summary\": {}}")).expect("b found it");
+        let catches = judge(&mutants[0], 9, &(lines + "{\"summary\": {}}")).expect("b found it");
         assert_eq!(catches.iter().map(|c| (&*c.scenario, c.seed)).collect::<Vec<_>>(), [("b", 3)]);
-        let shrunk = "{\"scenario\": \"b\", \"outcome\": \"shrunk\", \"events\": 2}\n";
-        let lines = line("b", 3, "failed") + "{\"summary\": {}}\n" + shrunk;
-        let catches = judge(&mutants[0], &lines).expect("b found it");
-        assert_eq!(catches[0].events, Some(2));
-        let failure = judge(&mutants[0], "panicked").expect_err("no JSON");
+        let failure = judge(&mutants[0], 9, "panicked").expect_err("no JSON");
         assert!(failure.to_string().contains("no JSON object"), "{failure}");
+    }
+
+    #[test]
+    fn families_are_told_from_directed_scenarios() {
+        let listed = "storm   family    Any family.\nstorm_alone directed  Storm family.\n";
+        assert!(is_family(listed, "storm"));
+        assert!(!is_family(listed, "storm_alone") && !is_family(listed, "st"));
     }
 }

@@ -272,6 +272,11 @@ impl Judge {
         self.of_strangers.remove(&node);
     }
 
+    /// A node that stood still, or read next to nothing, moves again.
+    pub(crate) fn on_thaw(&mut self, node: usize, now: Instant) {
+        self.waits.on_thaw(node, now);
+    }
+
     /// A host has sent something to a node.
     pub(crate) fn on_received(&mut self, from: HostId, node: usize, view: &View, now: Instant) {
         self.waits.on_received(from, node, view.role, now);

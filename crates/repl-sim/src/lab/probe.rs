@@ -86,7 +86,10 @@ impl Client {
             match node_view::deadline_of(node, expired) {
                 Holding::Same => count(b"SWAPDB") == 0 && count(&expired.key) == 0,
                 // Deleted, and not created before that.
-                Holding::Nothing => count(b"SWAPDB") == 0 && count(&expired.key) <= 1,
+                Holding::Nothing if count(b"FLUSH") == 0 => {
+                    count(b"SWAPDB") == 0 && count(&expired.key) <= 1
+                }
+                Holding::Nothing => count(b"SWAPDB") == 0 && count(&expired.key) == 0,
                 Holding::Other => false,
             }
         });

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     alarm::{Alarm, within},
     invariants::{WaitAnswer, Wish},
+    net::Network,
 };
 
 /// How long a waiter rests after an answer.
@@ -151,7 +152,10 @@ impl Client {
             (millis > 0).then(|| Duration::from_millis(millis))
         };
         let to = moves.then(|| (db, target.into_bytes()));
-        Request { batch, command, wish: Wish { node: self.machine.index, spots, to, timeout } }
+        let way = |network: &mut Network, _| network.shape(self.machine.host, self.host);
+        let flight = self.world.net.with(way).flight_max();
+        let wish = Wish { node: self.machine.index, spots, to, timeout, flight };
+        Request { batch, command, wish }
     }
 }
 

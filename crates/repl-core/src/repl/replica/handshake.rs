@@ -229,7 +229,8 @@ impl Handshake {
             remarks.push("Successful partial resynchronization with master.".into());
             return Ok(Some(Answer::Continue(ReplId::parse(rest.trim_ascii()))));
         }
-        if line.starts_with(b"-NOMASTERLINK") || line.starts_with(b"-LOADING") {
+        let transient: [&[u8]; 3] = [b"-NOMASTERLINK", b"-MASTERDOWN", b"-LOADING"];
+        if transient.iter().any(|word| line.starts_with(word)) {
             return Err(LinkError::TryLater(text(line)));
         }
         if line.starts_with(b"-ERR") {
@@ -329,7 +330,7 @@ mod tests {
         assert_eq!(answered("+CONTINUE"), Ok(Some(Answer::Continue(None))));
         assert_eq!(answered(&alloc::format!("+CONTINUE {a}")), Ok(Some(Answer::Continue(Some(a)))));
         assert_eq!(answered(""), Ok(None));
-        for transient in ["-NOMASTERLINK Can't SYNC", "-LOADING Redis is"] {
+        for transient in ["-NOMASTERLINK Can't SYNC", "-MASTERDOWN Link", "-LOADING Redis is"] {
             assert_eq!(answered(transient), Err(LinkError::TryLater(transient.into())));
         }
     }

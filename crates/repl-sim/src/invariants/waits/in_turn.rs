@@ -91,7 +91,7 @@ mod tests {
         let mut property = InTurn::default();
         for &(place, keys, from, end) in services {
             let spots = keys.split(' ').map(spot).collect();
-            let wish = Wish { node: 0, spots, to: None, timeout: None };
+            let wish = Wish { node: 0, spots, to: None, timeout: None, flight: Duration::ZERO };
             let taken = Taken { owner, end, from: spot(from), to: None, elements: vec![] };
             let arrival = Arrival { place, at: at(place), role: Role::Master };
             let served = Served { taken: &taken, at: at(90 + end), surely: true };

@@ -33,6 +33,8 @@ pub(crate) struct Wish {
     pub(crate) to: Option<Spot>,
     /// How long the node is to wait: `None` for ever, zero not at all.
     pub(crate) timeout: Option<Duration>,
+    /// How long a segment of the answer may be under way.
+    pub(crate) flight: Duration,
 }
 
 /// What a waiter was told.
@@ -109,6 +111,11 @@ impl Waits {
         for waiting in self.waiting.values_mut().filter(|waiting| waiting.wish.node == node) {
             (waiting.arrived, waiting.demoted_at) = (None, None);
         }
+    }
+
+    /// A node moves again: only now it learns who has gone.
+    pub(super) fn on_thaw(&mut self, node: usize, now: Instant) {
+        self.served_once.on_thaw(node, now);
     }
 
     /// A node holds `actual`, and its history says `expected`.

@@ -120,6 +120,13 @@ impl ServedOnce {
         self.lost.push(LostWish { wish, sent_at, lost_at });
     }
 
+    /// A node moves again: only now it learns who has gone.
+    pub(super) fn on_thaw(&mut self, node: usize, now: Instant) {
+        for lost in self.lost.iter_mut().filter(|lost| lost.wish.node == node) {
+            lost.lost_at = now;
+        }
+    }
+
     /// `waiting` are those that wait still.
     pub(super) fn check_none_vanished<'a>(
         &self,
@@ -172,7 +179,13 @@ mod tests {
     }
 
     fn wish(node: usize) -> Wish {
-        Wish { node, spots: BTreeSet::from([spot()]), to: None, timeout: None }
+        Wish {
+            node,
+            spots: BTreeSet::from([spot()]),
+            to: None,
+            timeout: None,
+            flight: Duration::ZERO,
+        }
     }
 
     fn popped(element: &[u8]) -> Taken {

@@ -11,11 +11,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use repl_core::base::time::Instant;
 
-use super::{Broken, Role, WaitAnswer, Waiting};
+use super::{Broken, Role, WaitAnswer, Waiting, Wish};
 
 pub(super) const NAME: &str = "unblocked-by-demotion";
 
-/// So long after the demotion the waiter knows, and clocks may differ by as much.
+/// So long after the demotion the waiter knows, beside the way of two segments, and clocks may
+/// differ by as much.
 const AT_ONCE: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Default)]
@@ -64,7 +65,7 @@ impl Unblocked {
             }
             WaitAnswer::Refused(text) if text.starts_with("UNBLOCKED") => {
                 self.premise_count += 1;
-                now <= demoted_at + AT_ONCE
+                now <= demoted_at + told_within(&waiting.wish)
             }
             // Refused when it arrived: a replica may have been promoted and demoted since then.
             WaitAnswer::Refused(text) => {
@@ -81,12 +82,16 @@ impl Unblocked {
     /// A waiter's connection is gone, and there was no answer.
     pub(super) fn check_unanswered(&self, waiting: &Waiting, now: Instant) -> Result<(), Broken> {
         match waiting.demoted_at {
-            Some(demoted_at) if demoted_at + AT_ONCE < now => {
+            Some(demoted_at) if demoted_at + told_within(&waiting.wish) < now => {
                 Err(broken(demoted_at, format!("no answer until {now:?}")))
             }
             Some(_) | None => Ok(()),
         }
     }
+}
+
+fn told_within(wish: &Wish) -> Duration {
+    AT_ONCE + 2 * wish.flight
 }
 
 fn broken(demoted_at: Instant, actual: String) -> Broken {
@@ -99,7 +104,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::invariants::waits::{Arrival, Wish};
+    use crate::invariants::waits::Arrival;
 
     fn at(secs: u64) -> Instant {
         Instant::ORIGIN + Duration::from_secs(secs)
@@ -107,7 +112,8 @@ mod tests {
 
     /// Arrived at 10, demoted at 20.
     fn waiting(timeout: Option<Duration>) -> Waiting {
-        let wish = Wish { node: 0, spots: BTreeSet::new(), to: None, timeout };
+        let wish =
+            Wish { node: 0, spots: BTreeSet::new(), to: None, timeout, flight: Duration::ZERO };
         let arrived = Some(Arrival { place: 1, at: at(10), role: Role::Master });
         Waiting { wish, sent_at: at(9), arrived, demoted_at: Some(at(20)) }
     }
