@@ -175,8 +175,10 @@ impl Machine {
         self.motion.set(Motion::Frozen);
     }
 
-    /// The process goes on.
-    pub(crate) fn thaw(&self) {
+    /// The process goes on, and reads as fast as it can.
+    pub(crate) fn thaw(&self, world: &World) {
+        world.net.with(|network, _| network.set_reads_per_second(self.host, 0));
+        world.evidence.judge.borrow_mut().on_thaw(self.index, world.net.now());
         self.motion.set(Motion::Runs);
         for task in self.held.borrow_mut().drain(..) {
             task.wake();

@@ -143,11 +143,10 @@ impl Lab {
                     network.set_passage(now, from.host, to.host, Passage::Open);
                     network.restore_shape(now, from.host, to.host);
                 }
-                network.set_reads_per_second(from.host, 0);
             }
         });
         for machine in machines {
-            machine.thaw();
+            machine.thaw(self.world());
         }
     }
 

@@ -145,11 +145,7 @@ impl Peer {
             return;
         }
         self.lab.act(format_args!("thaw {}", self.name()));
-        net.with(|network, _| network.set_reads_per_second(host, 0));
-        let mut judge = self.lab.world().evidence.judge.borrow_mut();
-        judge.on_thaw(self.machine.index, net.now());
-        drop(judge);
-        self.machine.thaw();
+        self.machine.thaw(self.lab.world());
     }
 
     /// Whether the process stands still.
