@@ -49,7 +49,7 @@ pub fn run(root: &Path, names: &[String]) -> Outcome {
     }
     scratch::strays(root, FOLDER, leaks.iter().map(|leak| leak.name.as_str()))?;
     for leak in leaks.iter().filter(|leak| names.is_empty() || names.contains(&leak.name)) {
-        let tree = scratch::planted(root, &root.join(FOLDER).join(format!("{}.patch", leak.name)))?;
+        let tree = scratch::planted(root, FOLDER, &leak.name)?;
         refused(&tree, leak)?;
         let event = found(&tree, leak)?;
         println!("{}: refused by {:?}, and found by doctor:\n{event}", leak.name, leak.guard);

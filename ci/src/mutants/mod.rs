@@ -18,17 +18,24 @@ pub(crate) mod table;
 use table::Mutant;
 
 /// Where patches and table are.
-const FOLDER: &str = "ci/mutants";
+pub(crate) const FOLDER: &str = "ci/mutants";
+
+/// Where those are that nothing is improved for.
+const FROZEN: &str = "ci/mutants/frozen";
 
 /// How a mutant is hunted.
 trait Hunter {
     /// Seeds `from..=to` of every scenario of the tree, as JSON lines.
     fn sweep(&self, tree: &Path, from: u64, to: u64) -> Result<String, Failure>;
 
-    /// How many events are left when this failure is made smaller, if that is wanted and can be
-    /// done: what is left has to fail once more by the same property.
-    fn shrink(&self, tree: &Path, mutant: &Mutant, catch: &Catch)
-    -> Result<Option<usize>, Failure>;
+    /// How many events are left when the first of these failures is made smaller, if that is wanted
+    /// and can be done: what is left has to fail once more by the same property.
+    fn shrink(
+        &self,
+        tree: &Path,
+        mutant: &Mutant,
+        catches: &[Catch],
+    ) -> Result<Option<usize>, Failure>;
 }
 
 /// The simulator of the tree.
@@ -48,7 +55,7 @@ enum Failures {
 const ROUNDS: [u64; 2] = [5, 30];
 
 /// Hunts the mutants named in `names`, or all of them. `--shrink` among the names has a failure of
-/// each made smaller.
+/// each made smaller, `--frozen` means those that nothing was improved for.
 ///
 /// # Errors
 /// A name is not in the table, a patch does not apply, a mutant does not build, or is not found by
@@ -56,27 +63,30 @@ const ROUNDS: [u64; 2] = [5, 30];
 /// tried before the failure is told.
 pub fn run(root: &Path, names: &[String]) -> Outcome {
     let (options, names): (Vec<String>, Vec<String>) =
-        names.iter().cloned().partition(|name| name == "--shrink");
-    let failures = if options.is_empty() { Failures::Kept } else { Failures::Shrunk };
-    hunt(root, &names, &Simulator { failures })
+        names.iter().cloned().partition(|name| ["--shrink", "--frozen"].contains(&name.as_str()));
+    let has = |option: &str| options.iter().any(|one| one == option);
+    let failures = if has("--shrink") { Failures::Shrunk } else { Failures::Kept };
+    let folder = if has("--frozen") { FROZEN } else { FOLDER };
+    hunt(root, folder, &names, &Simulator { failures })
 }
 
 /// As [`run`], with the simulator as a parameter.
-fn hunt(root: &Path, names: &[String], hunter: &impl Hunter) -> Outcome {
-    let table = root.join(FOLDER).join("table.txt");
+fn hunt(root: &Path, folder: &str, names: &[String], hunter: &impl Hunter) -> Outcome {
+    let table = root.join(folder).join("table.txt");
     let text = fs::read_to_string(&table)
         .map_err(|error| Failure::io(&table.display().to_string(), &error))?;
     let mutants = table::parse(&text)?;
     if let Some(name) = names.iter().find(|name| mutants.iter().all(|m| m.name != **name)) {
-        return Err(Failure::new(format!("no mutant `{name}` in {FOLDER}/table.txt")));
+        return Err(Failure::new(format!("no mutant `{name}` in {folder}/table.txt")));
     }
-    scratch::strays(root, FOLDER, mutants.iter().map(|mutant| mutant.name.as_str()))?;
+    scratch::strays(root, folder, mutants.iter().map(|mutant| mutant.name.as_str()))?;
     let wanted = |mutant: &&Mutant| names.is_empty() || names.contains(&mutant.name);
     let mut escaped = Vec::new();
     let mut sizes = Vec::new();
     println!("| mutant | soonest | by | as soon in scenarios | events |\n|---|---|---|---|---|");
     for mutant in mutants.iter().filter(wanted) {
-        let caught = scratch::mutated(root, mutant).and_then(|tree| catch(&tree, mutant, hunter));
+        let caught = scratch::planted(root, folder, &mutant.name)
+            .and_then(|tree| catch(&tree, mutant, hunter));
         match caught {
             Ok((row, size)) => {
                 println!("{row}");
@@ -119,16 +129,7 @@ fn catch(
     let catches = found?;
     let soonest = catches.iter().min_by_key(|catch| (!mutant.expects(&catch.property), catch.seed));
     let soonest = soonest.ok_or_else(|| Failure::new("nothing was caught"))?;
-    // Families come as schedules; what a directed scenario does cannot be made less.
-    let mut by_seed: Vec<&Catch> = catches.iter().collect();
-    by_seed.sort_by_key(|catch| (!mutant.expects(&catch.property), catch.seed));
-    let mut size = None;
-    for catch in by_seed {
-        size = hunter.shrink(tree, mutant, catch)?;
-        if size.is_some() {
-            break;
-        }
-    }
+    let size = hunter.shrink(tree, mutant, &catches)?;
     let Catch { scenario, seed, property } = soonest;
     let (count, name) = (catches.len(), &mutant.name);
     let events = size.map_or_else(|| "-".to_owned(), |size| size.to_string());
@@ -159,16 +160,14 @@ impl Hunter for Simulator {
         &self,
         tree: &Path,
         mutant: &Mutant,
-        catch: &Catch,
+        catches: &[Catch],
     ) -> Result<Option<usize>, Failure> {
-        let seed = catch.seed.to_string();
         if self.failures == Failures::Kept {
             return Ok(None);
         }
         let (_, listed) = Self::read(tree, &["list"])?;
-        if !is_family(&listed, &catch.scenario) {
-            return Ok(None);
-        }
+        let Some(catch) = first_of_a_family(mutant, catches, &listed) else { return Ok(None) };
+        let seed = catch.seed.to_string();
         let path = tree.with_file_name(format!("{}.schedule", mutant.name));
         let file = path.display().to_string();
         Self::read(tree, &["shrink", &catch.scenario, &seed, "--out", &file])?;
@@ -181,10 +180,17 @@ impl Hunter for Simulator {
     }
 }
 
-/// Whether the list of scenarios calls this one a family.
-fn is_family(listed: &str, scenario: &str) -> bool {
-    let mut lines = listed.lines().map(|line| line.split_whitespace().take(2));
-    lines.any(|words| words.eq([scenario, "family"]))
+/// The catch with the smallest seed that comes as a schedule: what a directed scenario does cannot
+/// be made less. `listed` names the families, those with the shortest runs first.
+fn first_of_a_family<'a>(mutant: &Mutant, catches: &'a [Catch], listed: &str) -> Option<&'a Catch> {
+    let place = |catch: &Catch| {
+        let mut lines = listed.lines().map(|line| line.split_whitespace().take(2));
+        lines.position(|words| words.eq([&*catch.scenario, "family"]))
+    };
+    let families = catches.iter().filter_map(|catch| Some((place(catch)?, catch)));
+    let first = families
+        .min_by_key(|(place, catch)| (!mutant.expects(&catch.property), catch.seed, *place));
+    first.map(|(_, catch)| catch)
 }
 
 /// How one scenario found a mutant.
@@ -271,7 +277,7 @@ mod tests {
         fn hunt(&self, names: &[&str], property: &'static str) -> Result<u32, String> {
             let names: Vec<String> = names.iter().map(ToString::to_string).collect();
             let reader = Reader { property, sweeps: Cell::new(0) };
-            hunt(&self.0, &names, &reader).map_err(|failure| failure.to_string())?;
+            hunt(&self.0, FOLDER, &names, &reader).map_err(|failure| failure.to_string())?;
             Ok(reader.sweeps.get())
         }
     }
@@ -296,8 +302,8 @@ mod tests {
             Ok(if is_found { alarm } else { String::new() } + "{\"summary\": {}}\n")
         }
 
-        fn shrink(&self, _: &Path, _: &Mutant, catch: &Catch) -> Result<Option<usize>, Failure> {
-            assert_eq!(catch.seed, 7);
+        fn shrink(&self, _: &Path, _: &Mutant, all: &[Catch]) -> Result<Option<usize>, Failure> {
+            assert_eq!(all[0].seed, 7);
             Ok(Some(1))
         }
     }
@@ -365,9 +371,21 @@ mod tests {
     }
 
     #[test]
-    fn families_are_told_from_directed_scenarios() {
-        let listed = "storm   family    Any family.\nstorm_alone directed  Storm family.\n";
-        assert!(is_family(listed, "storm"));
-        assert!(!is_family(listed, "storm_alone") && !is_family(listed, "st"));
+    fn the_first_failure_of_a_family_is_made_smaller() {
+        let mutants = table::parse("flip | order | 9 | Why.").expect("a line of the table");
+        let catch = |scenario: &str, seed, property: &str| Catch {
+            scenario: scenario.to_owned(),
+            seed,
+            property: property.to_owned(),
+        };
+        let listed =
+            "zest   family    Short.\nstorm  family    Long.\nalone  directed  A family.\n";
+        let first = |catches: &[Catch]| {
+            let first = first_of_a_family(&mutants[0], catches, listed);
+            first.map(|catch| (catch.scenario.clone(), catch.seed))
+        };
+        assert_eq!(first(&[catch("alone", 1, "order")]), None);
+        let both = [catch("storm", 2, "order"), catch("zest", 2, "order"), catch("storm", 1, "no")];
+        assert_eq!(first(&both), Some(("zest".to_owned(), 2)));
     }
 }

@@ -10,7 +10,6 @@ use std::{
     process::Command,
 };
 
-use super::{FOLDER, table::Mutant};
 use crate::{
     shell::{self, Failure, Outcome},
     tidy,
@@ -24,26 +23,19 @@ pub(crate) fn target(tree: &Path) -> PathBuf {
     tree.with_file_name("target")
 }
 
-/// Makes the copy equal to the present tree, uncommitted changes included, and applies the mutant's
-/// patch.
+/// Makes the copy equal to the present tree, uncommitted changes included, and applies the patch
+/// `name` of the folder.
 ///
 /// # Errors
 /// The tree cannot be copied, or the patch does not apply to it.
-pub(crate) fn mutated(root: &Path, mutant: &Mutant) -> Result<PathBuf, Failure> {
-    planted(root, &root.join(FOLDER).join(format!("{}.patch", mutant.name)))
-}
-
-/// As `mutated`, with any patch.
-///
-/// # Errors
-/// As there.
-pub(crate) fn planted(root: &Path, patch: &Path) -> Result<PathBuf, Failure> {
+pub(crate) fn planted(root: &Path, folder: &str, name: &str) -> Result<PathBuf, Failure> {
+    let patch = root.join(folder).join(format!("{name}.patch"));
     let copy = root.join(COPY);
     mirror(root, &copy).map_err(|error| Failure::io(COPY, &error))??;
     let mut git = Command::new("git");
     // The copy lies inside our own repository; git must not look there for what the patch means.
     git.args(["apply", "--whitespace=nowarn"])
-        .arg(patch)
+        .arg(&patch)
         .current_dir(&copy)
         .env("GIT_CEILING_DIRECTORIES", copy.parent().unwrap_or(root));
     match shell::run(git) {

@@ -7,7 +7,7 @@
 use std::{fs, path::Path};
 
 use crate::{
-    json,
+    json, mutants,
     mutants::scratch,
     mutants::table::{self, Mutant},
     shell::{self, Failure, Outcome},
@@ -82,7 +82,7 @@ pub fn run(root: &Path, names: &[String]) -> Outcome {
 
 /// The report of the smallest schedule that a mutant fails by, twice.
 fn of_mutant(root: &Path, mutant: &Mutant, family: &str) -> Result<[String; 2], Failure> {
-    let tree = scratch::mutated(root, mutant)?;
+    let tree = scratch::planted(root, mutants::FOLDER, &mutant.name)?;
     let seeds = mutant.seeds_max.to_string();
     let sweep = ["sweep", "--scenario", family, "--from", "1", "--seeds", &seeds];
     let options = ["--first-failure", "--no-shrink", "--json"];
