@@ -9,6 +9,8 @@ mod debts;
 #[cfg(madsim)]
 mod disconnects;
 #[cfg(madsim)]
+mod failover;
+#[cfg(madsim)]
 mod files;
 #[cfg(madsim)]
 mod limits;
@@ -41,6 +43,7 @@ pub fn all() -> Vec<repl_sim::Scenario> {
         debts::SCENARIOS,
         strangers::SCENARIOS,
         files::SCENARIOS,
+        failover::SCENARIOS,
         outsiders::SCENARIOS,
     ]
     .concat()

@@ -6,7 +6,7 @@ use repl_sim::{
     schedule::{Load, Trouble, Variety},
 };
 
-const ANYTHING: [(u64, Trouble); 28] = [
+const ANYTHING: [(u64, Trouble); 29] = [
     (4, Trouble::Cut),
     (3, Trouble::CutOneWay),
     (3, Trouble::Stall),
@@ -33,6 +33,7 @@ const ANYTHING: [(u64, Trouble); 28] = [
     (2, Trouble::Graft),
     (1, Trouble::PromoteByMulti),
     (1, Trouble::Planned),
+    (1, Trouble::FailOver),
     (3, Trouble::Chain),
     (1, Trouble::Repoint),
 ];

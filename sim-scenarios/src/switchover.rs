@@ -9,7 +9,7 @@ use repl_sim::{
     schedule::{Load, Trouble, Variety},
 };
 
-const SWITCHOVERS: [(u64, Trouble); 17] = [
+const SWITCHOVERS: [(u64, Trouble); 18] = [
     (2, Trouble::Reset),
     (2, Trouble::Cut),
     (1, Trouble::Stall),
@@ -25,6 +25,7 @@ const SWITCHOVERS: [(u64, Trouble); 17] = [
     (3, Trouble::Graft),
     (2, Trouble::PromoteByMulti),
     (4, Trouble::Planned),
+    (4, Trouble::FailOver),
     (3, Trouble::Chain),
     (2, Trouble::Repoint),
 ];

@@ -78,8 +78,14 @@ marks! {
     RefusedNoMasterLink = "psync.refused.no-master-link",
     /// `PSYNC` behind replies that have not left.
     RefusedPendingOutput = "psync.refused.pending-output",
-    /// `PSYNC ... FAILOVER`.
+    /// `PSYNC ... FAILOVER` to a replica of whoever asks: it becomes the master.
+    TakesOver = "psync.takes-over",
+    /// `PSYNC ... FAILOVER` to a master.
     RefusedFailover = "psync.refused.failover",
+    /// `PSYNC ... FAILOVER` for another history.
+    RefusedFailoverOfAnother = "psync.refused.failover-of-another",
+    /// Nobody is granted anything while the role is being handed over.
+    RefusedFailingOver = "psync.refused.failing-over",
     /// A snapshot without keys is wanted by a peer that takes none with a mark.
     RefusedFilter = "psync.refused.filter",
     /// An offset that is no number.
@@ -288,6 +294,21 @@ marks! {
     NoAuth = "gate.noauth",
     /// A peer that replicates asks for keys.
     ReplicaTouchesKeys = "gate.replica-touches-keys",
+
+    /// `FAILOVER` begins to wait for a replica.
+    FailoverBegins = "failover.begins",
+    /// A replica has everything: it is followed.
+    FailoverSynced = "failover.synced",
+    /// The time is over: the target is followed all the same.
+    FailoverForced = "failover.forced",
+    /// The time is over: nobody takes over.
+    FailoverOverdue = "failover.overdue",
+    /// Nobody takes over.
+    FailoverAborted = "failover.aborted",
+    /// The target did not take over, or was not waited for: we are the master again.
+    FailoverTakenBack = "failover.taken-back",
+    /// The target has taken over.
+    FailoverAccepted = "failover.accepted",
 
     /// `WAIT` on a replica.
     WaitOnReplica = "wait.on-replica",

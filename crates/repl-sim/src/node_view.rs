@@ -37,6 +37,8 @@ pub(crate) struct View {
     /// Replicas that follow its stream, those that load a snapshot, and those of them whose
     /// snapshot does not exist.
     pub(crate) online_replicas: usize,
+    /// How often somebody was granted to go on.
+    pub(crate) granted: u64,
     pub(crate) loading_replicas: usize,
     pub(crate) stranded_replicas: usize,
 }
@@ -53,6 +55,7 @@ impl View {
         backlog: None,
         stream_errors: 0,
         online_replicas: 0,
+        granted: 0,
         loading_replicas: 0,
         stranded_replicas: 0,
     };
@@ -81,6 +84,7 @@ pub(crate) fn view(node: &Node) -> View {
         backlog: seen.backlog.map(|(first, end)| (first, end - 1)),
         stream_errors: node.stats().unexpected_error_replies,
         online_replicas: seen.online_replicas,
+        granted: node.stats().sync_partial_ok,
         loading_replicas: seen.loading_replicas,
         stranded_replicas: seen.stranded_replicas,
     }

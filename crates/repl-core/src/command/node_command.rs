@@ -25,6 +25,7 @@ pub enum NodeCommand {
     Punsubscribe,
     Quit,
     Replconf,
+    Failover,
     Replicaof,
     Reset,
     Role,

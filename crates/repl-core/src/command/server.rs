@@ -1,5 +1,5 @@
-//! The server itself: specs of `INFO MONITOR PSYNC REPLCONF REPLICAOF ROLE SHUTDOWN SLAVEOF
-//! SYNC`.
+//! The server itself: specs of `FAILOVER INFO MONITOR PSYNC REPLCONF REPLICAOF ROLE SHUTDOWN
+//! SLAVEOF SYNC`.
 //!
 //! Their handlers are in `node`, since they are about roles, connections and configuration.
 
@@ -33,6 +33,14 @@ const SYNC: Flags = ADMIN.and(Flags::NO_ASYNC_LOADING).and(Flags::NO_MULTI);
 const FOLLOW: Flags = ADMIN.and(Flags::STALE).and(Flags::NO_ASYNC_LOADING);
 
 pub(super) const SPECS: &[Spec] = &[
+    spec(
+        "failover",
+        "6.2.0",
+        -1,
+        ADMIN.and(Flags::STALE),
+        "Hands the role of the master to a replica, without losing a write.",
+        NodeCommand::Failover,
+    ),
     Spec {
         categories: &["@dangerous"],
         ..spec(

@@ -58,6 +58,22 @@ pub enum SessionError<'a> {
     NoConfigFile,
     /// `SHUTDOWN ABORT` while there is nothing to abort.
     NoShutdown,
+    /// `FAILOVER ABORT` with nothing to abort.
+    NoFailover,
+    /// `FAILOVER TIMEOUT` of no time.
+    FailoverTimeout,
+    /// `FAILOVER` while one is under way.
+    FailoverUnderWay,
+    /// `FAILOVER` of a replica.
+    FailoverOnReplica,
+    /// `FAILOVER` without replicas.
+    FailoverWithoutReplicas,
+    /// `FAILOVER ... FORCE` without a target or without a time.
+    FailoverForce,
+    /// `FAILOVER TO` somebody who is no replica.
+    FailoverToNobody,
+    /// `FAILOVER TO` a replica that does not follow the stream yet.
+    FailoverToLoading,
     /// `SLOWLOG GET` with a count that is none.
     SlowlogCount,
     /// `LATENCY GRAPH` of an event that was never seen.
@@ -119,6 +135,16 @@ impl fmt::Display for SessionError<'_> {
             Self::NoReplicas => "NOREPLICAS Not enough good replicas to write.",
             Self::NoConfigFile => "ERR The server is running without a config file",
             Self::NoShutdown => "ERR No shutdown in progress.",
+            Self::NoFailover => "ERR No failover in progress.",
+            Self::FailoverTimeout => "ERR FAILOVER timeout must be greater than 0",
+            Self::FailoverUnderWay => "ERR FAILOVER already in progress.",
+            Self::FailoverOnReplica => "ERR FAILOVER is not valid when server is a replica.",
+            Self::FailoverWithoutReplicas => "ERR FAILOVER requires connected replicas.",
+            Self::FailoverForce => {
+                "ERR FAILOVER with force option requires both a timeout and target HOST and IP."
+            }
+            Self::FailoverToNobody => "ERR FAILOVER target HOST and PORT is not a replica.",
+            Self::FailoverToLoading => "ERR FAILOVER target replica is not online.",
             Self::SlowlogCount => "ERR count should be greater than or equal to -1",
             Self::NoLatencySamples(event) => {
                 return write!(f, "ERR No samples available for event '{}'", Text(event));

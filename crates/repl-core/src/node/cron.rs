@@ -162,7 +162,8 @@ impl Node {
 
     fn ping_replicas(&mut self, now: Now) {
         let due = now.mono.since(self.last_ping_at) >= self.config.repl_ping_replica_period;
-        if due && self.following.is_none() && !self.replicas.is_empty() {
+        let is_still = self.failover.is_some();
+        if due && !is_still && self.following.is_none() && !self.replicas.is_empty() {
             self.last_ping_at = now.mono;
             self.history.feed_ping();
             self.marks.hit(Mark::Ping);

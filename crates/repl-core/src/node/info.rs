@@ -326,7 +326,7 @@ impl Node {
             );
             put(&format!("slave{number}"), &line);
         }
-        put("master_failover_state", &"no-failover");
+        put("master_failover_state", &self.failover_state());
         put("master_replid", &self.history.replid());
         put("master_replid2", &self.history.replid2());
         put("master_repl_offset", &self.history.offset());

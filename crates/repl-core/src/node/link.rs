@@ -19,8 +19,8 @@ use crate::{
     keyspace::DbIndex,
     marks::Mark,
     repl::replica::{
-        Answer, Greeting, Handshake, Link, LinkError, Loaded, Margin, Payload, PayloadFed, Stream,
-        Transaction,
+        Answer, Greeting, Handshake, Link, LinkError, Loaded, Margin, Payload, PayloadFed, Purpose,
+        Stream, Transaction,
     },
     resp::{Args, Form, Limits, LineReader, Parsed, Parser, encode_command},
 };
@@ -70,7 +70,7 @@ impl Node {
         self.dial(now);
     }
 
-    /// `REPLICAOF NO ONE`.
+    /// `REPLICAOF NO ONE`, and whatever else makes a replica the master.
     pub(super) fn become_master(&mut self, now: Now) {
         if self.following.is_none() {
             return;
@@ -94,7 +94,6 @@ impl Node {
             self.history.replid(),
         );
         self.log(Level::Warning, text);
-        self.log(Level::Notice, "MASTER MODE enabled (user request)".into());
     }
 
     /// Forgets the connection of the link, if there is one, and with it everything half received.
@@ -168,6 +167,10 @@ impl Node {
             resume: match following.resume {
                 Resume::FromHistory => Some((self.history.replid(), self.history.next())),
                 Resume::FromScratch => None,
+            },
+            purpose: match self.failover {
+                Some(_) => Purpose::HandOver,
+                None => Purpose::Follow,
             },
         };
         let handshake = Box::new(Handshake::begin(greeting, conn.outbox.writer()));
@@ -292,6 +295,7 @@ impl Node {
         };
         self.stats.recount_handshake(line.1 as u64);
         let mut remarks = Vec::new();
+        let is_answer = handshake.expects_psync_reply();
         let answer = match self.conns.get_mut(id) {
             Some(conn) => {
                 let margin = Margin { remarks: &mut remarks, marks: &mut self.marks };
@@ -303,6 +307,17 @@ impl Node {
             self.log(Level::Notice, remark);
         }
         self.wake(id);
+        if is_answer && self.failover.is_some() {
+            match answer {
+                Ok(None) => {}
+                Ok(Some(Answer::Continue(_) | Answer::Full(Some(_)))) => self.end_failover(),
+                Ok(Some(Answer::Full(None))) | Err(_) => {
+                    self.set_link(Link::Dialing { conn: id });
+                    self.abort_failover(now, "Failover target rejected psync request");
+                    return Ok(line.1);
+                }
+            }
+        }
         match answer {
             Ok(None) => self.set_link(Link::Greeting { conn: id, handshake }),
             Ok(Some(Answer::Full(origin))) => {

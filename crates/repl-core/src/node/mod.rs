@@ -45,7 +45,7 @@ use self::{
     following::Following,
     measure::Measure,
     rates::Rates,
-    session::{MemorySeen, Pause, Shutdown, Waiting},
+    session::{Failover, MemorySeen, Pause, Shutdown, Waiting},
     sync::replica_name,
 };
 pub use self::{
@@ -123,6 +123,8 @@ pub struct Node {
     pause: Option<Pause>,
     /// `SHUTDOWN`, once it is under way.
     shutdown: Option<Shutdown>,
+    /// `FAILOVER`, while it is under way.
+    failover: Option<Failover>,
     effects: VecDeque<Effect>,
     /// Whether the history has grown during the input at hand.
     grown: bool,
@@ -195,6 +197,7 @@ impl Node {
             within_transaction: false,
             pause: None,
             shutdown: None,
+            failover: None,
             effects: VecDeque::new(),
             grown: false,
             stats: Stats::default(),
@@ -276,7 +279,12 @@ impl Node {
         let link = self.following.as_ref().and_then(Following::retry_at);
         let sync = self.sync_deadline();
         let ends = self.shutdown_deadline();
-        [link, sync, ends, self.wait_deadline()].into_iter().flatten().chain([self.next_cron]).min()
+        let hands = self.failover_deadline();
+        [link, sync, ends, hands, self.wait_deadline()]
+            .into_iter()
+            .flatten()
+            .chain([self.next_cron])
+            .min()
     }
 
     /// What the node wants of a connection now.
@@ -372,6 +380,7 @@ impl Node {
     /// What every input ends with: replicas hear of new bytes, and what nobody needs is freed.
     fn after_input(&mut self, now: Now) {
         self.advance_shutdown(now);
+        self.advance_failover(now);
         let urgency = self.settle_waits(now);
         if !mem::take(&mut self.grown) {
             return;

@@ -45,11 +45,15 @@ impl Node {
             self.marks.hit(Mark::SyncAgain);
             return Ok(());
         }
-        if args.try_get(3).is_some_and(|word| word.eq_ignore_ascii_case(b"FAILOVER")) {
-            // Planned failover is not there yet: neither a master nor a replica of ours grants it.
-            self.marks.hit(Mark::RefusedFailover);
-            return Err(CommandError::FailoverToMaster);
+        let takes_over = args.try_get(3).is_some_and(|it| it.eq_ignore_ascii_case(b"FAILOVER"));
+        if protocol == Protocol::Psync && takes_over {
+            self.take_over(now, args.get(1), &replica_name(conn))?;
         }
+        if self.failover.is_some() {
+            self.marks.hit(Mark::RefusedFailingOver);
+            return Err(CommandError::SyncWhileFailingOver);
+        }
+        let Some(conn) = self.conns.get(id) else { return Ok(()) };
         if self.following.as_ref().is_some_and(|following| !following.link.is_up()) {
             self.marks.hit(Mark::RefusedNoMasterLink);
             return Err(CommandError::NoMasterLink);
@@ -92,6 +96,30 @@ impl Node {
             }
         }
         self.effects.push_back(Effect::Decided(Decision { conn: id, asked, verdict: decision }));
+        Ok(())
+    }
+
+    /// Our master wants to follow us: `PSYNC replid offset FAILOVER`.
+    fn take_over(
+        &mut self,
+        now: Now,
+        replid: &[u8],
+        name: &str,
+    ) -> Result<(), CommandError<'static>> {
+        let text = format!("Failover request received for replid {}.", replid.escape_ascii());
+        self.log(Level::Notice, text);
+        if self.following.is_none() {
+            self.marks.hit(Mark::RefusedFailover);
+            return Err(CommandError::FailoverToMaster);
+        }
+        if !replid.eq_ignore_ascii_case(self.history.replid().as_bytes()) {
+            self.marks.hit(Mark::RefusedFailoverOfAnother);
+            return Err(CommandError::FailoverOfAnother);
+        }
+        self.marks.hit(Mark::TakesOver);
+        self.become_master(now);
+        let text = format!("MASTER MODE enabled (failover request from '{name}')");
+        self.log(Level::Notice, text);
         Ok(())
     }
 

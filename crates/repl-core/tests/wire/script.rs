@@ -99,7 +99,12 @@ pub(crate) fn read_fullresync(bytes: &[u8]) -> (String, u64, Vec<u8>) {
 /// As a replica: follows a node from nothing to the stream. Returns the connection, the id and the
 /// offset.
 pub(crate) fn attach(net: &mut Net, name: &str) -> (Peer, String, u64) {
-    let replica = psync(net, name, MODERN, "PSYNC ? -1");
+    attach_as(net, name, MODERN)
+}
+
+/// As [`attach`], with other capabilities.
+pub(crate) fn attach_as(net: &mut Net, name: &str, capabilities: &str) -> (Peer, String, u64) {
+    let replica = psync(net, name, capabilities, "PSYNC ? -1");
     let bytes = net.read(replica);
     let (id, offset, payload) = read_fullresync(&bytes);
     assert!(payload.starts_with(b"$EOF:"), "a payload with a mark");

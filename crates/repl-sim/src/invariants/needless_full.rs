@@ -8,8 +8,9 @@
 //! * *unknown asker*: a peer that is no node of the lab and names no history;
 //! * *unfinished full sync*: the asker was granted a snapshot before and may have dropped its own
 //!   history for it;
-//! * *a question given up*: it names no history, and the asker's link to another master is up: it
-//!   asked over a connection that it has since closed, before it had the history it holds now;
+//! * *a question given up*: it names no history, and the asker's link to another master is up, or
+//!   it is a master itself: it asked over a connection that it has since closed, before it had the
+//!   history it holds now;
 //! * *older than the second id*: the asker's id is two promotions old; a node remembers one id
 //!   before its own;
 //! * *beyond the switch the granter knows*: a granter that was told of a promotion late knows the
@@ -20,6 +21,7 @@
 use repl_core::base::ids::ReplId;
 
 use super::{Broken, Question, Seen, ledger::Ledger};
+use crate::node_view::Role;
 
 pub(super) const NAME: &str = "needless-full";
 
@@ -39,6 +41,7 @@ impl NeedlessFull {
         let held = match (asked, asker) {
             (Some((id, wanted)), _) => (id, wanted.saturating_sub(1)),
             (None, Some(seen)) if seen.view.link == "connected" => return Ok(()),
+            (None, Some(seen)) if seen.view.role == Role::Master => return Ok(()),
             (None, Some(seen)) if !seen.full_sync_pending => (seen.view.replid, seen.view.offset),
             (None, Some(_) | None) => return Ok(()),
         };
@@ -119,13 +122,15 @@ mod tests {
     fn an_asker_that_hides_its_history_is_found_and_one_that_lost_it_is_not() {
         let [a, _] = ids();
         let granter = master(a, 61..=100);
-        let asker = seen(master(a, 61..=80));
+        let asker = seen(View { role: Role::Replica, link: "handshake", ..master(a, 61..=80) });
         assert_eq!(check(&granter, Some(&asker), None), Err(NAME));
         let unfinished = Seen { full_sync_pending: true, ..asker };
         assert_eq!(check(&granter, Some(&unfinished), None), Ok(0));
         let linked = seen(View { link: "connected", ..master(a, 61..=80) });
         assert_eq!(check(&granter, Some(&linked), None), Ok(0), "it asks nobody any more");
         assert_eq!(check(&granter, Some(&linked), Some((a, 81))), Err(NAME), "it named a history");
+        let promoted = seen(master(a, 61..=80));
+        assert_eq!(check(&granter, Some(&promoted), None), Ok(0), "nor does a master");
         assert_eq!(check(&granter, None, None), Ok(0));
     }
 }

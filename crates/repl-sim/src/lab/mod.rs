@@ -1,15 +1,17 @@
 //! The lab: the words in which scenarios are written.
 //!
-//! `configure peers follow promote client stranger | cut isolate refuse hang heal slow stall reset
-//! half_open break_after | freeze thaw read_slowly skew drift stop crash restart | harm_disk
-//! heal_disk rot | lull settle pass | offset dataset syncs role took`. Everything a scenario does
-//! goes through these; the properties are checked after every step without being named.
+//! `configure peers follow promote fail_over client stranger | cut isolate refuse hang heal slow
+//! stall reset half_open break_after | freeze thaw read_slowly skew drift stop crash restart |
+//! harm_disk heal_disk rot | lull settle pass | offset dataset syncs role took`. Everything a
+//! scenario does goes through these; the properties are checked after every step without being
+//! named.
 
 mod client;
 mod connection;
 mod dawdler;
 mod decisions;
 mod elder;
+mod failover;
 mod faults;
 mod peer;
 mod probe;

@@ -213,6 +213,8 @@ pub enum Step {
     PromoteByMulti(NodeId),
     /// The node is promoted once the old master is quiet.
     Planned(NodeId),
+    /// Its master hands over to the node with `FAILOVER`; then it becomes the master of all.
+    FailOver(NodeId),
     /// The node becomes the master; the old one takes no writes for the first span, takes some for
     /// the second, and only then learns of it.
     Strand(NodeId, Duration, Duration),
@@ -266,6 +268,7 @@ impl Step {
             | Self::Promote(a)
             | Self::PromoteByMulti(a)
             | Self::Planned(a)
+            | Self::FailOver(a)
             | Self::Strand(a, ..)
             | Self::Graft(a)
             | Self::Repoint(a) => [Some(a), None],

@@ -4,10 +4,13 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{ConfigFile, NodeId, Schedule, Step, clients};
-use crate::lab::{Breakage, Crash, Lab, Peer};
+use crate::lab::{Breakage, Crash, Lab, Peer, Role};
 
 /// How long a dead process stays dead.
 const DEAD_FOR: Duration = Duration::from_secs(1);
+
+/// How long a heir may take to catch up.
+const FAIL_OVER_WITHIN: Duration = Duration::from_secs(4);
 
 /// How long nobody writes before a planned switchover.
 const QUIET_BEFORE: Duration = Duration::from_millis(1_500);
@@ -33,6 +36,7 @@ const fn needs_an_answer(step: Step) -> bool {
             | Step::Promote(_)
             | Step::PromoteByMulti(_)
             | Step::Planned(_)
+            | Step::FailOver(_)
             | Step::Strand(..)
             | Step::Graft(_)
     )
@@ -250,6 +254,7 @@ impl Stage {
                 self.quieten(QUIET_BEFORE).await;
                 self.take_over(a, Order::Plain).await;
             }
+            Step::FailOver(_) => self.fail_over(a).await,
             Step::Strand(_, quiet, span) => self.strand(a, quiet, span).await,
             Step::Graft(_) => self.graft(a).await,
             // A master that follows a replica of its own would make a ring: `follow` refuses.
@@ -276,6 +281,17 @@ impl Stage {
     async fn take_over(&mut self, node: usize, order: Order) {
         self.promote(node).await;
         self.follow_all(node, order).await;
+    }
+
+    /// The node takes over by `FAILOVER`, if its master can be asked for that.
+    async fn fail_over(&mut self, heir: usize) {
+        let master = self.master();
+        if self.follows[heir] != Some(master) || self.nodes[master].is_frozen() {
+            return;
+        }
+        if self.nodes[master].fail_over(&self.nodes[heir], FAIL_OVER_WITHIN).await == Role::Master {
+            self.take_over(heir, Order::Plain).await;
+        }
     }
 
     async fn broken_snapshot(&mut self, node: usize, bytes: u64, breakage: Breakage) {

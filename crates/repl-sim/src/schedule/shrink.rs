@@ -295,6 +295,7 @@ fn ease(step: &mut Step) {
         | Step::Promote(_)
         | Step::PromoteByMulti(_)
         | Step::Planned(_)
+        | Step::FailOver(_)
         | Step::Graft(_)
         | Step::Chain(..)
         | Step::Repoint(_) => {}

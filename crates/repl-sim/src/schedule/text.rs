@@ -177,6 +177,7 @@ impl fmt::Display for Step {
             Self::Promote(a) => write!(f, "promote {a}"),
             Self::PromoteByMulti(a) => write!(f, "promote-by-multi {a}"),
             Self::Planned(a) => write!(f, "planned {a}"),
+            Self::FailOver(a) => write!(f, "fail-over {a}"),
             Self::Strand(a, quiet, span) => {
                 write!(f, "strand {a} {} {}", Seconds(*quiet), Seconds(*span))
             }
@@ -303,6 +304,7 @@ impl<'a> Words<'a> {
             "promote" => Step::Promote(self.node()?),
             "promote-by-multi" => Step::PromoteByMulti(self.node()?),
             "planned" => Step::Planned(self.node()?),
+            "fail-over" => Step::FailOver(self.node()?),
             "strand" => Step::Strand(self.node()?, self.seconds()?, self.seconds()?),
             "graft" => Step::Graft(self.node()?),
             "repoint" => Step::Repoint(self.node()?),

@@ -43,6 +43,8 @@ pub enum Trouble {
     Graft,
     PromoteByMulti,
     Planned,
+    /// A master hands over with `FAILOVER`.
+    FailOver,
     Chain,
     Repoint,
 }
@@ -114,6 +116,7 @@ impl Trouble {
             Self::Graft => Step::Graft(a),
             Self::PromoteByMulti => Step::PromoteByMulti(a),
             Self::Planned => Step::Planned(a),
+            Self::FailOver => Step::FailOver(a),
             Self::Chain => Step::Chain(a, b),
             Self::Repoint => Step::Repoint(a),
         }

@@ -88,6 +88,12 @@ pub enum CommandError<'a> {
     PendingOutput,
     /// `PSYNC ... FAILOVER` to a master.
     FailoverToMaster,
+    /// `PSYNC ... FAILOVER` for another history.
+    FailoverOfAnother,
+    /// `PSYNC` while the role is being handed over.
+    SyncWhileFailingOver,
+    /// `REPLICAOF` while the role is being handed over.
+    FollowWhileFailingOver,
     /// `REPLCONF` with an option nobody knows.
     UnknownReplconf(&'a [u8]),
     /// `REPLCONF ip-address` with too much text.
@@ -160,6 +166,9 @@ impl fmt::Display for CommandError<'_> {
             Self::InvalidMasterPort => "ERR Invalid master port",
             Self::NoMasterLink => "NOMASTERLINK Can't SYNC while not connected with my master",
             Self::PendingOutput => "ERR SYNC and PSYNC are invalid with pending output",
+            Self::FailoverOfAnother => "ERR PSYNC FAILOVER replid must match my replid.",
+            Self::SyncWhileFailingOver => "NOMASTERLINK Can't SYNC while failing over",
+            Self::FollowWhileFailingOver => "ERR REPLICAOF not allowed while failing over.",
             Self::FailoverToMaster => "ERR PSYNC FAILOVER can't be sent to a master.",
             Self::UnknownReplconf(option) => {
                 return write!(f, "ERR Unrecognized REPLCONF option: {}", Text(option));
@@ -194,6 +203,12 @@ fn refuse_word(
 ) -> fmt::Result {
     let (asked, container) = (c_text(asked, 128), container.to_ascii_uppercase());
     write!(f, "ERR {why} '{asked}'. Try {container} HELP.")
+}
+
+impl<'a> From<SessionError<'a>> for CommandError<'a> {
+    fn from(error: SessionError<'a>) -> Self {
+        Self::Session(error)
+    }
 }
 
 impl From<DataError> for CommandError<'_> {

@@ -10,6 +10,7 @@
 //! | `latency`, `doctor`, `slowlog` | `LATENCY SLOWLOG` |
 //! | `memory` | `MEMORY` |
 //! | `monitor` | `MONITOR` |
+//! | `failover` | `FAILOVER`: the role of the master is handed over |
 //! | `shutdown` | `SHUTDOWN`, and the signals that mean it |
 //! | `transactions` | `MULTI EXEC DISCARD WATCH UNWATCH` |
 //! | `waiting`, `waiters` | `WAIT`, and whatever else makes a client wait |
@@ -21,6 +22,7 @@ mod client;
 mod config;
 mod debug;
 mod doctor;
+mod failover;
 mod latency;
 mod list;
 mod memory;
@@ -34,7 +36,7 @@ mod waiting;
 use alloc::string::String;
 
 pub(super) use self::{
-    channels::is_for_listeners, memory::MemorySeen, shutdown::Shutdown,
+    channels::is_for_listeners, failover::Failover, memory::MemorySeen, shutdown::Shutdown,
     transactions::waits_in_queue, waiters::Waiting, waiting::Pause,
 };
 use super::{Node, requests::Caller};
@@ -77,6 +79,7 @@ impl Node {
                 self.with_reply(caller, |reply| reply.verbatim(b"txt", text.as_bytes()));
                 Ok(())
             }
+            NodeCommand::Failover => self.failover(now, caller, args),
             NodeCommand::Latency(what) => self.latency(now, caller, what, args),
             NodeCommand::Memory(what) => {
                 self.memory_command(caller, what);
@@ -169,11 +172,17 @@ impl Node {
         {
             return Err(CommandError::NotFromReplica);
         }
+        if self.failover.is_some() {
+            return Err(CommandError::FollowWhileFailingOver);
+        }
         let (host, port) = (args.get(1), args.get(2));
         // What this transaction did so far was done as what we were.
         self.finish_unit();
         if host.eq_ignore_ascii_case(b"no") && port.eq_ignore_ascii_case(b"one") {
-            self.become_master(now);
+            if self.following.is_some() {
+                self.become_master(now);
+                self.log(Level::Notice, "MASTER MODE enabled (user request)".into());
+            }
             self.with_reply(caller, |reply| reply.ok());
             return Ok(());
         }

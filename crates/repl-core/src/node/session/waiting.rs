@@ -224,6 +224,7 @@ impl Node {
         if mem::take(&mut self.wants_acks)
             && self.following.is_none()
             && self.history.is_recording()
+            && self.failover.is_none()
             && !(self.waiting.wants_no_ack() && self.shutdown.is_none())
         {
             self.history.feed_getack();
@@ -257,13 +258,13 @@ impl Node {
     /// Whether anything may be held back: a look that costs next to nothing.
     #[inline]
     pub(in crate::node) fn may_hold_back(&self) -> bool {
-        self.pause.is_some() || self.shutdown.is_some()
+        self.pause.is_some() || self.shutdown.is_some() || self.failover.is_some()
     }
 
-    /// What is held back now, by `CLIENT PAUSE` or by a shutdown.
+    /// What is held back now, by `CLIENT PAUSE`, by a shutdown or by a failover.
     fn holds_back(&self, now: Now) -> Option<Paused> {
         let pause = self.pause.filter(|pause| pause.until > now.mono).map(|pause| pause.of);
-        pause.max(self.held_by_shutdown())
+        pause.max(self.held_by_shutdown()).max(self.held_by_failover())
     }
 
     /// A pause is over. What another one still holds back is held back again.

@@ -32,6 +32,18 @@ pub struct Greeting {
     pub ip: String,
     /// The history it holds and the next byte it wants; `None` to ask for a full sync.
     pub resume: Option<(ReplId, u64)>,
+    /// What it wants of the master.
+    pub purpose: Purpose,
+}
+
+/// What a replica wants of a master.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be its replica.
+    #[default]
+    Follow,
+    /// That it becomes a master first: it is a replica of ours, and takes over.
+    HandOver,
 }
 
 /// The master's answer.
@@ -183,7 +195,12 @@ impl Handshake {
                 ));
                 let mut digits = itoa::Buffer::new();
                 let next = digits.format(next).as_bytes();
-                encode_command(out, [b"PSYNC".as_slice(), replid.as_bytes(), next]);
+                let words = [b"PSYNC".as_slice(), replid.as_bytes(), next, b"FAILOVER"];
+                let count = match self.greeting.purpose {
+                    Purpose::Follow => 3,
+                    Purpose::HandOver => 4,
+                };
+                encode_command(out, words.into_iter().take(count));
             }
             None => {
                 margin.marks.hit(Mark::AskedForAll);
@@ -307,6 +324,7 @@ mod tests {
     #[test]
     fn a_replica_with_a_history_asks_for_the_next_byte_and_names_itself() {
         let greeting = Greeting {
+            purpose: Purpose::Follow,
             user: "u".into(),
             password: "p".into(),
             port: 7,

@@ -8,7 +8,7 @@ mod payload;
 
 pub use self::{
     error::LinkError,
-    handshake::{Answer, Greeting, Handshake, Margin},
+    handshake::{Answer, Greeting, Handshake, Margin, Purpose},
     link::{Link, Stream, Transaction},
     payload::{Loaded, Payload, PayloadFed},
 };

@@ -157,6 +157,16 @@ impl Judge {
         self.waits.unblocked.on_pause(node, from, until);
     }
 
+    /// A node hands its role over from now on, and takes no writes.
+    pub(crate) fn on_hand_over(&mut self, node: usize, now: Instant) {
+        self.waits.unblocked.on_hand_over(node, now);
+    }
+
+    /// That has ended, one way or the other.
+    pub(crate) fn on_hand_over_ended(&mut self, node: usize, now: Instant) {
+        self.waits.unblocked.on_hand_over_ended(node, now);
+    }
+
     /// A waiter is answered. `standing` is what its node was all the time, if it was one thing.
     pub(crate) fn on_wish_answered(
         &mut self,

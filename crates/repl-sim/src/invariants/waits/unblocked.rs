@@ -19,20 +19,35 @@ pub(super) const NAME: &str = "unblocked-by-demotion";
 /// differ by as much.
 const AT_ONCE: Duration = Duration::from_secs(3);
 
+/// Until it has ended.
+const FOR_EVER: Duration = Duration::from_secs(1_000_000);
+
+/// From when until when.
+type Span = (Instant, Instant);
+
 #[derive(Debug, Default)]
 pub(super) struct Unblocked {
     /// From when until when each node was told to take no writes.
-    pauses: BTreeMap<usize, Vec<(Instant, Instant)>>,
+    pauses: BTreeMap<usize, Vec<Span>>,
+    /// From when until when each node handed its role over.
+    hand_overs: BTreeMap<usize, Vec<Span>>,
     pub(super) premise_count: u64,
 }
 
 impl Unblocked {
     pub(super) fn on_pause(&mut self, node: usize, from: Instant, until: Instant) {
-        let pauses = self.pauses.entry(node).or_default();
-        match pauses.last_mut() {
-            // It is prolonged.
-            Some((_, last)) if from <= *last => *last = until.max(*last),
-            Some(_) | None => pauses.push((from, until)),
+        self.pauses.entry(node).or_default().push((from, until));
+    }
+
+    /// A node hands its role over: it takes no writes until that has ended.
+    pub(super) fn on_hand_over(&mut self, node: usize, now: Instant) {
+        self.hand_overs.entry(node).or_default().push((now, now + FOR_EVER));
+    }
+
+    /// It has ended.
+    pub(super) fn on_hand_over_ended(&mut self, node: usize, now: Instant) {
+        if let Some((_, until)) = self.hand_overs.get_mut(&node).and_then(|all| all.last_mut()) {
+            *until = now;
         }
     }
 
@@ -42,8 +57,17 @@ impl Unblocked {
         if waiting.wish.timeout.is_some_and(|timeout| timeout.is_zero()) {
             return false;
         }
-        let mut pauses = self.pauses.get(&waiting.wish.node).into_iter().flatten();
-        !pauses.any(|(from, until)| *from <= arrived.at && now <= *until)
+        // One pause may have gone over into the next.
+        let all = [&self.pauses, &self.hand_overs].map(|spans| spans.get(&waiting.wish.node));
+        let mut spans: Vec<Span> = all.into_iter().flatten().flatten().copied().collect();
+        spans.sort_unstable();
+        let mut held_until = None;
+        for (from, until) in spans {
+            if from <= held_until.unwrap_or(arrived.at) && until > arrived.at {
+                held_until = held_until.max(Some(until));
+            }
+        }
+        held_until.is_none_or(|until| until < now)
     }
 
     /// A waiter is answered; its elements were taken at `taken_at`.
