@@ -88,6 +88,8 @@ pub enum CommandError<'a> {
     PendingOutput,
     /// `PSYNC ... FAILOVER` to a master.
     FailoverToMaster,
+    /// A number of keys that is not above zero, of this command.
+    NoInputKey(&'static str),
     /// `REPLCONF` with an option nobody knows.
     UnknownReplconf(&'a [u8]),
     /// `REPLCONF ip-address` with too much text.
@@ -114,6 +116,9 @@ impl fmt::Display for CommandError<'_> {
             Self::Data(error) => error.text(),
             Self::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
             Self::NotAboveZero(what) => return write!(f, "ERR {what} should be greater than 0"),
+            Self::NoInputKey(command) => {
+                return write!(f, "ERR at least 1 input key is needed for '{command}' command");
+            }
             Self::Negative(what) => return write!(f, "ERR {what} can't be negative"),
             Self::NotInteger => "ERR value is not an integer or out of range",
             Self::IncrementOverflow => "ERR increment or decrement would overflow",
