@@ -18,5 +18,6 @@ mod script;
 mod session;
 mod shutdown;
 mod silence;
+mod sorted_sets;
 mod stream;
 mod waiting;

@@ -224,6 +224,14 @@ fn chance_and_scans_leave_the_set_alone() {
     bench.run("ZADD z 1e17 e");
     bench.check("ZSCAN z 0 MATCH [ae]", "*2 $1 0 *4 $1 a $1 1 $1 e $18 100000000000000000", "");
     bench.check("ZSCORE z e", "$5 1e+17", "");
-    bench.check("SORT z BY nosort DESC LIMIT 0 2", "*2 $1 e $1 d", "");
-    bench.check("SORT z ALPHA", "*5 $1 a $1 b $1 c $1 d $1 e", "");
+}
+
+#[test]
+fn a_small_sorted_set_can_be_sorted_and_stays_small() {
+    let mut bench = Bench::new();
+    bench.run("ZADD z 1e-310 3 1 1 2 2");
+    bench.check("SORT z", "*3 $1 1 $1 2 $1 3", "");
+    bench.check("SORT z BY nosort DESC LIMIT 0 2", "*2 $1 2 $1 1", "");
+    bench.check("SORT_RO z ALPHA DESC", "*3 $1 3 $1 2 $1 1", "");
+    bench.check("OBJECT ENCODING z", "$8 listpack", "");
 }

@@ -106,21 +106,28 @@ impl<'a> SortedSetRef<'a> {
         start..end.max(start)
     }
 
-    /// The ranks of the members that are in `range`, if all scores are equal. Otherwise some ranks.
+    /// The ranks of the members that are in `range`. If not all scores are equal: of those from the
+    /// first that is not too low up to one that is too high. That takes a walk, whatever the form,
+    /// so that equal sets have equal ranges.
+    // redis: t_zset.c, zzlFirstInLexRange
     #[must_use]
     pub fn by_lex(self, range: &LexRange<'_>) -> Range<usize> {
-        if range.is_empty() {
+        let mut ends = self.iter();
+        let Some((lowest, lowest_score)) = ends.next() else { return 0..0 };
+        let (highest, highest_score) = ends.next_back().unwrap_or((lowest, lowest_score));
+        if range.is_empty() || range.is_below(highest) || range.is_above(lowest) {
             return 0..0;
         }
-        let start = self.first_not(|(member, _)| range.is_below(member));
-        let count = match self.0 {
-            FormRef::Packed(pack) => {
-                pairs(pack).skip(start).take_while(|(member, _)| !range.is_above(member)).count()
-            }
-            FormRef::Ranked(ranked) => {
-                ranked.first_not(|(member, _)| !range.is_above(member)).saturating_sub(start)
-            }
-        };
+        if let FormRef::Ranked(ranked) = self.0
+            && lowest_score == highest_score
+        {
+            let start = ranked.first_not(|(member, _)| range.is_below(member));
+            let end = ranked.first_not(|(member, _)| !range.is_above(member));
+            return start..end.max(start);
+        }
+        let start = self.iter().take_while(|(member, _)| range.is_below(member)).count();
+        let behind = self.range(start..self.len());
+        let count = behind.take_while(|(member, _)| !range.is_above(member)).count();
         start..start + count
     }
 

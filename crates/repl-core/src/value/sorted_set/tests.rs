@@ -140,6 +140,30 @@ fn members_of_one_score_are_ranged_by_their_bytes() {
     }
 }
 
+/// Found by simulation: a master has the one form, its replica the other.
+#[test]
+fn members_of_different_scores_are_ranged_in_one_way() {
+    let mut rng = Rng::new(Seed::from_u64(3), "different scores");
+    for _ in 0..300 {
+        let mut members: Vec<(Vec<u8>, f64)> =
+            (0..100).map(|_| (name(&mut rng, 60), rng.below(4) as f64)).collect();
+        let (low, high) = (name(&mut rng, 60), name(&mut rng, 60));
+        let range = LexRange { min: LexEdge::Included(&low), max: LexEdge::Excluded(&high) };
+        let mut ranges = Vec::new();
+        for entries_max in [0, 100, 0] {
+            let shape = Shape { zset_entries_max: entries_max, ..Shape::default() };
+            let mut set = SortedSet::new();
+            for (member, score) in &members {
+                set.update(&shape, member, |old| old.is_none().then_some(*score));
+            }
+            ranges.push(set.view().by_lex(&range));
+            // The same members in another order, with the scores that they have.
+            members = set.view().iter().rev().map(|(name, score)| (name.to_vec(), score)).collect();
+        }
+        assert!(ranges.iter().all(|range| *range == ranges[0]), "{ranges:?}");
+    }
+}
+
 #[test]
 fn a_sorted_set_is_compact_up_to_both_limits_and_never_again() {
     let shape = Shape::default();
