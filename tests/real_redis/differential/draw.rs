@@ -124,8 +124,9 @@ const INTEGERS: &[&str] = &[
     "1048576000000",
     "007",
 ];
-/// Scores of members. No zero below zero: `SORT` turns small sorted sets of Redis, which do not keep
-/// it, into others, which do. No number out of range: the `SORT` after it fails for that in Redis.
+/// Scores of members. No zero below zero: `SORT` turns small sorted sets of Redis, which do not
+/// keep it, into others, which do. No number out of range: the `SORT` after it fails for that in
+/// Redis.
 const SCORES: &[&str] = &[
     "0",
     "1",

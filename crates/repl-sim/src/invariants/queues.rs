@@ -1,5 +1,6 @@
 //! A model of the queues: lists of unique elements that only waiting clients take from, and sorted
-//! sets of unique members with one score, which are ordered by their bytes. It follows the histories command by command, so that it knows which element each pop of each history took.
+//! sets of unique members with one score, which are ordered by their bytes. It follows the
+//! histories command by command, so that it knows which element each pop of each history took.
 //!
 //! A history begins with the queues of the history it came from, as they were at the switch, or
 //! with those of the node that tells it first.

@@ -197,7 +197,8 @@ fn answer(command: Command, reply: &Reply) -> WaitAnswer {
                         [Reply::Bulk(Some(member)), _] => Some(member.clone()),
                         _ => None,
                     },
-                    _ => None,
+                    Reply::Simple(_) | Reply::Error(_) | Reply::Integer(_) => None,
+                    Reply::Bulk(None) | Reply::Array(None) => None,
                 });
                 WaitAnswer::Elements(elements.collect())
             }

@@ -72,8 +72,14 @@ impl Stage {
         let before = full_syncs();
         let mut client = self.nodes[master].client();
         let until = self.lab.elapsed() + LOOK_FOR;
+        let mut asked_at = self.lab.elapsed();
         while self.lab.elapsed() < until {
-            let reply = client.call(&["INCR", "core"]).await;
+            let mut reply = client.call(&["INCR", "core"]).await;
+            if reply.is_err() && self.nodes[master].sends_away_after(self.lab.elapsed() - asked_at)
+            {
+                reply = client.call(&["INCR", "core"]).await;
+            }
+            asked_at = self.lab.elapsed();
             if !matches!(reply, Ok(Reply::Integer(_))) {
                 let expected = "a write that is taken".to_owned();
                 return self.lab.broken(NAME, name, expected, format!("{reply:?}"));
