@@ -1,6 +1,6 @@
 //! A sorted set of few members in one [`Pack`]: member, score, member, score, in order.
 //!
-//! A score takes one, two or four bytes if it is a whole number that fits them, otherwise eight.
+//! A score takes one to four bytes if it is a whole number that fits them, otherwise eight.
 //! As in Redis, the form does not know a zero below zero.
 
 use core::{cmp::Ordering, ops::Range};
@@ -35,14 +35,9 @@ impl Score {
         }
         let mut bytes = [0; 8];
         bytes[..4].copy_from_slice(&whole.to_le_bytes());
-        let len = if i8::try_from(whole).is_ok() {
-            1
-        } else if i16::try_from(whole).is_ok() {
-            2
-        } else {
-            4
-        };
-        Self { bytes, len }
+        // Bits that say more than the sign, and one for the sign.
+        let bits = 33 - (if whole < 0 { !whole } else { whole }).leading_zeros();
+        Self { bytes, len: bits.div_ceil(8) as usize }
     }
 
     fn bytes(&self) -> &[u8] {
@@ -55,9 +50,11 @@ fn read(bytes: &[u8]) -> f64 {
     match *bytes {
         [a] => f64::from(i8::from_le_bytes([a])),
         [a, b] => f64::from(i16::from_le_bytes([a, b])),
+        // Extended to four bytes by the sign, which is in the last one.
+        [a, b, c] => f64::from(i32::from_le_bytes([0, a, b, c]) >> 8),
         [a, b, c, d] => f64::from(i32::from_le_bytes([a, b, c, d])),
         [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]),
-        _ => unreachable!("a score has one of four lengths"),
+        _ => unreachable!("a score has one of five lengths"),
     }
 }
 

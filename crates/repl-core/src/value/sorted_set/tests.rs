@@ -198,6 +198,26 @@ fn a_zero_below_zero_is_known_to_the_form_of_many_members_only() {
 }
 
 #[test]
+fn a_score_of_a_compact_set_takes_as_many_bytes_as_it_needs() {
+    let shape = Shape::default();
+    let bytes = |score: f64| {
+        let mut set = SortedSet::new();
+        set.set(&shape, b"a", score);
+        assert_eq!(set.view().score(b"a"), Some(score));
+        let SortedSet(Form::Packed(pack)) = set else { panic!("one member is few") };
+        // The member and both lengths of either.
+        pack.stored_bytes() - 5
+    };
+    for (size, bits) in [(1, 7), (2, 15), (3, 23), (4, 31)] {
+        let (above, below) = (2_f64.powi(bits) - 1.0, -(2_f64.powi(bits)));
+        assert_eq!((bytes(above), bytes(below)), (size, size), "{above}");
+        let next = if size == 4 { 8 } else { size + 1 };
+        assert_eq!((bytes(above + 1.0), bytes(below - 1.0)), (next, next), "{above}");
+    }
+    assert_eq!((bytes(0.0), bytes(-1.0), bytes(0.5), bytes(f64::INFINITY)), (1, 1, 8, 8));
+}
+
+#[test]
 fn whole_scores_of_a_compact_set_read_as_integers() {
     let shape = Shape::default();
     let mut set = SortedSet::new();
