@@ -7,7 +7,8 @@ use crate::fixture::{
     wait_for,
 };
 
-/// What waits, first of all for the keys `queue` and `scores`; `serve` brings each of them what it waits for.
+/// What waits, first of all for the keys `queue` and `scores`; `PUSHES` bring each of them what it
+/// waits for.
 const WAITERS: [&str; 11] = [
     "BLPOP queue other 0",
     "BRPOP other queue queue 0",

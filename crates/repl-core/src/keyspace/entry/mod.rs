@@ -375,7 +375,7 @@ mod tests {
         let mut set = SortedSet::new();
         (0..5_u8).for_each(|number| set.set(&shape, &[number; 6], f64::from(number)));
         let mut entry = Entry::rich(b"zset:00000001", set.into_value(), Some(UnixMillis(9)));
-        // Three bytes, the expiry, the key, the count; each member and its score with their lengths.
+        // Three bytes, expiry, key and count; each member and its score with their lengths.
         let bytes = 3 + 8 + 13 + 4 + 5 * (8 + 3);
         assert_eq!(entry.memory_bytes(), usize::next_multiple_of(bytes, 8));
         assert_eq!(entry.change(b"zset:00000001", |hash: &mut Hash| hash.len()), Err(WrongType));

@@ -10,6 +10,9 @@ use super::{
     ranked::compare,
 };
 
+/// Members up to this length are moved by way of the stack.
+const SHORT_BYTES: usize = 64;
+
 /// Where a member and its score are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
@@ -138,7 +141,19 @@ pub(super) fn set_score(pack: &mut Pack, place: Place, score: f64) {
         pack.replace(place.score, Score::new(score).bytes());
         return;
     }
-    let member = changed.0.to_vec();
+    // The member moves, mostly by way of the stack.
+    let mut short = [0; SHORT_BYTES];
+    let long;
+    let member = match short.get_mut(..changed.0.len()) {
+        Some(room) => {
+            room.copy_from_slice(changed.0);
+            &*room
+        }
+        None => {
+            long = changed.0.to_vec();
+            &long
+        }
+    };
     pack.remove(place.start, place.end, 2);
-    insert(pack, &member, score);
+    insert(pack, member, score);
 }
