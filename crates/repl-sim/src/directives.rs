@@ -40,6 +40,8 @@ fn draw_forms(draw: &mut Draw, config: &mut Config) {
     config.hash_max_listpack_value = *draw.pick(&[64, 64, 8]);
     config.set_max_intset_entries = *draw.pick(&[512, 512, 4, 0]);
     config.list_max_listpack_size = *draw.pick(&[-2, -2, 1, 4, -1]);
+    config.zset_max_listpack_entries = *draw.pick(&[128, 128, 4, 0]);
+    config.zset_max_listpack_value = *draw.pick(&[64, 64, 8]);
 }
 
 /// What else limits replication and its clients: wide open, or so tight that a run feels it.

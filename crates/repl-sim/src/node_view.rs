@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use repl_core::{
     Node,
     base::{ids::ReplId, time::UnixMillis},
-    value::List,
+    value,
 };
 
 /// Which side of replication a node is on.
@@ -110,7 +110,7 @@ pub(crate) fn key_counts(node: &Node) -> KeyCounts {
 /// What the names of queues begin with.
 pub(crate) const QUEUES: &[u8] = b"queue:";
 
-/// Lists of elements that exist once, by database and key.
+/// Lists and sorted sets of elements that exist once, by database and key, in their order.
 pub(crate) type Queues = BTreeMap<(u64, Vec<u8>), VecDeque<Vec<u8>>>;
 
 /// The queues that the node holds.
@@ -119,8 +119,13 @@ pub(crate) fn queues(node: &Node) -> Queues {
     let mut queues = Queues::new();
     for (database, db) in (0..).zip(keyspace.indexes()) {
         for entry in keyspace.iter(db).filter(|entry| entry.key().starts_with(QUEUES)) {
-            let Ok(list) = entry.collection::<List>() else { continue };
-            let elements = list.iter().map(<[u8]>::to_vec).collect();
+            let elements = match entry.view() {
+                value::View::List(list) => list.iter().map(<[u8]>::to_vec).collect(),
+                value::View::SortedSet(set) => {
+                    set.iter().map(|(member, _)| member.to_vec()).collect()
+                }
+                value::View::String(_) | value::View::Set(_) | value::View::Hash(_) => continue,
+            };
             queues.insert((database, entry.key().to_vec()), elements);
         }
     }

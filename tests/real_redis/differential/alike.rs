@@ -25,6 +25,11 @@ pub(super) enum Alike {
     /// What `OBJECT` says: whether a text has become an integer depends on how it came to be
     /// (`docs/DEVIATIONS.md`).
     AsObject,
+    /// The same after a `SORT`, which in Redis turns a small sorted set into a skiplist
+    /// (`docs/DEVIATIONS.md`).
+    AsSortedObject,
+    /// Arrays hold the same pairs.
+    InPairs,
     /// Names the server, its version or its connections.
     NotAtAll,
 }
@@ -33,6 +38,11 @@ impl Alike {
     pub(super) fn holds(self, ours: &Value, theirs: &Value) -> bool {
         match self {
             Self::Exactly => ours == theirs,
+            Self::AsSortedObject => {
+                Self::AsObject.holds(ours, theirs)
+                    || (ours.is(b'$', b"listpack") && theirs.is(b'$', b"skiplist"))
+            }
+            Self::InPairs => in_pairs(ours) == in_pairs(theirs),
             Self::InAnyOrder => sorted(ours) == sorted(theirs),
             Self::Nearly => match (ours.integer(), theirs.integer()) {
                 (Some(ours), Some(theirs)) => is_near(ours, theirs),
@@ -76,6 +86,13 @@ fn have_one_shape(one: &Value, other: &Value) -> bool {
             (Body::Text(_), Body::Text(_)) | (Body::Nothing, Body::Nothing) => true,
             (Body::Items(_) | Body::Text(_) | Body::Nothing, _) => false,
         }
+}
+
+/// The reply with the pairs of an array of RESP2, or its arrays of two in RESP3, in one order.
+fn in_pairs(value: &Value) -> Value {
+    let is_flat = value.items().iter().all(|item| item.mark == b'$');
+    let mark = if value.mark == b'*' && is_flat { b'%' } else { value.mark };
+    sorted(&Value { mark, body: value.body.clone() })
 }
 
 /// The reply with the elements of its arrays in one order; those of maps in pairs.

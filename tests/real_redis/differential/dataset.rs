@@ -19,9 +19,10 @@ pub(super) struct Found {
 }
 
 impl Found {
-    pub(super) fn is_like(&self, other: &Self) -> bool {
+    /// `objects` says how encodings must be alike.
+    pub(super) fn is_like(&self, other: &Self, objects: Alike) -> bool {
         self.value == other.value
-            && Alike::AsObject.holds(&self.encoding, &other.encoding)
+            && objects.holds(&self.encoding, &other.encoding)
             && match (self.expires_at, other.expires_at) {
                 (Some(one), Some(other)) => is_near(one, other),
                 (one, other) => one == other,
@@ -71,6 +72,8 @@ fn values(connection: &mut Connection, keys: &[Vec<u8>]) -> Vec<Value> {
                 with(&["LRANGE", "0", "-1"], key)
             } else if of_type.is(b'+', b"set") {
                 with(&["SMEMBERS"], key)
+            } else if of_type.is(b'+', b"zset") {
+                with(&["ZRANGE", "0", "-1", "WITHSCORES"], key)
             } else if of_type.is(b'+', b"hash") {
                 with(&["HSCAN", "0", "COUNT", "100000"], key)
             } else {
@@ -88,7 +91,7 @@ fn values(connection: &mut Connection, keys: &[Vec<u8>]) -> Vec<Value> {
                 let map = Value { mark: b'%', body: pairs.body.clone() };
                 sorted(&map)
             }
-            _ if of_type.is(b'+', b"list") => value,
+            _ if of_type.is(b'+', b"list") || of_type.is(b'+', b"zset") => value,
             _ => sorted(&value),
         })
         .collect()

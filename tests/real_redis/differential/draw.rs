@@ -124,6 +124,62 @@ const INTEGERS: &[&str] = &[
     "1048576000000",
     "007",
 ];
+/// Scores of members. No zero below zero: `SORT` turns small sorted sets of Redis, which do not
+/// keep it, into others, which do. No number out of range: the `SORT` after it fails for that in
+/// Redis.
+const SCORES: &[&str] = &[
+    "0",
+    "1",
+    "1",
+    "2",
+    "-1",
+    "3",
+    "10",
+    "1.5",
+    "-0.1",
+    "0.1",
+    "1e3",
+    "-70000",
+    "3000000000",
+    "1e17",
+    "123456789.987654321",
+    "inf",
+    "-inf",
+    "+Infinity",
+    "0x10",
+    "1.7e308",
+    "nan",
+    "x",
+    "",
+    " 1",
+];
+/// Ends of a range of scores.
+const BOUNDS: &[&str] = &[
+    "-inf", "+inf", "-inf", "inf", "0", "1", "(1", "2", "(2", "-1", "(-1", "1.5", "(0.1", "1000",
+    "(-inf", "(inf", "1e99", "(", "", " 1", "nan", "x", "((1",
+];
+/// Ends of a range of members.
+const LEX_EDGES: &[&str] = &[
+    "-",
+    "+",
+    "-",
+    "+",
+    "[a",
+    "(a",
+    "[b",
+    "(c",
+    "[d",
+    "(element:30",
+    "[element:70",
+    "[1",
+    "(32768",
+    "[",
+    "(",
+    "",
+    "x",
+    "--",
+    "[x\0y",
+];
 /// Counts of elements, none of which asks for much.
 const COUNTS: &[&str] = &["0", "1", "2", "3", "10", "-1", "-3", "x", "", "1.0"];
 const DATABASES: &[&str] =
@@ -162,12 +218,40 @@ pub(super) fn words(draw: &mut Draw, kind: &str) -> Vec<Vec<u8>> {
         "sortopt" => &["ASC", "DESC", "ALPHA", "desc", "alpha", "foo"],
         "sortpattern" => &["*", "w_*", "h_*->f", "h_*->", "nothing_*", "#", "nosort", "->*"],
         "pattern" => &["*", "a*", "?", "[a-b]", "k?y", "", "**", "[^a]*"],
-        "type" => &["string", "STRING", "list", "set", "hash", "foo"],
+        "type" => &["string", "STRING", "list", "set", "zset", "hash", "foo"],
+        "score" => SCORES,
+        "bound" => BOUNDS,
+        "lex" => LEX_EDGES,
+        "zaddopt" => &["NX", "XX", "GT", "LT", "CH", "INCR", "nx", "xx", "ch", "foo"],
+        "rangeopt" => &["WITHSCORES", "REV", "BYSCORE", "withscores", "rev", "LIMIT", "foo"],
+        "algebraopt" => &["WITHSCORES", "WEIGHTS", "AGGREGATE", "withscores", "LIMIT", "foo"],
+        "aggregate" => &["SUM", "MIN", "MAX", "sum", "min", "max", "avg"],
+        "minmax" => &["MIN", "MAX", "min", "max", "MIN", "MAX", "LEFT"],
         "payload" => return vec![draw.one_of(PAYLOADS).to_vec()],
         "elements" => return several(draw, 5),
         "pairs" => {
             let count = 1 + draw.below(4);
             return (0..count * 2).map(|_| draw.one_of(ELEMENTS).as_bytes().to_vec()).collect();
+        }
+        "scored" => {
+            let count = 1 + draw.below(4);
+            let mut pair = || [draw.one_of(SCORES), draw.one_of(ELEMENTS)];
+            let words = (0..count).flat_map(|_| pair().map(|word| word.as_bytes().to_vec()));
+            return words.collect();
+        }
+        "level" => {
+            return several(draw, 9).into_iter().flat_map(|word| [b"7".to_vec(), word]).collect();
+        }
+        "manylevel" => {
+            let members = many(draw, 1).into_iter();
+            return members.flat_map(|member| [b"7".to_vec(), member]).collect();
+        }
+        "manyscored" => {
+            let (members, of) = (many(draw, 1), 1 + draw.below(300));
+            let scored = |(number, member): (usize, Vec<u8>)| {
+                [(number as u64 * 7 % of).to_string().into_bytes(), member]
+            };
+            return members.into_iter().enumerate().flat_map(scored).collect();
         }
         "many" => return many(draw, 1),
         "manypairs" => return many(draw, 2),

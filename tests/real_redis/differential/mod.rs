@@ -120,11 +120,12 @@ fn run(servers: [&Server; 2], sequence: u64) {
             "sequence {sequence}: ours {ours:?}, redis {theirs:?}, after\n{told}"
         );
     }
+    let objects = object_alike(&steps);
     let [ours, theirs] = connections.each_mut().map(|[main, _]| dataset::of(main));
     for (key, theirs) in &theirs {
         let found = ours.get(key);
         assert!(
-            found.is_some_and(|ours| ours.is_like(theirs)),
+            found.is_some_and(|ours| ours.is_like(theirs, objects)),
             "sequence {sequence}: {key:?} is {found:?}, in redis {theirs:?}, after\n{told}"
         );
     }
@@ -205,7 +206,17 @@ fn steps(draw: &mut Draw) -> Vec<Step> {
         }
     }
     steps.push(exact("EXEC"));
+    let objects = object_alike(&steps);
+    steps.iter_mut().filter(|step| step.alike == Alike::AsObject).for_each(|step| {
+        step.alike = objects;
+    });
     steps
+}
+
+/// How what `OBJECT` says must be alike in this sequence.
+fn object_alike(steps: &[Step]) -> Alike {
+    let is_sort = |step: &Step| step.words[0].to_ascii_uppercase().starts_with(b"SORT");
+    if steps.iter().any(is_sort) { Alike::AsSortedObject } else { Alike::AsObject }
 }
 
 fn exact(line: &str) -> Step {
@@ -250,7 +261,7 @@ fn alike_of(words: &[Vec<u8>]) -> Alike {
     let has = |wanted: &[u8]| words.iter().any(|word| word.eq_ignore_ascii_case(wanted));
     match name.as_slice() {
         b"KEYS" | b"SCAN" | b"SMEMBERS" | b"SINTER" | b"SUNION" | b"SDIFF" | b"SSCAN"
-        | b"HGETALL" | b"HKEYS" | b"HVALS" | b"HSCAN" => Alike::InAnyOrder,
+        | b"HGETALL" | b"HKEYS" | b"HVALS" | b"HSCAN" | b"ZSCAN" => Alike::InAnyOrder,
         b"TTL" | b"PTTL" | b"EXPIRETIME" | b"PEXPIRETIME" => Alike::Nearly,
         b"DUMP" => Alike::AsDump,
         // Our own words.
@@ -258,7 +269,10 @@ fn alike_of(words: &[Vec<u8>]) -> Alike {
         b"OBJECT" => Alike::AsObject,
         b"SPOP" if has(b"9000") => Alike::InAnyOrder,
         b"HRANDFIELD" if has(b"2000") => Alike::InAnyOrder,
-        b"SPOP" | b"SRANDMEMBER" | b"HRANDFIELD" | b"RANDOMKEY" | b"TIME" => Alike::InShape,
+        b"ZRANDMEMBER" if has(b"2000") => Alike::InPairs,
+        b"SPOP" | b"SRANDMEMBER" | b"HRANDFIELD" | b"ZRANDMEMBER" | b"RANDOMKEY" | b"TIME" => {
+            Alike::InShape
+        }
         b"SORT" | b"SORT_RO" if has_free_order(words) => Alike::InAnyOrder,
         b"HELLO" => Alike::NotAtAll,
         _ => Alike::Exactly,

@@ -48,6 +48,10 @@ fn rdb_file(kind: Kind) {
     assert!(output.status.success(), "{told}");
     assert!(fs::metadata(&file).is_ok_and(|file| file.len() > 1_000_000), "{told}");
     reader.start_again(&[]);
+    wait_for("the file to be loaded", || match reader.count("loading") {
+        0 => Ok(()),
+        loading => Err(loading),
+    });
     dataset::assert_equal(&[&master, &reader]);
     wait_for("the master to forget it", || match master.count("connected_slaves") {
         0 => Ok(()),

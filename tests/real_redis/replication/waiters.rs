@@ -7,8 +7,9 @@ use crate::fixture::{
     wait_for,
 };
 
-/// What waits, first of all for the key `queue`; `serve` brings each of them what it waits for.
-const WAITERS: [&str; 8] = [
+/// What waits, first of all for the keys `queue` and `scores`; `PUSHES` bring each of them what it
+/// waits for.
+const WAITERS: [&str; 11] = [
     "BLPOP queue other 0",
     "BRPOP other queue queue 0",
     "BLMOVE queue done left right 0",
@@ -17,14 +18,19 @@ const WAITERS: [&str; 8] = [
     "BRPOPLPUSH queue queue 0",
     "BLPOP done 100",
     "BLMOVE queue string LEFT LEFT 0",
+    "BZPOPMIN none scores 0",
+    "BZPOPMAX scores queue 0",
+    "BZMPOP 0 2 none scores MAX COUNT 2",
 ];
 
-/// Ways to make `queue` ready.
-const PUSHES: [&str; 5] = [
+/// Ways to make `queue` or `scores` ready.
+const PUSHES: [&str; 7] = [
     "RPUSH queue 1 2 3",
     "MULTI; LPUSH other 4; RPUSH queue 5 6; EXEC",
     "RPUSH made 7 8 9; RENAME made queue",
     "RPUSH made a b; COPY made queue; DEL made",
+    "ZADD scores 1 a 2 b",
+    "SADD made m n; ZUNIONSTORE scores 1 made WEIGHTS 2.5; DEL made",
     "MULTI; RPUSH queue x; DEL queue; LPUSH queue y; EXEC",
 ];
 

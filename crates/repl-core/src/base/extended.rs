@@ -101,6 +101,12 @@ impl Extended {
         Some(Self { sign: high.sign, size })
     }
 
+    /// Whether it is nothing.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        matches!(self.size, Size::Zero)
+    }
+
     /// Whether it is no finite number.
     #[must_use]
     pub const fn is_infinite(self) -> bool {

@@ -6,6 +6,7 @@
 pub const REDIS_VERSION: &str = "7.0.15";
 
 pub mod config;
+pub mod double;
 pub mod extended;
 pub mod float;
 pub mod glob;

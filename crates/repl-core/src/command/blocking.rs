@@ -8,7 +8,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
-use super::{CommandError, Data, SessionError, list::ListClaim};
+use super::{CommandError, Data, SessionError, list::ListClaim, sorted_set::SortedSetClaim};
 use crate::{base::extended::Extended, resp::Reply, value::Kind};
 
 /// A command that found nothing.
@@ -27,6 +27,8 @@ pub struct Block {
 pub enum Claim {
     /// Elements of a list.
     List(ListClaim),
+    /// Members of a sorted set.
+    SortedSet(SortedSetClaim),
 }
 
 /// Whether a key had what was claimed.
@@ -43,6 +45,7 @@ impl Claim {
     pub fn kind(&self) -> Kind {
         match self {
             Self::List(_) => Kind::List,
+            Self::SortedSet(_) => Kind::SortedSet,
         }
     }
 
@@ -53,6 +56,7 @@ impl Claim {
     pub fn serve(&self, data: &mut Data<'_>, key: &[u8]) -> Result<Served, CommandError<'static>> {
         match self {
             Self::List(claim) => claim.serve(data, key),
+            Self::SortedSet(claim) => claim.serve(data, key),
         }
     }
 
@@ -60,6 +64,7 @@ impl Claim {
     pub fn refuse(&self, reply: &mut Reply<'_>) {
         match self {
             Self::List(claim) => claim.refuse(reply),
+            Self::SortedSet(claim) => claim.refuse(reply),
         }
     }
 }

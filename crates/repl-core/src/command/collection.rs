@@ -1,5 +1,6 @@
-//! What the commands on lists, sets and hashes share: finding a value of their type, changing it,
-//! and removing its key with its last element; scans of elements. Knows none of the commands.
+//! What the commands on lists, sets, sorted sets and hashes share: finding a value of their type,
+//! changing it, and removing its key with its last element; scans of elements. Knows none of the
+//! commands.
 
 use alloc::collections::BTreeSet;
 
@@ -45,19 +46,39 @@ pub(super) enum Counts {
 pub(super) fn change<C: Collection, R>(
     keyspace: &mut Keyspace,
     db: DbIndex,
-    (hash, key): (KeyHash, &[u8]),
+    at: (KeyHash, &[u8]),
     counts: Counts,
     change: impl FnOnce(&mut C) -> R,
 ) -> Result<Option<Changed<R>>, CommandError<'static>> {
+    change_told(keyspace, db, at, counted(counts, change))
+}
+
+/// A change that tells whether it counts.
+fn counted<C: Collection, R>(
+    counts: Counts,
+    change: impl FnOnce(&mut C) -> R,
+) -> impl FnOnce(&mut C) -> (R, Change) {
+    move |collection| {
+        let before = collection.len();
+        let result = change(collection);
+        let made = match counts {
+            Counts::ByLength if collection.len() == before => Change::None,
+            Counts::ByLength | Counts::Always => Change::Made,
+        };
+        (result, made)
+    }
+}
+
+/// Like [`change`], for a change that knows itself whether it counts.
+fn change_told<C: Collection, R>(
+    keyspace: &mut Keyspace,
+    db: DbIndex,
+    (hash, key): (KeyHash, &[u8]),
+    change: impl FnOnce(&mut C) -> (R, Change),
+) -> Result<Option<Changed<R>>, CommandError<'static>> {
     let changed = keyspace.update_if(db, hash, key, |entry| {
         let changed = entry.change(key, |collection: &mut C| {
-            let before = collection.len();
-            let result = change(collection);
-            let len = collection.len();
-            let made = match counts {
-                Counts::ByLength if len == before => Change::None,
-                Counts::ByLength | Counts::Always => Change::Made,
-            };
+            let (result, made) = change(collection);
             let fate = if collection.is_empty() { Fate::Gone } else { Fate::Stays };
             (Changed { result, fate }, made)
         });
@@ -78,15 +99,25 @@ pub(super) fn change<C: Collection, R>(
 pub(super) fn change_or_create<C: Collection, R>(
     keyspace: &mut Keyspace,
     db: DbIndex,
-    (hash, key): (KeyHash, &[u8]),
+    at: (KeyHash, &[u8]),
     counts: Counts,
     mut change: impl FnMut(&mut C) -> R,
 ) -> Result<R, CommandError<'static>> {
-    if let Some(changed) = self::change(keyspace, db, (hash, key), counts, &mut change)? {
+    change_or_create_told(keyspace, db, at, |collection| counted(counts, &mut change)(collection))
+}
+
+/// Like [`change_or_create`], for a change that knows itself whether it counts.
+pub(super) fn change_or_create_told<C: Collection, R>(
+    keyspace: &mut Keyspace,
+    db: DbIndex,
+    (hash, key): (KeyHash, &[u8]),
+    mut change: impl FnMut(&mut C) -> (R, Change),
+) -> Result<R, CommandError<'static>> {
+    if let Some(changed) = change_told(keyspace, db, (hash, key), &mut change)? {
         return Ok(changed.result);
     }
     let mut fresh = C::empty();
-    let result = change(&mut fresh);
+    let (result, _) = change(&mut fresh);
     if !fresh.is_empty() {
         keyspace.set_value(db, hash, key, fresh.into_value(), None);
     }
@@ -262,9 +293,25 @@ mod tests {
             ("HSET k f v", true),
             ("HDEL k g", false),
             ("HINCRBY k n 0", true),
+            ("ZADD k 1 m", false),
             ("HINCRBY k f 1", false),
             ("LPUSH k x", false),
             ("INCR k", false),
+            ("DEL k", true),
+            ("ZADD k XX 1 m", false),
+            ("ZADD k 1 m 2 n 3 o", true),
+            ("ZADD k 1 m", false),
+            ("ZADD k 2 m", true),
+            ("ZADD k NX 3 m", false),
+            ("ZADD k INCR 1 m", true),
+            ("ZINCRBY k 0 m", false),
+            ("ZREM k x", false),
+            ("ZREM k m", true),
+            ("ZREMRANGEBYSCORE k 8 9", false),
+            ("ZPOPMIN k 0", false),
+            ("ZPOPMIN k", true),
+            ("SORT_RO k ALPHA", false),
+            ("ZRANGESTORE k none 0 -1", true),
             ("SET k 9223372036854775807", true),
             ("INCR k", false),
             ("INCRBY k -1", true),

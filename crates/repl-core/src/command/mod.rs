@@ -26,6 +26,7 @@ mod server;
 mod session_error;
 mod set;
 mod set_algebra;
+mod sorted_set;
 mod spec;
 mod string;
 mod subcommands;
@@ -209,6 +210,11 @@ const GROUPS: &[&[Spec]] = &[
     server::SPECS,
     set::SPECS,
     set_algebra::SPECS,
+    sorted_set::SPECS,
+    sorted_set::ALGEBRA_SPECS,
+    sorted_set::POP_SPECS,
+    sorted_set::RANGE_SPECS,
+    sorted_set::STORE_SPECS,
     string::SPECS,
     string::float::SPECS,
     string::lcs::SPECS,

@@ -58,6 +58,14 @@ pub enum SessionError<'a> {
     NoConfigFile,
     /// `SHUTDOWN ABORT` while there is nothing to abort.
     NoShutdown,
+    /// `PSYNC ... FAILOVER` to a master.
+    TakeOverOfMaster,
+    /// `PSYNC ... FAILOVER` for another history.
+    TakeOverOfAnother,
+    /// `PSYNC` while the role is being handed over.
+    SyncWhileFailingOver,
+    /// `REPLICAOF` while the role is being handed over.
+    FollowWhileFailingOver,
     /// `FAILOVER ABORT` with nothing to abort.
     NoFailover,
     /// `FAILOVER TIMEOUT` of no time.
@@ -135,6 +143,10 @@ impl fmt::Display for SessionError<'_> {
             Self::NoReplicas => "NOREPLICAS Not enough good replicas to write.",
             Self::NoConfigFile => "ERR The server is running without a config file",
             Self::NoShutdown => "ERR No shutdown in progress.",
+            Self::TakeOverOfMaster => "ERR PSYNC FAILOVER can't be sent to a master.",
+            Self::TakeOverOfAnother => "ERR PSYNC FAILOVER replid must match my replid.",
+            Self::SyncWhileFailingOver => "NOMASTERLINK Can't SYNC while failing over",
+            Self::FollowWhileFailingOver => "ERR REPLICAOF not allowed while failing over.",
             Self::NoFailover => "ERR No failover in progress.",
             Self::FailoverTimeout => "ERR FAILOVER timeout must be greater than 0",
             Self::FailoverUnderWay => "ERR FAILOVER already in progress.",

@@ -14,17 +14,20 @@ use crate::{
 };
 
 const REQUESTS_PER_COMMAND: usize = 400;
-const KEYS: [&str; 8] = ["l", "l2", "s", "s2", "h", "n", "t", "none"];
+const KEYS: [&str; 10] = ["l", "l2", "s", "s2", "z", "z2", "h", "n", "t", "none"];
 /// What requests are made of beside keys: elements that are there, numbers, options.
 const WORDS: [&str; 22] = [
     "0", "1", "2", "-1", "3", "a", "b", "c", "NX", "XX", "GET", "STORE", "BY", "LIMIT", "ALPHA",
     "LEFT", "RIGHT", "BEFORE", "EX", "COUNT", "REPLACE", "PERSIST",
 ];
 /// What chance seldom hits upon: changes of several keys, and of an element that must be there.
-const RARE: [&str; 21] = [
+const RARE: [&str; 34] = [
     "blmove l l2 LEFT RIGHT 0",
     "blmpop 0 2 none l LEFT",
     "brpoplpush l l2 0",
+    "bzmpop 0 2 none z MIN",
+    "bzpopmax none z 0",
+    "bzpopmin none z 0",
     "copy t none",
     "del n t",
     "getex t PERSIST",
@@ -32,6 +35,7 @@ const RARE: [&str; 21] = [
     "lmove l l2 LEFT LEFT",
     "lmpop 2 none l RIGHT COUNT 1",
     "lrem l 0 1",
+    "ltrim l 1 2",
     "mset n 1 none 2",
     "msetnx none 1 none 2",
     "rename t none",
@@ -43,6 +47,15 @@ const RARE: [&str; 21] = [
     "sort l BY n STORE x STORE none",
     "sunionstore none s s2",
     "unlink n t",
+    "zdiffstore none 2 z z2",
+    "zinterstore none 2 z s",
+    "zmpop 2 none z MAX",
+    "zrangestore none z 0 1",
+    "zremrangebylex z [a [b",
+    "zremrangebyrank z 0 1",
+    "zremrangebyscore z 1 2",
+    "zrem z a",
+    "zunionstore none 2 z s",
 ];
 /// Changes whole databases, which no key stands for, or needs a payload that nobody draws.
 const EXEMPT: [&str; 4] = ["flushall", "flushdb", "restore", "swapdb"];
@@ -54,6 +67,8 @@ fn bench() -> Bench {
         "RPUSH l2 1",
         "SADD s a b c",
         "SADD s2 b 1",
+        "ZADD z 1 a 2 b 3 c",
+        "ZADD z2 1 b",
         "HSET h a 1 b 2",
         "SET n 5",
         "SET t text PX 1000000",

@@ -144,6 +144,8 @@ impl Keyspace {
             hash_entries_max: limit(config.hash_max_listpack_entries),
             hash_value_bytes_max: limit(config.hash_max_listpack_value),
             set_ints_max: limit(config.set_max_intset_entries),
+            zset_entries_max: limit(config.zset_max_listpack_entries),
+            zset_value_bytes_max: limit(config.zset_max_listpack_value),
             list_pack: PackLimit::from_size(config.list_max_listpack_size.into()),
             ..self.shape
         };

@@ -278,7 +278,9 @@ mod tests {
         match value {
             View::String(string) => string.to_vec(),
             View::List(list) => list.iter().flatten().copied().collect(),
-            View::Set(_) | View::Hash(_) => unreachable!("these tests write none"),
+            View::Set(_) | View::SortedSet(_) | View::Hash(_) => {
+                unreachable!("these tests write none")
+            }
         }
     }
 

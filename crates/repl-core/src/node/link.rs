@@ -268,7 +268,7 @@ impl Node {
         Ok(at)
     }
 
-    fn set_link(&mut self, link: Link) {
+    pub(super) fn set_link(&mut self, link: Link) {
         if let Some(following) = &mut self.following {
             following.link = link;
         }
@@ -307,16 +307,8 @@ impl Node {
             self.log(Level::Notice, remark);
         }
         self.wake(id);
-        if is_answer && self.failover.is_some() {
-            match answer {
-                Ok(None) => {}
-                Ok(Some(Answer::Continue(_) | Answer::Full(Some(_)))) => self.end_failover(),
-                Ok(Some(Answer::Full(None))) | Err(_) => {
-                    self.set_link(Link::Dialing { conn: id });
-                    self.abort_failover(now, "Failover target rejected psync request");
-                    return Ok(line.1);
-                }
-            }
+        if is_answer && self.is_left_by_heir(now, id, &answer) {
+            return Ok(line.1);
         }
         match answer {
             Ok(None) => self.set_link(Link::Greeting { conn: id, handshake }),

@@ -10,7 +10,7 @@ use crate::{
         number::{parse_i64, parse_u64},
         time::Now,
     },
-    command::CommandError,
+    command::{CommandError, SessionError},
     conn::{Conn, Role},
     io::{Decision, Effect, FullReason, Level, Verdict},
     marks::Mark,
@@ -51,7 +51,7 @@ impl Node {
         }
         if self.failover.is_some() {
             self.marks.hit(Mark::RefusedFailingOver);
-            return Err(CommandError::SyncWhileFailingOver);
+            return Err(SessionError::SyncWhileFailingOver.into());
         }
         let Some(conn) = self.conns.get(id) else { return Ok(()) };
         if self.following.as_ref().is_some_and(|following| !following.link.is_up()) {
@@ -105,16 +105,16 @@ impl Node {
         now: Now,
         replid: &[u8],
         name: &str,
-    ) -> Result<(), CommandError<'static>> {
+    ) -> Result<(), SessionError<'static>> {
         let text = format!("Failover request received for replid {}.", replid.escape_ascii());
         self.log(Level::Notice, text);
         if self.following.is_none() {
             self.marks.hit(Mark::RefusedFailover);
-            return Err(CommandError::FailoverToMaster);
+            return Err(SessionError::TakeOverOfMaster);
         }
         if !replid.eq_ignore_ascii_case(self.history.replid().as_bytes()) {
             self.marks.hit(Mark::RefusedFailoverOfAnother);
-            return Err(CommandError::FailoverOfAnother);
+            return Err(SessionError::TakeOverOfAnother);
         }
         self.marks.hit(Mark::TakesOver);
         self.become_master(now);

@@ -171,6 +171,7 @@ pub(super) const fn type_code(value: View<'_>) -> u8 {
         View::String(_) => value_type::STRING,
         View::List(_) => value_type::LIST,
         View::Set(_) => value_type::SET,
+        View::SortedSet(_) => value_type::ZSET_2,
         View::Hash(_) => value_type::HASH,
     }
 }
@@ -186,6 +187,14 @@ pub(super) fn put_value(compressor: &mut Option<Compressor>, out: &mut Vec<u8>, 
             let mut digits = [0; DIGITS_MAX];
             put_length(out, set.len() as u64);
             set.iter().for_each(|item| put_string(compressor, out, item.text(&mut digits)));
+        }
+        View::SortedSet(set) => {
+            put_length(out, set.len() as u64);
+            // From the highest down, as Redis does: who inserts each in front is fast.
+            for (member, score) in set.iter().rev() {
+                put_string(compressor, out, member);
+                out.extend_from_slice(&score.to_le_bytes());
+            }
         }
         View::Hash(hash) => {
             put_length(out, hash.len() as u64);

@@ -37,6 +37,10 @@ pub enum RdbErrorKind {
     MalformedIntset,
     /// A node of a list that is neither an element nor a listpack.
     UnknownListNode(u64),
+    /// A score that is no number.
+    NotANumber,
+    /// A score as text that no number is written like.
+    MalformedScore,
     /// A member of a set or a field of a hash that is there already.
     DuplicateElement,
     /// Functions in the format of the release candidates of Redis 7.0.
@@ -88,6 +92,8 @@ impl fmt::Display for RdbErrorKind {
             Self::UnknownListNode(code) => {
                 write!(f, "Quicklist integrity check failed: node of kind {code}")
             }
+            Self::NotANumber => f.write_str("Zset with NAN score detected"),
+            Self::MalformedScore => f.write_str("Zset with a score that is no number"),
             Self::DuplicateElement => f.write_str("Duplicate set members or hash fields detected"),
             Self::PreReleaseFunctions => f.write_str("Pre-release function format not supported."),
             Self::UnknownModulePart(code) => write!(f, "Unknown part {code} of a module's value"),

@@ -28,14 +28,25 @@ pub(super) mod value_type {
     pub(in crate::rdb) const STRING: u8 = 0;
     pub(in crate::rdb) const LIST: u8 = 1;
     pub(in crate::rdb) const SET: u8 = 2;
+    pub(in crate::rdb) const ZSET: u8 = 3;
     pub(in crate::rdb) const HASH: u8 = 4;
+    pub(in crate::rdb) const ZSET_2: u8 = 5;
     pub(in crate::rdb) const LIST_ZIPLIST: u8 = 10;
     pub(in crate::rdb) const SET_INTSET: u8 = 11;
+    pub(in crate::rdb) const ZSET_ZIPLIST: u8 = 12;
     pub(in crate::rdb) const HASH_ZIPLIST: u8 = 13;
     pub(in crate::rdb) const LIST_QUICKLIST: u8 = 14;
     pub(in crate::rdb) const HASH_LISTPACK: u8 = 16;
+    pub(in crate::rdb) const ZSET_LISTPACK: u8 = 17;
     pub(in crate::rdb) const LIST_QUICKLIST_2: u8 = 18;
     pub(in crate::rdb) const SET_LISTPACK: u8 = 20;
+}
+
+/// The length of a score as text, where that is not a length.
+pub(super) mod score_text {
+    pub(in crate::rdb) const NAN: u8 = 253;
+    pub(in crate::rdb) const INFINITY: u8 = 254;
+    pub(in crate::rdb) const NEG_INFINITY: u8 = 255;
 }
 
 /// What a node of a quicklist contains.

@@ -11,7 +11,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use super::{Checksum, Compression, Encoder, Options, RdbErrorKind, Sink};
 use crate::{
     base::{number::DIGITS_MAX, time::UnixMillis},
-    value::{Collection, End, Hash, List, Set, Shape, Value, View},
+    value::{Collection, End, Hash, List, Set, Shape, SortedSet, Value, View},
 };
 
 /// One thing that a snapshot says.
@@ -55,6 +55,8 @@ pub enum Elements {
     List(Vec<Vec<u8>>),
     /// Of a set.
     Set(BTreeSet<Vec<u8>>),
+    /// Of a sorted set, each with the bits of its score.
+    SortedSet(BTreeMap<Vec<u8>, u64>),
     /// Of a hash.
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
 }
@@ -68,6 +70,9 @@ impl From<View<'_>> for Elements {
                 let mut digits = [0; DIGITS_MAX];
                 Self::Set(set.iter().map(|item| item.text(&mut digits).to_vec()).collect())
             }
+            View::SortedSet(set) => Self::SortedSet(
+                set.iter().map(|(member, score)| (member.to_vec(), score.to_bits())).collect(),
+            ),
             View::Hash(hash) => {
                 Self::Hash(hash.iter().map(|(f, v)| (f.to_vec(), v.to_vec())).collect())
             }
@@ -87,6 +92,13 @@ impl Elements {
             Self::Set(members) => {
                 let mut set = Set::new();
                 members.iter().for_each(|member| _ = set.insert(&shape, member));
+                set.into_value()
+            }
+            Self::SortedSet(pairs) => {
+                let mut set = SortedSet::new();
+                for (member, score) in pairs {
+                    set.set(&shape, member, f64::from_bits(*score));
+                }
                 set.into_value()
             }
             Self::Hash(pairs) => {
@@ -195,11 +207,25 @@ fn event(u: &mut Unstructured<'_>) -> Result<Event> {
 /// At least one element.
 fn elements(u: &mut Unstructured<'_>) -> Result<Elements> {
     let count = u.int_in_range(1..=8)?;
-    Ok(match u.int_in_range(0..=2)? {
+    Ok(match u.int_in_range(0..=3)? {
         0 => Elements::List((0..count).map(|_| text(u)).collect::<Result<_>>()?),
         1 => Elements::Set((0..count).map(|_| text(u)).collect::<Result<_>>()?),
+        2 => Elements::SortedSet(
+            (0..count).map(|_| Ok((text(u)?, score(u)?))).collect::<Result<_>>()?,
+        ),
         _ => Elements::Hash((0..count).map(|_| Ok((text(u)?, text(u)?))).collect::<Result<_>>()?),
     })
+}
+
+/// The bits of a score: whole or not, and no zero below zero, which small sets do not keep.
+fn score(u: &mut Unstructured<'_>) -> Result<u64> {
+    let score = match u.int_in_range(0..=3)? {
+        0 => f64::from(u.arbitrary::<i8>()?),
+        1 => f64::from(u.arbitrary::<i32>()?),
+        2 => *u.choose(&[f64::INFINITY, f64::NEG_INFINITY, f64::MAX, 1e-310, 0.1])?,
+        _ => u.arbitrary()?,
+    };
+    Ok(if score.is_nan() || score == 0.0 { 0.0_f64 } else { score }.to_bits())
 }
 
 /// A number whose size in bits is as likely to be small as large.

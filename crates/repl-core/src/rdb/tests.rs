@@ -388,7 +388,9 @@ fn check_refused(body: &[u8], at: u64, kind: RdbErrorKind) {
 
 #[test]
 fn what_cannot_be_read_is_named_with_its_place() {
-    check_refused(b"\x03\x01k", 0, RdbErrorKind::UnsupportedType(3));
+    check_refused(b"\x06\x01k", 0, RdbErrorKind::UnsupportedType(6));
+    check_refused(b"\x03\x01k\x01\x01m\xfd", 4, RdbErrorKind::NotANumber);
+    check_refused(b"\x03\x01k\x02\x01m\x011\x01n\x01x", 8, RdbErrorKind::MalformedScore);
     check_refused(b"\xfe\x00\xf2", 2, RdbErrorKind::UnsupportedType(242));
     check_refused(b"\xf6", 0, RdbErrorKind::PreReleaseFunctions);
     check_refused(b"\xfe\x82", 1, RdbErrorKind::UnknownLength(0x82));

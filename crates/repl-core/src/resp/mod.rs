@@ -5,7 +5,6 @@
 
 mod ahead;
 mod args;
-mod double;
 mod error;
 mod fast;
 mod inline;

@@ -7,8 +7,10 @@
 
 use alloc::vec::Vec;
 
-use super::double;
-use crate::base::number::{DIGITS_MAX, format_i64, format_u64};
+use crate::base::{
+    double,
+    number::{DIGITS_MAX, format_i64, format_u64},
+};
 
 /// The version of the protocol that a connection speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,11 +1,13 @@
-//! Lists, sets and hashes. Knows nothing of the keys that hold them, of RESP, RDB or replication.
+//! Lists, sets, sorted sets and hashes. Knows nothing of the keys that hold them, of RESP, RDB or
+//! replication.
 //!
 //! Each type has a compact form for few small elements and another one for the rest:
 //!
 //! ```text
-//! list   one Pack               a deque of Packs of about 8 kB
-//! set    sorted integers, Pack  Table: a dense array and an index into it
-//! hash   Pack: field, value ..  Table
+//! list        one Pack                a deque of Packs of about 8 kB
+//! set         sorted integers, Pack   Table: a dense array and an index into it
+//! sorted set  Pack: member, score ..  Table, and an Order: a tree of places in the array
+//! hash        Pack: field, value ..   Table
 //! ```
 //!
 //! Everything here is a function of what was done to the value: the order of iteration and what a
@@ -16,6 +18,7 @@ mod ints;
 mod list;
 mod pack;
 mod set;
+mod sorted_set;
 mod table;
 
 use alloc::vec::Vec;
@@ -27,6 +30,9 @@ pub use self::{
     hash::{Hash, HashRef},
     list::{End, List, PackLimit},
     set::{Inserted, Set},
+    sorted_set::{
+        LexEdge, LexRange, Members, ScoreRange, ScoreRoom, SortedSet, SortedSetRef, in_order,
+    },
 };
 
 /// When values leave their compact form, and the seed of the hashes of those that did.
@@ -42,6 +48,10 @@ pub struct Shape {
     pub set_entries_max: usize,
     /// `set-max-listpack-value` of later versions: bytes of a member of a compact set.
     pub set_value_bytes_max: usize,
+    /// `zset-max-listpack-entries`: members of a compact sorted set.
+    pub zset_entries_max: usize,
+    /// `zset-max-listpack-value`: bytes of a member of a compact sorted set.
+    pub zset_value_bytes_max: usize,
     /// `list-max-listpack-size`: when a list begins another pack.
     pub list_pack: PackLimit,
     /// What the hashes of tables are a function of. No order depends on it.
@@ -58,6 +68,8 @@ impl Shape {
             set_ints_max: 512,
             set_entries_max: 128,
             set_value_bytes_max: 64,
+            zset_entries_max: 128,
+            zset_value_bytes_max: 64,
             list_pack: PackLimit::from_size(-2),
             seed,
         }
@@ -77,6 +89,8 @@ pub enum Value {
     List(List),
     /// Members without order.
     Set(Set),
+    /// Members in the order of their scores.
+    SortedSet(SortedSet),
     /// Fields with values, without order.
     Hash(Hash),
 }
@@ -94,6 +108,7 @@ impl Value {
         match self {
             Self::List(list) => list.memory_bytes(),
             Self::Set(set) => set.memory_bytes(),
+            Self::SortedSet(set) => set.memory_bytes(),
             Self::Hash(hash) => hash.memory_bytes(),
         }
     }
@@ -103,16 +118,13 @@ impl Value {
     /// # Errors
     /// When the value has no compact form or is not in it.
     pub fn into_packed(self) -> Result<(Compact, Vec<u8>, usize), Self> {
-        match self {
-            Self::Hash(hash) => match hash.into_pack() {
-                Ok(pack) => {
-                    let (bytes, base) = pack.into_bytes();
-                    Ok((Compact::Hash, bytes, base))
-                }
-                Err(hash) => Err(Self::Hash(hash)),
-            },
-            Self::List(_) | Self::Set(_) => Err(self),
-        }
+        let (compact, pack) = match self {
+            Self::Hash(hash) => (Compact::Hash, hash.into_pack().map_err(Self::Hash)?),
+            Self::SortedSet(set) => (Compact::SortedSet, set.into_pack().map_err(Self::SortedSet)?),
+            Self::List(_) | Self::Set(_) => return Err(self),
+        };
+        let (bytes, base) = pack.into_bytes();
+        Ok((compact, bytes, base))
     }
 }
 
@@ -125,6 +137,8 @@ pub enum Kind {
     List,
     /// A set.
     Set,
+    /// A sorted set.
+    SortedSet,
     /// A hash.
     Hash,
 }
@@ -138,6 +152,8 @@ pub enum View<'a> {
     List(&'a List),
     /// A set.
     Set(&'a Set),
+    /// A sorted set.
+    SortedSet(SortedSetRef<'a>),
     /// A hash.
     Hash(HashRef<'a>),
 }
@@ -150,6 +166,7 @@ impl View<'_> {
             View::String(_) => Kind::String,
             View::List(_) => Kind::List,
             View::Set(_) => Kind::Set,
+            View::SortedSet(_) => Kind::SortedSet,
             View::Hash(_) => Kind::Hash,
         }
     }
@@ -161,6 +178,7 @@ impl View<'_> {
             View::String(_) => "string",
             View::List(_) => "list",
             View::Set(_) => "set",
+            View::SortedSet(_) => "zset",
             View::Hash(_) => "hash",
         }
     }
@@ -171,6 +189,7 @@ impl<'a> From<&'a Value> for View<'a> {
         match value {
             Value::List(list) => Self::List(list),
             Value::Set(set) => Self::Set(set),
+            Value::SortedSet(set) => Self::SortedSet(set.view()),
             Value::Hash(hash) => Self::Hash(hash.view()),
         }
     }
@@ -226,6 +245,7 @@ macro_rules! collection {
 
 collection!(List, &'a List);
 collection!(Set, &'a Set);
+collection!(SortedSet, SortedSetRef<'a>);
 collection!(Hash, HashRef<'a>);
 
 /// The types of which small values lie packed behind their keys.
@@ -233,6 +253,8 @@ collection!(Hash, HashRef<'a>);
 pub enum Compact {
     /// A hash.
     Hash,
+    /// A sorted set.
+    SortedSet,
 }
 
 impl Compact {
@@ -241,6 +263,7 @@ impl Compact {
     pub const fn view(self, stored: &[u8]) -> View<'_> {
         match self {
             Self::Hash => View::Hash(HashRef::packed(PackRef::new(stored))),
+            Self::SortedSet => View::SortedSet(SortedSetRef::packed(PackRef::new(stored))),
         }
     }
 
@@ -249,6 +272,7 @@ impl Compact {
     pub const fn value(self, bytes: Vec<u8>, base: usize) -> Value {
         match self {
             Self::Hash => Value::Hash(Hash::from_pack(Pack::behind(bytes, base))),
+            Self::SortedSet => Value::SortedSet(SortedSet::from_pack(Pack::behind(bytes, base))),
         }
     }
 }

@@ -102,7 +102,12 @@ impl<'a> PackRef<'a> {
 
     /// The elements from `place` on.
     pub(super) fn iter_from(self, place: Place) -> Iter<'a> {
-        Iter { pack: self, front: place, back: self.end() }
+        self.iter_between(place, self.end())
+    }
+
+    /// The elements from `from` on, up to the one at `to`.
+    pub(super) const fn iter_between(self, from: Place, to: Place) -> Iter<'a> {
+        Iter { pack: self, front: from, back: to }
     }
 }
 

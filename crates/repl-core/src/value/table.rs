@@ -95,6 +95,16 @@ impl<T: Element> Table<T> {
         Some(&self.elements[slot.at as usize])
     }
 
+    /// Where the element called `name` is in the array.
+    pub(super) fn position(&self, name: &[u8]) -> Option<usize> {
+        self.find(self.hash(name), name).map(|slot| slot.at as usize)
+    }
+
+    /// The element at a place of the array, to be changed. Its name must stay.
+    pub(super) fn at_mut(&mut self, place: usize) -> &mut T {
+        &mut self.elements[place]
+    }
+
     /// The element called `name`, to be changed. Its name must stay.
     pub(super) fn get_mut(&mut self, name: &[u8]) -> Option<&mut T> {
         let slot = self.find(self.hash(name), name)?;
@@ -118,23 +128,31 @@ impl<T: Element> Table<T> {
     /// Takes out the element called `name`.
     pub(super) fn remove(&mut self, name: &[u8]) -> Option<T> {
         let hash = self.hash(name);
-        let Self { elements, index, .. } = self;
-        let found = index.find_entry(Slot::spread(hash), |slot| {
-            slot.hash == hash && elements[slot.at as usize].name() == name
-        });
-        let (slot, _) = found.ok()?.remove();
-        let last = elements.len() as u32 - 1;
-        if slot.at != last {
+        let slot = self.find(hash, name)?;
+        Some(self.take(hash, slot.at))
+    }
+
+    /// Takes out the element at a place of the array.
+    pub(super) fn remove_at(&mut self, place: usize) -> T {
+        self.take(self.hash(self.elements[place].name()), place as u32)
+    }
+
+    /// Takes out the element at `at`, a place that the last one takes.
+    fn take(&mut self, hash: u32, at: u32) -> T {
+        let found = self.index.find_entry(Slot::spread(hash), |slot| slot.at == at);
+        found.expect("every element is in the index").remove();
+        let last = self.elements.len() as u32 - 1;
+        if at != last {
             let moved = self.hash(self.elements[last as usize].name());
             let moved = self.index.find_mut(Slot::spread(moved), |slot| slot.at == last);
-            moved.expect("every element is in the index").at = slot.at;
+            moved.expect("every element is in the index").at = at;
         }
-        let element = self.elements.swap_remove(slot.at as usize);
+        let element = self.elements.swap_remove(at as usize);
         if self.elements.capacity() > 64 && self.elements.len() < self.elements.capacity() / 4 {
             self.elements.shrink_to(self.elements.len() * 2);
             self.index.shrink_to(self.elements.len() * 2, |slot| Slot::spread(slot.hash));
         }
-        Some(element)
+        element
     }
 
     /// One step of a scan: looks at up to `count` elements and returns the next cursor, zero after

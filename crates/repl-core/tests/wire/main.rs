@@ -19,5 +19,6 @@ mod script;
 mod session;
 mod shutdown;
 mod silence;
+mod sorted_sets;
 mod stream;
 mod waiting;

@@ -1,5 +1,6 @@
-//! A model of the queues: lists of unique elements that only waiting clients take from. It follows
-//! the histories command by command, so that it knows which element each pop of each history took.
+//! A model of the queues: lists of unique elements that only waiting clients take from, and sorted
+//! sets of unique members with one score, which are ordered by their bytes. It follows the
+//! histories command by command, so that it knows which element each pop of each history took.
 //!
 //! A history begins with the queues of the history it came from, as they were at the switch, or
 //! with those of the node that tells it first.
@@ -36,6 +37,8 @@ enum End {
 #[derive(Clone, Debug)]
 enum Change {
     Push(Spot, End, Vec<Vec<u8>>),
+    /// Members of a sorted set.
+    Add(Spot, Vec<Vec<u8>>),
     Pop(Spot, End, usize),
     Move(Spot, End, Spot, End),
     /// All databases are emptied, or one.
@@ -111,7 +114,9 @@ impl Model {
         let (from, to) = match change {
             Change::Pop(from, ..) => (from, None),
             Change::Move(from, _, to, _) => (from, Some(to)),
-            Change::Push(..) | Change::Flush(_) | Change::Swap(..) => return None,
+            Change::Push(..) | Change::Add(..) | Change::Flush(_) | Change::Swap(..) => {
+                return None;
+            }
         };
         Some(Taken { owner: command.owner, end: command.end, from, to, elements })
     }
@@ -169,6 +174,12 @@ fn change_of_queue(command: &Command<'_>, spot: Spot) -> Option<Change> {
         Some(Change::Push(spot, End::Left, values()))
     } else if command.is("rpush") {
         Some(Change::Push(spot, End::Right, values()))
+    } else if command.is("zadd") {
+        Some(Change::Add(spot, words.iter().skip(3).step_by(2).map(|word| word.to_vec()).collect()))
+    } else if command.is("zpopmin") {
+        Some(Change::Pop(spot, End::Left, count()))
+    } else if command.is("zpopmax") {
+        Some(Change::Pop(spot, End::Right, count()))
     } else if command.is("lpop") {
         Some(Change::Pop(spot, End::Left, count()))
     } else if command.is("rpop") {
@@ -209,6 +220,13 @@ fn apply(queues: &mut Queues, change: &Change) -> Vec<Vec<u8>> {
     match change {
         Change::Push(spot, end, values) => {
             values.iter().for_each(|value| push(queues, spot, *end, value.clone()));
+            Vec::new()
+        }
+        Change::Add(spot, members) => {
+            let queue = queues.entry(spot.clone()).or_default();
+            for member in members {
+                queue.insert(queue.partition_point(|other| other < member), member.clone());
+            }
             Vec::new()
         }
         Change::Pop(spot, end, count) => pop(queues, spot, *end, *count),
@@ -272,8 +290,12 @@ mod tests {
             "RPOPLPUSH queue:0 queue:1",
             "FLUSHALL",
             "LPOP queue:1",
+            "ZADD queue:heap:0 0 y 0 x 0 z",
+            "ZPOPMIN queue:heap:0",
+            "ZPOPMAX queue:heap:0 2",
         ];
-        assert_eq!(taken(&mut model, id, &commands), ["a", "c", "d", "c", "b"]);
+        let expected = ["a", "c", "d", "c", "b", "x", "z", "y"];
+        assert_eq!(taken(&mut model, id, &commands), expected);
         assert_eq!(model.at(id, 999), Some(Queues::new()));
         assert_eq!(model.at(id, 40).map(|queues| queues.len()), Some(2));
     }

@@ -23,6 +23,13 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// Whether a client that was silent for so long may have been sent away (`timeout`).
+    pub(crate) fn sends_away_after(&self, silence: Duration) -> bool {
+        let timeout = self.machine.config.timeout;
+        // By a clock that is fast.
+        !timeout.is_zero() && silence + Duration::from_secs(1) >= timeout
+    }
+
     pub(super) const fn new(lab: Lab, machine: Rc<Machine>) -> Self {
         Self { lab, machine }
     }

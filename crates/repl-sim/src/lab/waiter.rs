@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, rc::Rc, time::Duration};
 
 use super::{
     Client, Lost, Reply,
-    workload::{Batch, DATABASES, Kind, QUEUE_COUNT},
+    workload::{Batch, DATABASES, HEAP, HEAP_COUNT, Kind, QUEUE_COUNT},
 };
 use crate::{
     alarm::{Alarm, within},
@@ -29,15 +29,27 @@ enum Command {
     PopMany,
     Move,
     MoveLeft,
+    PopMember(&'static str),
+    PopMembers,
 }
 
-const COMMANDS: [Command; 6] = [
+impl Command {
+    /// Whether it takes members of sorted sets.
+    const fn is_about_sorted_sets(self) -> bool {
+        matches!(self, Self::PopMember(_) | Self::PopMembers)
+    }
+}
+
+const COMMANDS: [Command; 9] = [
     Command::Pop("BLPOP"),
     Command::Pop("BLPOP"),
     Command::Pop("BRPOP"),
     Command::PopMany,
     Command::Move,
     Command::MoveLeft,
+    Command::PopMember("BZPOPMIN"),
+    Command::PopMember("BZPOPMAX"),
+    Command::PopMembers,
 ];
 
 /// A wish and the requests that say it.
@@ -92,15 +104,18 @@ impl Client {
     fn draw_wish(&mut self) -> Request {
         let pace = &mut self.pace;
         let db = pace.between(0, DATABASES - 1);
-        let mut keys: Vec<String> =
-            (0..QUEUE_COUNT).map(|queue| format!("queue:{queue}")).collect();
+        let command = *pace.pick(&COMMANDS);
+        let mut keys: Vec<String> = if command.is_about_sorted_sets() {
+            (0..HEAP_COUNT).map(|queue| format!("{HEAP}:{queue}")).collect()
+        } else {
+            (0..QUEUE_COUNT).map(|queue| format!("queue:{queue}")).collect()
+        };
         if pace.once_in(2) {
             keys.reverse();
         }
         if pace.once_in(2) {
             keys.truncate(1);
         }
-        let command = *pace.pick(&COMMANDS);
         // For ever, for a moment, or for a while.
         let millis = match pace.between(0, 3) {
             0 | 1 => 0,
@@ -115,7 +130,7 @@ impl Client {
         let ends = ["LEFT", "RIGHT"];
         let (from_end, to_end) = (*pace.pick(&ends), *pace.pick(&ends));
         match command {
-            Command::Pop(name) => {
+            Command::Pop(name) | Command::PopMember(name) => {
                 words.push(name);
                 words.extend(keys.iter().map(String::as_str));
                 words.push(&timeout);
@@ -124,6 +139,11 @@ impl Client {
                 words.extend(["BLMPOP", &timeout, &number]);
                 words.extend(keys.iter().map(String::as_str));
                 words.extend([from_end, "COUNT", &count]);
+            }
+            Command::PopMembers => {
+                words.extend(["BZMPOP", &timeout, &number]);
+                words.extend(keys.iter().map(String::as_str));
+                words.extend([if from_end == "LEFT" { "MIN" } else { "MAX" }, "COUNT", &count]);
             }
             Command::Move => {
                 words.extend(["BLMOVE", &keys[0], &target, from_end, to_end, &timeout]);
@@ -169,11 +189,20 @@ fn answer(command: Command, reply: &Reply) -> WaitAnswer {
         }
         (_, Reply::Array(Some(items))) => match items.as_slice() {
             [result] => answer(command, result),
+            [_, Reply::Bulk(Some(element)), Reply::Bulk(Some(_score))] => {
+                WaitAnswer::Elements(vec![element.clone()])
+            }
             [_, Reply::Bulk(Some(element))] => WaitAnswer::Elements(vec![element.clone()]),
             [_, Reply::Array(Some(elements))] => {
-                let elements = elements.iter().filter_map(|element| {
-                    let Reply::Bulk(Some(element)) = element else { return None };
-                    Some(element.clone())
+                let elements = elements.iter().filter_map(|element| match element {
+                    Reply::Bulk(Some(element)) => Some(element.clone()),
+                    // A member with its score.
+                    Reply::Array(Some(pair)) => match pair.as_slice() {
+                        [Reply::Bulk(Some(member)), _] => Some(member.clone()),
+                        _ => None,
+                    },
+                    Reply::Simple(_) | Reply::Error(_) | Reply::Integer(_) => None,
+                    Reply::Bulk(None) | Reply::Array(None) => None,
                 });
                 WaitAnswer::Elements(elements.collect())
             }
@@ -201,6 +230,12 @@ mod tests {
         assert_eq!(answer(pop, &array(&[array(&[bulk("k"), bulk("a")])])), taken(&["a"]));
         let many = array(&[bulk("k"), array(&[bulk("a"), bulk("b")])]);
         assert_eq!(answer(Command::PopMany, &many), taken(&["a", "b"]));
+        let member = array(&[bulk("k"), bulk("a"), bulk("0")]);
+        assert_eq!(answer(Command::PopMember("BZPOPMIN"), &member), taken(&["a"]));
+        let pairs = ["a", "b"].map(|member| array(&[bulk(member), bulk("0")]));
+        let members = array(&[bulk("k"), array(&pairs)]);
+        assert_eq!(answer(Command::PopMembers, &members), taken(&["a", "b"]));
+        assert_eq!(answer(Command::PopMembers, &array(&[members])), taken(&["a", "b"]));
         assert_eq!(answer(Command::Move, &bulk("a")), taken(&["a"]));
         assert_eq!(answer(Command::Move, &Reply::Bulk(None)), WaitAnswer::Nothing);
         assert_eq!(answer(pop, &array(&[Reply::Array(None)])), WaitAnswer::Nothing);

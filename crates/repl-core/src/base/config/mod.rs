@@ -174,6 +174,10 @@ pub struct Config {
     pub list_max_listpack_size: i32,
     /// `set-max-intset-entries`.
     pub set_max_intset_entries: u64,
+    /// `zset-max-listpack-entries`.
+    pub zset_max_listpack_entries: u64,
+    /// `zset-max-listpack-value` in bytes.
+    pub zset_max_listpack_value: u64,
     /// `enable-debug-command`.
     pub enable_debug_command: Access,
     /// `enable-protected-configs`.
@@ -387,6 +391,8 @@ impl Default for Config {
             hash_max_listpack_value: 64,
             list_max_listpack_size: -2,
             set_max_intset_entries: 512,
+            zset_max_listpack_entries: 128,
+            zset_max_listpack_value: 64,
             enable_debug_command: Access::No,
             enable_protected_configs: Access::No,
             slowlog_log_slower_than: 10_000,

@@ -71,6 +71,24 @@ pub enum DataError {
     IncrementNotFinite,
     /// `SORT` of something that is no number.
     ScoreNotDouble,
+    /// `ZADD` with `NX` and `XX`.
+    NxWithXx,
+    /// `ZADD` with more than one of `GT`, `LT` and `NX`.
+    GtWithLtOrNx,
+    /// `ZADD` with `INCR` and several members.
+    SeveralIncrements,
+    /// `ZADD` that would add infinity to its opposite.
+    ScoreNotANumber,
+    /// A range of scores with an end that is no number.
+    ScoreRangeNotFloat,
+    /// A range of members with an end that is not marked as one.
+    LexRangeInvalid,
+    /// `ZRANGE` with `LIMIT` by ranks.
+    LimitWithoutRange,
+    /// `ZRANGE` with `WITHSCORES` by members.
+    ScoresByLex,
+    /// `WEIGHTS` that are no numbers.
+    WeightNotFloat,
 }
 
 impl DataError {
@@ -128,6 +146,22 @@ impl DataError {
             Self::HashNotInteger => "ERR hash value is not an integer",
             Self::HashNotFloat => "ERR hash value is not a float",
             Self::IncrementNotFinite => "ERR value is NaN or Infinity",
+            Self::NxWithXx => "ERR XX and NX options at the same time are not compatible",
+            Self::GtWithLtOrNx => {
+                "ERR GT, LT, and/or NX options at the same time are not compatible"
+            }
+            Self::SeveralIncrements => "ERR INCR option supports a single increment-element pair",
+            Self::ScoreNotANumber => "ERR resulting score is not a number (NaN)",
+            Self::ScoreRangeNotFloat => "ERR min or max is not a float",
+            Self::LexRangeInvalid => "ERR min or max not valid string range item",
+            Self::LimitWithoutRange => {
+                "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or \
+                 BYLEX"
+            }
+            Self::ScoresByLex => {
+                "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
+            }
+            Self::WeightNotFloat => "ERR weight value is not a float",
             Self::ScoreNotDouble => "ERR One or more scores can't be converted into double",
         }
     }

@@ -86,14 +86,8 @@ pub enum CommandError<'a> {
     NoMasterLink,
     /// `PSYNC` with replies still to be sent.
     PendingOutput,
-    /// `PSYNC ... FAILOVER` to a master.
-    FailoverToMaster,
-    /// `PSYNC ... FAILOVER` for another history.
-    FailoverOfAnother,
-    /// `PSYNC` while the role is being handed over.
-    SyncWhileFailingOver,
-    /// `REPLICAOF` while the role is being handed over.
-    FollowWhileFailingOver,
+    /// A number of keys that is not above zero, of this command.
+    NoInputKey(&'static str),
     /// `REPLCONF` with an option nobody knows.
     UnknownReplconf(&'a [u8]),
     /// `REPLCONF ip-address` with too much text.
@@ -120,6 +114,9 @@ impl fmt::Display for CommandError<'_> {
             Self::Data(error) => error.text(),
             Self::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
             Self::NotAboveZero(what) => return write!(f, "ERR {what} should be greater than 0"),
+            Self::NoInputKey(command) => {
+                return write!(f, "ERR at least 1 input key is needed for '{command}' command");
+            }
             Self::Negative(what) => return write!(f, "ERR {what} can't be negative"),
             Self::NotInteger => "ERR value is not an integer or out of range",
             Self::IncrementOverflow => "ERR increment or decrement would overflow",
@@ -166,10 +163,6 @@ impl fmt::Display for CommandError<'_> {
             Self::InvalidMasterPort => "ERR Invalid master port",
             Self::NoMasterLink => "NOMASTERLINK Can't SYNC while not connected with my master",
             Self::PendingOutput => "ERR SYNC and PSYNC are invalid with pending output",
-            Self::FailoverOfAnother => "ERR PSYNC FAILOVER replid must match my replid.",
-            Self::SyncWhileFailingOver => "NOMASTERLINK Can't SYNC while failing over",
-            Self::FollowWhileFailingOver => "ERR REPLICAOF not allowed while failing over.",
-            Self::FailoverToMaster => "ERR PSYNC FAILOVER can't be sent to a master.",
             Self::UnknownReplconf(option) => {
                 return write!(f, "ERR Unrecognized REPLCONF option: {}", Text(option));
             }

@@ -82,6 +82,7 @@ pub(in crate::command) fn encoding(entry: &Entry) -> &'static str {
         View::String(_) => "raw",
         View::List(list) => list.encoding(),
         View::Set(set) => set.encoding(),
+        View::SortedSet(set) => set.encoding(),
         View::Hash(hash) => hash.encoding(),
     }
 }

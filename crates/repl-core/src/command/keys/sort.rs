@@ -1,4 +1,4 @@
-//! `SORT SORT_RO`: the elements of a list or a set in order, or what they point to.
+//! `SORT SORT_RO`: the elements of a list, a set or a sorted set in order, or what they point to.
 
 use alloc::vec::Vec;
 use core::cmp::Ordering;
@@ -188,7 +188,7 @@ fn sort<'a>(data: &mut Data<'_>, mut request: Request<'a>) -> Result<Outcome, Co
         (request.compare, request.by) = (Compare::Texts, None);
     }
     if request.compare == Compare::Nothing {
-        if origin == Origin::List && request.direction == Direction::Descending {
+        if origin == Origin::Ordered && request.direction == Direction::Descending {
             elements.reverse();
         }
     } else {
@@ -207,7 +207,8 @@ fn sort<'a>(data: &mut Data<'_>, mut request: Request<'a>) -> Result<Outcome, Co
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
-    List,
+    /// A list or a sorted set, whose elements have an order of their own.
+    Ordered,
     Set,
 }
 
@@ -216,9 +217,12 @@ fn elements(
     data: &mut Data<'_>,
     key: &[u8],
 ) -> Result<(Vec<Vec<u8>>, Origin), CommandError<'static>> {
-    let Some(entry) = data.lookup(key).1 else { return Ok((Vec::new(), Origin::List)) };
+    let Some(entry) = data.lookup(key).1 else { return Ok((Vec::new(), Origin::Ordered)) };
     match entry.view() {
-        View::List(list) => Ok((list.iter().map(<[u8]>::to_vec).collect(), Origin::List)),
+        View::List(list) => Ok((list.iter().map(<[u8]>::to_vec).collect(), Origin::Ordered)),
+        View::SortedSet(set) => {
+            Ok((set.iter().map(|(member, _)| member.to_vec()).collect(), Origin::Ordered))
+        }
         View::Set(set) => {
             let text = |item: crate::value::Item<'_>| item.text(&mut [0; DIGITS_MAX]).to_vec();
             Ok((set.iter().map(text).collect(), Origin::Set))

@@ -249,7 +249,7 @@ fn llen<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
 
 /// The elements from `start` to `end`, both included and counted from the end when negative, as
 /// the first of them and how many they are.
-fn range(len: usize, start: i64, end: i64) -> (usize, usize) {
+pub(super) fn range(len: usize, start: i64, end: i64) -> (usize, usize) {
     let absolute = |index: i64| if index < 0 { index.saturating_add(len as i64) } else { index };
     let (start, end) = (absolute(start).max(0), absolute(end).min(len as i64 - 1));
     if start > end {

@@ -1,5 +1,5 @@
-//! One key with its value and its expiry: packed into one allocation if the value is a string or a
-//! small hash, otherwise in parts.
+//! One key with its value and its expiry: packed into one allocation if the value is a string, a
+//! small hash or a small sorted set, otherwise in parts.
 
 mod packed;
 mod rich;
@@ -278,7 +278,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::{End, Hash, HashRef, List, Set, Shape};
+    use crate::value::{End, Hash, HashRef, List, Set, Shape, SortedSet};
 
     fn list() -> Value {
         let mut list = List::new();
@@ -366,6 +366,27 @@ mod tests {
             }
             assert_eq!(entry.collection::<Hash>().map(HashRef::len), Ok(0));
             assert!(entry.memory_bytes() < 800, "{}", entry.memory_bytes());
+        }
+    }
+
+    #[test]
+    fn a_small_sorted_set_shares_the_allocation_of_its_key_and_is_no_hash() {
+        let shape = Shape { zset_entries_max: 20, ..Shape::default() };
+        let mut set = SortedSet::new();
+        (0..5_u8).for_each(|number| set.set(&shape, &[number; 6], f64::from(number)));
+        let mut entry = Entry::rich(b"zset:00000001", set.into_value(), Some(UnixMillis(9)));
+        // Three bytes, expiry, key and count; each member and its score with their lengths.
+        let bytes = 3 + 8 + 13 + 4 + 5 * (8 + 3);
+        assert_eq!(entry.memory_bytes(), usize::next_multiple_of(bytes, 8));
+        assert_eq!(entry.change(b"zset:00000001", |hash: &mut Hash| hash.len()), Err(WrongType));
+        assert!(entry.collection::<Hash>().is_err());
+        for number in 0..40_u8 {
+            let change = |set: &mut SortedSet| set.set(&shape, &[number; 6], -f64::from(number));
+            assert_eq!(entry.change(b"zset:00000001", change), Ok(()));
+            let rank = entry.collection::<SortedSet>().map(|set| set.rank(&[number; 6]));
+            assert_eq!(rank, Ok(Some(0)));
+            assert_eq!(matches!(entry.0, Repr::Packed(_)), number < 20);
+            assert_eq!(entry.expires_at(), Some(UnixMillis(9)));
         }
     }
 

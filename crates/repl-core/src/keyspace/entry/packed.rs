@@ -30,12 +30,16 @@ const EXPIRES: u8 = 1 << 1;
 const RAW: u8 = 1 << 2;
 /// The value is the elements of a small hash.
 const HASH: u8 = 1 << 3;
+/// The value is the members of a small sorted set, with their scores.
+const SORTED_SET: u8 = 1 << 4;
 /// The first of the bits, one per snapshot, that say "this entry's image is out already".
 const EMITTED_SHIFT: u8 = 6;
 /// The flags that describe the value's layout rather than its history.
 const LAYOUT: u8 = LONG_KEY | EXPIRES;
 /// The flags that describe the value.
-const VALUE: u8 = RAW | HASH;
+const VALUE: u8 = RAW | COLLECTION;
+/// The flags that say which collection the value is.
+const COLLECTION: u8 = HASH | SORTED_SET;
 
 /// A slack that does not fit one byte.
 const SLACK_LONG: u8 = u8::MAX;
@@ -88,6 +92,7 @@ impl Packed {
         let mut entry = Self::new(key, stored, expires_at, Form::Whole);
         entry.0[0] |= match compact {
             Compact::Hash => HASH,
+            Compact::SortedSet => SORTED_SET,
         };
         entry
     }
@@ -144,7 +149,11 @@ impl Packed {
     /// Which collection the value is; `None` for a string.
     #[inline]
     pub(super) fn compact(&self) -> Option<Compact> {
-        (self.0[0] & HASH != 0).then_some(Compact::Hash)
+        match self.0[0] & COLLECTION {
+            0 => None,
+            HASH => Some(Compact::Hash),
+            _ => Some(Compact::SortedSet),
+        }
     }
 
     /// The value as what it is.

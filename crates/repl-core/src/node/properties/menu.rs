@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Commands with their arguments; `K` stands for a key, `N` for a number.
-const COMMANDS: [&str; 67] = [
+const COMMANDS: [&str; 74] = [
     "GET K",
     "SET K N",
     "SET K v PX N",
@@ -77,6 +77,13 @@ const COMMANDS: [&str; 67] = [
     "BLMPOP 0 2 K K RIGHT COUNT N",
     "BLMOVE K K LEFT RIGHT 0",
     "BRPOPLPUSH K K 5",
+    "ZADD K N v N w",
+    "ZADD K NX INCR N v",
+    "ZUNIONSTORE K 2 K K WEIGHTS N N",
+    "ZPOPMAX K N",
+    "BZPOPMIN K K 0",
+    "BZPOPMAX K N",
+    "BZMPOP 0 2 K K MIN COUNT N",
     "CLIENT UNBLOCK N",
     "CLIENT PAUSE N WRITE",
     "WAIT N N",

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     base::{
-        ids::Endpoint,
+        ids::{ConnId, Endpoint},
         number::parse_i64,
         time::{Instant, Now},
     },
@@ -31,6 +31,7 @@ use crate::{
     conn::Conn,
     io::Level,
     marks::Mark,
+    repl::replica::{Answer, Link, LinkError},
     resp::Args,
 };
 
@@ -186,11 +187,31 @@ impl Node {
         self.follow(now, target);
     }
 
-    /// Our new master has answered `PSYNC ... FAILOVER` by going on, or by everything.
-    pub(in crate::node) fn end_failover(&mut self) {
-        if self.failover.take().is_some() {
-            self.marks.hit(Mark::FailoverAccepted);
-            self.release_paused();
+    /// Our master has answered `PSYNC` over this connection. Whether it was to take over from us
+    /// and does not: then the connection is gone, and we are the master again.
+    // redis: replication.c, syncWithMaster
+    pub(in crate::node) fn is_left_by_heir(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        answer: &Result<Option<Answer>, LinkError>,
+    ) -> bool {
+        if self.failover.is_none() {
+            return false;
+        }
+        match answer {
+            Ok(None) => false,
+            Ok(Some(Answer::Continue(_) | Answer::Full(Some(_)))) => {
+                self.failover = None;
+                self.marks.hit(Mark::FailoverAccepted);
+                self.release_paused();
+                false
+            }
+            Ok(Some(Answer::Full(None))) | Err(_) => {
+                self.set_link(Link::Dialing { conn });
+                self.abort_failover(now, "Failover target rejected psync request");
+                true
+            }
         }
     }
 

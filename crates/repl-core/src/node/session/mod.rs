@@ -42,7 +42,7 @@ pub(super) use self::{
 use super::{Node, requests::Caller};
 use crate::{
     base::{ids::Endpoint, number::parse_i64, time::Now},
-    command::{CommandError, DataError, Handler, NodeCommand, Spec},
+    command::{CommandError, DataError, Handler, NodeCommand, SessionError, Spec},
     conn::{Client, Topic},
     io::Level,
     repl::master::Protocol,
@@ -173,7 +173,7 @@ impl Node {
             return Err(CommandError::NotFromReplica);
         }
         if self.failover.is_some() {
-            return Err(CommandError::FollowWhileFailingOver);
+            return Err(SessionError::FollowWhileFailingOver.into());
         }
         let (host, port) = (args.get(1), args.get(2));
         // What this transaction did so far was done as what we were.

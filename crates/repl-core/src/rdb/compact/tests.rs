@@ -22,6 +22,9 @@ fn show(value: &Value) -> String {
         View::String(_) => unreachable!("a value is no string"),
         View::List(list) => list.iter().map(text).collect(),
         View::Set(set) => set.iter().map(|item| text(item.text(&mut [0; 20]))).collect(),
+        View::SortedSet(set) => {
+            set.iter().map(|(member, score)| format!("{}={score}", text(member))).collect()
+        }
         View::Hash(hash) => {
             hash.iter().map(|(field, value)| format!("{}={}", text(field), text(value))).collect()
         }
@@ -60,7 +63,7 @@ fn short(blob: &[u8]) -> Vec<u8> {
 }
 
 #[rustfmt::skip]
-const BY_REDIS: [(&[u8], &str); 6] = [
+const BY_REDIS: [(&[u8], &str); 8] = [
     (
         b"\x12\x01\x02\xc37@y\x1ay\x00\x00\x00\x09\x00\x81a\x02\x0c\x01\xdf\xfb\x02\xcf\
         \xa0\x02\xf2\x90\xee\xfe\x04\xf4\x00^\xd0\xb2 \x19\x02\x00\x09\xf4 \x04@\x00\x04\
@@ -93,6 +96,17 @@ const BY_REDIS: [(&[u8], &str); 6] = [
         \x00\xa5\xf2\x1an\x9b\xea\x92;",
         "f=1 g=text",
     ),
+    (
+        b"\x1111\x00\x00\x00\n\x00\x81c\x02\x84-inf\x05\x81e\x02\xf2\x90\xee\xfe\x04\x81a\x02\x01\
+        \x01\x0c\x01\x832.5\x04\x81d\x02\xf4\x00\x00\x8a]xEc\x01\t\xff\n\x00#\x1a^r0f\"\x10",
+        "c=-inf e=-70000 a=1 12=2.5 d=100000000000000000",
+    ),
+    (
+        b"\x05\x04\xc0\x0c\x00\x00\x00\x00\x00\x00\x04@\x01a\x00\x00\x00\x00\x00\x00\xf0?\x01x\x00\
+        \x00\x00\x00\x00\x00\x00\x80\x01c\x00\x00\x00\x00\x00\x00\xf0\xff\n\
+        \x00\x0c\xc4\x86/\x9e=\xf2\xa7",
+        "c=-inf x=0 a=1 12=2.5",
+    ),
 ];
 
 #[test]
@@ -124,6 +138,30 @@ fn ziplists_of_earlier_servers_are_read() {
 }
 
 #[test]
+fn sorted_sets_of_earlier_servers_are_read() {
+    let list = ziplist(&[b"\x01b", b"\xf3", b"\x01a", b"\x032.5", b"\xf1", b"\x04-inf"]);
+    let compact = [&[12][..], &short(&list)].concat();
+    assert_eq!(read(&sealed(&compact)).as_deref(), Ok("0=-inf b=2 a=2.5"));
+    let texts = b"\x03\x04\x01c\xfe\x01b\x033e2\x01a\xff\x01d\x0b0.100000001";
+    assert_eq!(read(&sealed(texts)).as_deref(), Ok("a=-inf d=0.100000001 b=300 c=inf"));
+    let bad: [&[u8]; 6] = [
+        b"\x03\x01\x01a\xfd",
+        b"\x03\x01\x01a\x00",
+        b"\x03\x01\x01a\x03nan",
+        b"\x03\x01\x01a\x031x2",
+        b"\x03\x02\x01a\x011\x01a\x012",
+        b"\x05\x01\x01a\x00\x00\x00\x00\x00\x00\xf8\x7f",
+    ];
+    for body in bad {
+        assert_eq!(read(&sealed(body)), Err(DumpError::Value), "{}", body.escape_ascii());
+    }
+    for items in [&[&b"\x01a"[..]][..], &[b"\x01a", b"\x03nan"], &[b"\x01a", b"\x01x"]] {
+        let compact = [&[12][..], &short(&ziplist(items))].concat();
+        assert_eq!(read(&sealed(&compact)), Err(DumpError::Value));
+    }
+}
+
+#[test]
 fn sets_of_later_servers_and_nodes_of_one_element_are_read() {
     let set = b"\x14\x0d\x0d\x00\x00\x00\x02\x00\x81a\x02\xc1\x00\x02\xff";
     assert_eq!(read(&sealed(set)).as_deref(), Ok("a 256"));
@@ -137,8 +175,14 @@ fn sets_of_later_servers_and_nodes_of_one_element_are_read() {
 
 #[test]
 fn a_value_without_elements_is_none() {
-    for empty in [&b"\x01\x00"[..], b"\x02\x00", b"\x04\x00", b"\x0a\x0b\x0b\0\0\0\0\0\0\0\0\0\xff"]
-    {
+    for empty in [
+        &b"\x01\x00"[..],
+        b"\x02\x00",
+        b"\x03\x00",
+        b"\x04\x00",
+        b"\x05\x00",
+        b"\x0a\x0b\x0b\0\0\0\0\0\0\0\0\0\xff",
+    ] {
         assert_eq!(read(&sealed(empty)), Err(DumpError::Value));
     }
 }

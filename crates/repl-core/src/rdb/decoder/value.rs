@@ -1,15 +1,19 @@
-//! Lists, sets and hashes. Either the key, the number of elements and every element are items of
-//! their own, or key and value make one item, of which the value is a blob of compact encodings.
+//! Lists, sets, sorted sets and hashes. Either the key, the number of elements and every element
+//! are items of their own, or key and value make one item, of which the value is a blob of compact
+//! encodings.
 //!
 //! ```text
 //!  1 list          key, count, count x element
 //!  2 set           key, count, count x member
+//!  3 sorted set    key, count, count x (member, score as text)
 //!  4 hash          key, count, count x (field, value)
+//!  5 sorted set    key, count, count x (member, f64)
 //! 14 quicklist     key, count, count x ziplist
 //! 18 quicklist     key, count, count x (1, element | 2, listpack)
 //! 10 13            key, ziplist          a list, a hash
 //! 11               key, intset           a set
-//! 16 20            key, listpack         a hash, a set
+//! 12               key, ziplist          a sorted set: member, score, member, score
+//! 16 17 20         key, listpack         a hash, a sorted set, a set
 //! ```
 //!
 //! As in Redis, a value without elements is no key.
@@ -22,13 +26,13 @@ use super::{
     cursor::{Cursor, Halt},
 };
 use crate::{
-    base::{number::DIGITS_MAX, time::UnixMillis},
+    base::{float::parse_score, number::DIGITS_MAX, time::UnixMillis},
     rdb::{
         compact::{Compact, intset, listpack, ziplist},
         error::RdbErrorKind,
-        format::{list_node, value_type},
+        format::{list_node, score_text, value_type},
     },
-    value::{Collection, End, Hash, Inserted, Item, List, Set, Shape, Value},
+    value::{Collection, End, Hash, Inserted, Item, List, Set, Shape, SortedSet, Value},
 };
 
 /// A value whose elements arrive one by one.
@@ -46,6 +50,8 @@ pub(super) struct Building {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Element,
+    /// A member with its score as text.
+    MemberAndText,
     Ziplist,
     Node,
 }
@@ -61,7 +67,9 @@ impl Decoder {
         let (value, part) = match code {
             value_type::LIST => (List::new().into_value(), Part::Element),
             value_type::SET => (Set::new().into_value(), Part::Element),
+            value_type::ZSET => (SortedSet::new().into_value(), Part::MemberAndText),
             value_type::HASH => (Hash::new().into_value(), Part::Element),
+            value_type::ZSET_2 => (SortedSet::new().into_value(), Part::Element),
             value_type::LIST_QUICKLIST => (List::new().into_value(), Part::Ziplist),
             value_type::LIST_QUICKLIST_2 => (List::new().into_value(), Part::Node),
             _ => return self.compact_value(code, cursor, sink),
@@ -86,9 +94,11 @@ impl Decoder {
     ) -> Result<State, Halt> {
         let (mut value, format) = match code {
             value_type::LIST_ZIPLIST => (List::new().into_value(), ziplist::FORMAT),
+            value_type::ZSET_ZIPLIST => (SortedSet::new().into_value(), ziplist::FORMAT),
             value_type::HASH_ZIPLIST => (Hash::new().into_value(), ziplist::FORMAT),
             value_type::SET_INTSET => (Set::new().into_value(), intset::FORMAT),
             value_type::HASH_LISTPACK => (Hash::new().into_value(), listpack::FORMAT),
+            value_type::ZSET_LISTPACK => (SortedSet::new().into_value(), listpack::FORMAT),
             value_type::SET_LISTPACK => (Set::new().into_value(), listpack::FORMAT),
             _ => return Err(RdbErrorKind::UnsupportedType(code).into()),
         };
@@ -121,6 +131,17 @@ impl Decoder {
                 let (field, value) = (cursor.text(max)?, cursor.text(max)?);
                 let (field, value) = (field.expand(first)?, value.expand(second)?);
                 is_new(hash.set(&self.shape, field, value))?;
+            }
+            (Part::Element, Value::SortedSet(set)) => {
+                let (member, score) = (cursor.text(max)?, f64::from_le_bytes(cursor.array()?));
+                add_member(set, &self.shape, member.expand(first)?, score)?;
+            }
+            (Part::MemberAndText, Value::SortedSet(set)) => {
+                let (member, score) = (cursor.text(max)?, text_score(cursor)?);
+                add_member(set, &self.shape, member.expand(first)?, score)?;
+            }
+            (Part::MemberAndText, Value::List(_) | Value::Set(_) | Value::Hash(_)) => {
+                unreachable!("only sorted sets are made of such parts")
             }
             (Part::Element, value @ (Value::List(_) | Value::Set(_))) => {
                 let text = cursor.text(max)?;
@@ -173,6 +194,7 @@ fn is_empty(value: &Value) -> bool {
     match value {
         Value::List(list) => list.is_empty(),
         Value::Set(set) => set.is_empty(),
+        Value::SortedSet(set) => set.is_empty(),
         Value::Hash(hash) => hash.is_empty(),
     }
 }
@@ -189,23 +211,66 @@ fn add(value: &mut Value, shape: &Shape, item: &[u8]) -> Result<(), Halt> {
     match value {
         Value::List(list) => list.push(shape, End::Right, item),
         Value::Set(set) => is_new(set.insert(shape, item))?,
-        Value::Hash(_) => unreachable!("a hash is made of pairs"),
+        Value::SortedSet(_) | Value::Hash(_) => unreachable!("these are made of pairs"),
     }
     Ok(())
+}
+
+/// Adds a member to a sorted set.
+fn add_member(set: &mut SortedSet, shape: &Shape, member: &[u8], score: f64) -> Result<(), Halt> {
+    if score.is_nan() {
+        return Err(RdbErrorKind::NotANumber.into());
+    }
+    let mut inserted = Inserted::New;
+    set.update(shape, member, |old| match old {
+        None => Some(score),
+        Some(_) => {
+            inserted = Inserted::Known;
+            None
+        }
+    });
+    is_new(inserted)
+}
+
+/// The score that is written as text behind its length.
+// redis: rdb.c, rdbLoadDoubleValue
+fn text_score(cursor: &mut Cursor<'_>) -> Result<f64, Halt> {
+    match cursor.byte()? {
+        score_text::NAN => Ok(f64::NAN),
+        score_text::INFINITY => Ok(f64::INFINITY),
+        score_text::NEG_INFINITY => Ok(f64::NEG_INFINITY),
+        length => {
+            let text = cursor.take(usize::from(length))?;
+            parse_score(text).ok_or_else(|| RdbErrorKind::MalformedScore.into())
+        }
+    }
+}
+
+/// The score that an element of a blob is.
+fn score_of(item: Item<'_>) -> Option<f64> {
+    match item {
+        Item::Int(number) => Some(number as f64),
+        Item::Bytes(text) => parse_score(text),
+    }
 }
 
 /// Adds the elements of a blob in `format`.
 fn add_all(value: &mut Value, shape: &Shape, format: Compact, blob: &[u8]) -> Result<(), Halt> {
     let malformed = || Halt::from(format.malformed);
-    // redis: rdb.c, rdbLoadObject: a hash that comes compact leaves that form for the number of its
-    // fields only.
-    let shape = &Shape { hash_value_bytes_max: usize::MAX, ..*shape };
+    // redis: rdb.c, rdbLoadObject: a hash or a sorted set that comes compact leaves that form for
+    // the number of its elements only.
+    let shape =
+        &Shape { hash_value_bytes_max: usize::MAX, zset_value_bytes_max: usize::MAX, ..*shape };
     let (mut first, mut second) = ([0; DIGITS_MAX], [0; DIGITS_MAX]);
     let mut items = (format.open)(blob).ok_or_else(malformed)?;
     while let Some(item) = items.next() {
         let item: Item<'_> = item.ok_or_else(malformed)?;
         match value {
             Value::List(_) | Value::Set(_) => add(value, shape, item.text(&mut first))?,
+            Value::SortedSet(set) => {
+                let other = items.next().flatten().and_then(score_of).ok_or_else(malformed)?;
+                add_member(set, shape, item.text(&mut first), other)?;
+            }
             Value::Hash(hash) => {
                 let other = items.next().flatten().ok_or_else(malformed)?;
                 is_new(hash.set(shape, item.text(&mut first), other.text(&mut second)))?;

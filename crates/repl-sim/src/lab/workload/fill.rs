@@ -14,6 +14,10 @@ pub(in crate::lab) const DATABASES: u64 = 3;
 /// waiting clients take.
 pub(in crate::lab) const QUEUE_COUNT: u64 = 2;
 
+/// How many queues there are that are sorted sets, and what their names begin with.
+pub(in crate::lab) const HEAP_COUNT: u64 = 2;
+pub(in crate::lab) const HEAP: &str = "queue:heap";
+
 /// A value of this size does not fit one block of the shared history.
 const BIG_BYTES: u64 = 20_000;
 
@@ -23,8 +27,9 @@ const COUNTER: (&str, u64) = ("counter", 10);
 const FLOAT: (&str, u64) = ("float", 5);
 const LIST: (&str, u64) = ("list", 8);
 const SET: (&str, u64) = ("set", 8);
+const ZSET: (&str, u64) = ("zset", 8);
 const HASH: (&str, u64) = ("hash", 8);
-const KINDS: [(&str, u64); 8] = [STRING, STRING, STRING, COUNTER, FLOAT, LIST, SET, HASH];
+const KINDS: [(&str, u64); 9] = [STRING, STRING, STRING, COUNTER, FLOAT, LIST, SET, ZSET, HASH];
 
 /// The words of a request.
 pub(super) type Words = Vec<Vec<u8>>;
@@ -65,6 +70,7 @@ fn operand(draw: &mut Draw, letter: u8, wall: UnixMillis) -> Vec<u8> {
         b'f' => key(draw, FLOAT),
         b'l' => key(draw, LIST),
         b't' => key(draw, SET),
+        b'z' => key(draw, ZSET),
         b'h' => key(draw, HASH),
         b'k' => {
             let kind = *draw.pick(&KINDS);
@@ -75,6 +81,8 @@ fn operand(draw: &mut Draw, letter: u8, wall: UnixMillis) -> Vec<u8> {
         b'm' if draw.once_in(2) => format!("m{}", draw.between(0, 24)),
         b'm' => draw.between(0, 40).to_string(),
         b'q' => key(draw, ("queue", QUEUE_COUNT)),
+        b'Q' => key(draw, (HEAP, HEAP_COUNT)),
+        b'r' => score(draw),
         b'u' => format!("u{:016x}", draw.bits()),
         b'd' => format!("field{}", draw.between(0, 15)),
         b'g' => format!("number{}", draw.between(0, 3)),
@@ -92,6 +100,15 @@ fn operand(draw: &mut Draw, letter: u8, wall: UnixMillis) -> Vec<u8> {
         other => unreachable!("no operand is called {other}"),
     };
     text.into_bytes()
+}
+
+/// A score: mostly one of a few, so that members share it.
+fn score(draw: &mut Draw) -> String {
+    match draw.between(0, 9) {
+        0 => (*draw.pick(&["inf", "-inf", "1e300", "-0"])).to_owned(),
+        1 | 2 => (*draw.pick(&["0.1", "-2.5", "3.0000001", "1e-5"])).to_owned(),
+        _ => (signed_up_to(draw, 30) - 10).to_string(),
+    }
 }
 
 /// `SET` with whatever options go together.

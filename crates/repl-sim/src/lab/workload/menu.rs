@@ -13,8 +13,8 @@ pub(super) struct Group {
 }
 
 /// All groups. The first two are part of every run.
-pub(super) const GROUPS: [Group; 9] =
-    [STRINGS, KEYS, COUNTERS, LISTS, SETS, HASHES, EXPIRY, MISFITS, WHOLE_DATABASES];
+pub(super) const GROUPS: [Group; 10] =
+    [STRINGS, KEYS, COUNTERS, LISTS, SETS, SORTED_SETS, HASHES, EXPIRY, MISFITS, WHOLE_DATABASES];
 
 /// How many of the groups no run is without.
 pub(super) const ALWAYS: usize = 2;
@@ -57,6 +57,8 @@ const KEYS: Group = Group {
         "SORT @l ALPHA STORE @l",
         "SORT @t ALPHA LIMIT 0 @n DESC|ASC STORE @l",
         "SORT @t BY nosort STORE @l",
+        "SORT @z BY nosort DESC|ASC LIMIT 0 @n STORE @l",
+        "COPY @z @z REPLACE",
     ],
     reads: &[
         "EXISTS @k @k @k",
@@ -140,6 +142,47 @@ const SETS: Group = Group {
     ],
 };
 
+const SORTED_SETS: Group = Group {
+    writes: &[
+        "ZADD @z @r @m @r @m @r @m",
+        "ZADD @z @r @m @r @v",
+        "ZADD @z NX|XX|GT|LT ?CH @r @m @r @m",
+        "ZADD @z @r @m",
+        "ZADD @z ?XX INCR @r @m",
+        "ZINCRBY @z @r @m",
+        "ZINCRBY @z @F @m",
+        "ZREM @z @m @m",
+        "ZPOPMIN @z",
+        "ZPOPMAX @z @n",
+        "ZMPOP 2 @z @z MIN|MAX COUNT @n",
+        "BZPOPMIN @z 0.001",
+        "ZREMRANGEBYRANK @z 20 -1",
+        "ZREMRANGEBYSCORE @z @i @n",
+        "ZREMRANGEBYLEX @z [m1 (m2",
+        "ZRANGESTORE @z @z @i @n ?REV",
+        "ZRANGESTORE @z @z -inf @N BYSCORE LIMIT 1 @n",
+        "ZUNIONSTORE @z 2 @z @z AGGREGATE MAX|SUM",
+        "ZUNIONSTORE @z 2 @z @t WEIGHTS @F @r",
+        "ZINTERSTORE @z 2 @z @z AGGREGATE SUM|MIN|MAX",
+        "ZDIFFSTORE @z 2 @z @t",
+    ],
+    reads: &[
+        "ZRANGE @z 0 -1 WITHSCORES",
+        "ZRANGE @z @i @i REV",
+        "ZRANGEBYSCORE @z @N +inf LIMIT 0 @n",
+        "ZCARD @z",
+        "ZSCORE @z @m",
+        "ZMSCORE @z @m @m",
+        "ZRANK @z @m",
+        "ZCOUNT @z -inf @N",
+        "ZRANDMEMBER @z @i WITHSCORES",
+        "ZUNION 2 @z @t WITHSCORES",
+        "ZINTERCARD 2 @z @z",
+        "ZDIFF 2 @z @z",
+        "ZSCAN @z 0",
+    ],
+};
+
 const HASHES: Group = Group {
     writes: &[
         "HSET @h @d @v",
@@ -201,6 +244,10 @@ const MISFITS: Group = Group {
         "SPOP @l @n",
         "LMOVE @s @l LEFT RIGHT",
         "SMOVE @t @s @m",
+        "ZADD @t 1 @m",
+        "ZPOPMIN @h",
+        "ZUNIONSTORE @z 2 @z @l",
+        "LPUSH @z @m",
         "SINTERSTORE @t @s @t",
         "GETEX @l EX @x",
         "GETDEL @h",
@@ -220,11 +267,17 @@ const WHOLE_DATABASES: Group = Group {
 };
 
 /// What feeds those that wait for an element.
-pub(super) const PUSHES: &[&str] =
-    &["RPUSH @q @u", "RPUSH @q @u", "LPUSH @q @u", "RPUSH @q @u @u @u"];
+pub(super) const PUSHES: &[&str] = &[
+    "RPUSH @q @u",
+    "RPUSH @q @u",
+    "LPUSH @q @u",
+    "RPUSH @q @u @u @u",
+    "ZADD @Q 0 @u",
+    "ZADD @Q 0 @u 0 @u",
+];
 
 /// The group that is drawn so many times less than it weighs.
-pub(super) const RARE: (usize, u64) = (8, 40);
+pub(super) const RARE: (usize, u64) = (9, 40);
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ mod menu;
 
 use repl_core::base::time::UnixMillis;
 
-pub(super) use self::fill::{DATABASES, QUEUE_COUNT};
+pub(super) use self::fill::{DATABASES, HEAP, HEAP_COUNT, QUEUE_COUNT};
 use self::{
     fill::{Words, fill},
     menu::{ALWAYS, GROUPS, PUSHES, RARE},

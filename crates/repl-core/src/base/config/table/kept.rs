@@ -112,9 +112,6 @@ pub(super) static ROWS: &[Directive] = &[
     kept("replica-lazy-flush", "no", YesNo, OWN_FREEING).alias("slave-lazy-flush"),
     // Encodings.
     kept("list-compress-depth", "0", POSITIVE, "Lists are not compressed."),
-    kept("zset-max-listpack-entries", "128", POSITIVE_LONG, NO_TYPE)
-        .alias("zset-max-ziplist-entries"),
-    kept("zset-max-listpack-value", "64", BYTES, NO_TYPE).alias("zset-max-ziplist-value"),
     kept("stream-node-max-bytes", "4096", BYTES, NO_TYPE),
     kept("stream-node-max-entries", "100", POSITIVE_LONG, NO_TYPE),
     kept("hll-sparse-max-bytes", "3000", BYTES, NO_TYPE),

@@ -267,6 +267,20 @@ pub(super) static ENCODINGS: &[Directive] = &[
         number!(set_max_intset_entries, 0, i64::MAX),
         "Most members of a set of sorted integers.",
     ),
+    row(
+        "zset-max-listpack-entries",
+        Node,
+        number!(zset_max_listpack_entries, 0, i64::MAX),
+        "Most members of a compact sorted set.",
+    )
+    .alias("zset-max-ziplist-entries"),
+    row(
+        "zset-max-listpack-value",
+        Node,
+        memory!(zset_max_listpack_value, 0),
+        "Most bytes of a member of a compact sorted set.",
+    )
+    .alias("zset-max-ziplist-value"),
 ];
 
 /// What measures commands.

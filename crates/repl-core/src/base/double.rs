@@ -4,12 +4,12 @@ use core::fmt::{self, Write};
 
 /// Room for the longest text: a sign, 17 digits, a point, up to four zeros behind it or an
 /// exponent.
-pub(super) const TEXT_MAX: usize = 32;
+pub const TEXT_MAX: usize = 32;
 
 const DIGITS: usize = 17;
 
 /// Writes `value` into `room` and returns the part of it that was used.
-pub(super) fn format(room: &mut [u8; TEXT_MAX], value: f64) -> &[u8] {
+pub fn format(room: &mut [u8; TEXT_MAX], value: f64) -> &[u8] {
     let mut out = Cursor { room, len: 0 };
     write_general(&mut out, value).expect("the longest text fits");
     let Cursor { room, len } = out;
