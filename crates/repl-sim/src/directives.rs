@@ -26,6 +26,8 @@ pub(crate) fn drawn(draw: &mut Draw) -> Config {
         rdbcompression: !draw.once_in(3),
         rdbchecksum: !draw.once_in(4),
         hz: *draw.pick(&[10, 10, 1, 50]),
+        // Nothing is saved but what a scenario asks for.
+        save: Vec::new(),
         // Nodes are dialled from other hosts, without passwords.
         protected_mode: false,
         ..Config::default()

@@ -122,7 +122,7 @@ impl Machine {
         let platform = SimPlatform::new(Rc::clone(world), Rc::clone(self));
         let purpose = format!("node {} life {}", self.name, self.lives.get());
         let seed = Seed::from_u64(Draw::new(world.seed, &purpose).bits());
-        let node = Node::new(self.found_config(), seed, platform.now());
+        let node = Node::from_disk(self.found_config(), seed, platform.now());
         world.evidence.judge.borrow_mut().on_boot(self.index);
         world.evidence.record(Some((self.index, self.state(world.net.now()))), || What::Booted);
         let listener = world
@@ -148,6 +148,11 @@ impl Machine {
             load_text(&mut config, &Origin::File, &text).expect("the file was replaced as a whole");
         }
         config
+    }
+
+    /// Whether a process runs that has not loaded its file yet.
+    pub(crate) fn is_loading(&self) -> bool {
+        self.with_node(Node::is_loading).unwrap_or(false)
     }
 
     pub(crate) fn is_up(&self) -> bool {

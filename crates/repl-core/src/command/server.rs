@@ -1,5 +1,5 @@
-//! The server itself: specs of `INFO MONITOR PSYNC REPLCONF REPLICAOF ROLE SHUTDOWN SLAVEOF
-//! SYNC`.
+//! The server itself: specs of `BGSAVE INFO LASTSAVE MONITOR PSYNC REPLCONF REPLICAOF ROLE SAVE
+//! SHUTDOWN SLAVEOF SYNC`.
 //!
 //! Their handlers are in `node`, since they are about roles, connections and configuration.
 
@@ -33,6 +33,26 @@ const SYNC: Flags = ADMIN.and(Flags::NO_ASYNC_LOADING).and(Flags::NO_MULTI);
 const FOLLOW: Flags = ADMIN.and(Flags::STALE).and(Flags::NO_ASYNC_LOADING);
 
 pub(super) const SPECS: &[Spec] = &[
+    spec(
+        "bgsave",
+        "1.0.0",
+        -1,
+        ADMIN.and(Flags::NO_ASYNC_LOADING),
+        "Writes the dataset to disk while others are served.",
+        NodeCommand::Bgsave,
+    ),
+    Spec {
+        categories: &["@admin", "@dangerous"],
+        ..spec(
+            "lastsave",
+            "1.0.0",
+            1,
+            ANYTIME.and(Flags::FAST),
+            "Tells when the dataset was last written to disk.",
+            NodeCommand::Lastsave,
+        )
+        .tips(&["nondeterministic_output"])
+    },
     Spec {
         categories: &["@dangerous"],
         ..spec(
@@ -92,6 +112,14 @@ pub(super) const SPECS: &[Spec] = &[
             NodeCommand::Role,
         )
     },
+    spec(
+        "save",
+        "1.0.0",
+        1,
+        SYNC,
+        "Writes the dataset to disk, and answers when it is there.",
+        NodeCommand::Save,
+    ),
     spec(
         "shutdown",
         "1.0.0",

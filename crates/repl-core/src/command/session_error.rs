@@ -56,6 +56,10 @@ pub enum SessionError<'a> {
     NoReplicas,
     /// `CONFIG REWRITE` without a file.
     NoConfigFile,
+    /// `DEBUG RELOAD` with an option it does not know.
+    ReloadOption,
+    /// `DEBUG RELOAD` in a transaction.
+    ReloadInMulti,
     /// `SHUTDOWN ABORT` while there is nothing to abort.
     NoShutdown,
     /// `SLOWLOG GET` with a count that is none.
@@ -118,6 +122,10 @@ impl fmt::Display for SessionError<'_> {
             }
             Self::NoReplicas => "NOREPLICAS Not enough good replicas to write.",
             Self::NoConfigFile => "ERR The server is running without a config file",
+            Self::ReloadOption => {
+                "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
+            }
+            Self::ReloadInMulti => "ERR DEBUG RELOAD isn't allowed for DENY BLOCKING client",
             Self::NoShutdown => "ERR No shutdown in progress.",
             Self::SlowlogCount => "ERR count should be greater than or equal to -1",
             Self::NoLatencySamples(event) => {

@@ -47,6 +47,7 @@ use crate::{
 
 mod attendants;
 mod rewrites;
+mod snapshots;
 
 /// How much one read takes at most. One buffer serves all connections.
 const READ_BYTES: usize = 64 * 1024;
@@ -261,6 +262,10 @@ impl<P: Platform> Shared<P> {
                     if shared.rewrites.borrow_mut().ask(asker, config) {
                         shared.platform.spawn(Self::rewrite_config(Rc::clone(shared)));
                     }
+                }
+                Some(Effect::Disk(request)) => {
+                    let task = Self::serve_disk(Rc::clone(shared), request);
+                    shared.platform.spawn(task);
                 }
                 Some(Effect::Log(level, text)) => shared.platform.log(level, &text),
                 Some(Effect::Decided(decision)) => {

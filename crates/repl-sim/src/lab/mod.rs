@@ -136,8 +136,7 @@ impl Lab {
     /// own.
     pub async fn peers<const N: usize>(&self) -> [Peer; N] {
         let peers = std::array::from_fn(|_| self.add_peer());
-        // They have their first turn before anybody talks to them.
-        self.pass(Duration::from_millis(1)).await;
+        self.until_served().await;
         peers
     }
 
@@ -145,8 +144,19 @@ impl Lab {
     pub(crate) async fn numbered_peers(&self, nodes: Vec<(u8, Config)>) -> Vec<Peer> {
         let add = |(number, config)| self.add_numbered_peer(number, config);
         let peers = nodes.into_iter().map(add).collect();
-        self.pass(Duration::from_millis(1)).await;
+        self.until_served().await;
         peers
+    }
+
+    /// Nobody talks to nodes that are still looking for the files they may have left.
+    async fn until_served(&self) {
+        loop {
+            self.pass(Duration::from_millis(1)).await;
+            let machines = self.machines();
+            if !machines.iter().any(|machine| machine.is_loading()) {
+                return;
+            }
+        }
     }
 
     /// The clients that are created from now on have numbers above this one.

@@ -10,6 +10,7 @@
 //! | `latency`, `doctor`, `slowlog` | `LATENCY SLOWLOG` |
 //! | `memory` | `MEMORY` |
 //! | `monitor` | `MONITOR` |
+//! | `saving` | `SAVE BGSAVE LASTSAVE` |
 //! | `shutdown` | `SHUTDOWN`, and the signals that mean it |
 //! | `transactions` | `MULTI EXEC DISCARD WATCH UNWATCH` |
 //! | `waiting`, `waiters` | `WAIT`, and whatever else makes a client wait |
@@ -25,6 +26,7 @@ mod latency;
 mod list;
 mod memory;
 mod monitor;
+mod saving;
 mod shutdown;
 mod slowlog;
 mod transactions;
@@ -62,19 +64,22 @@ impl Node {
         }
         match command {
             NodeCommand::Auth => self.auth(caller, args),
+            NodeCommand::Bgsave => self.bgsave(now, caller, args),
             NodeCommand::Client(what) => self.client_command(now, caller, what, args),
             NodeCommand::Command(what) => self.command(caller, what, args),
             NodeCommand::Config(what) => self.config_command(caller, what, args),
-            NodeCommand::Debug(what) => {
-                self.debug(now, caller, what, args);
-                Ok(())
-            }
+            NodeCommand::Debug(what) => self.debug(now, caller, what, args),
             NodeCommand::Discard => self.discard(caller),
             NodeCommand::Exec => self.exec(now, caller),
             NodeCommand::Hello => self.hello(caller, args),
             NodeCommand::Info => {
                 let text = self.info(now, args);
                 self.with_reply(caller, |reply| reply.verbatim(b"txt", text.as_bytes()));
+                Ok(())
+            }
+            NodeCommand::Lastsave => {
+                let secs = self.saves.last_secs;
+                self.with_reply(caller, |reply| reply.int(secs));
                 Ok(())
             }
             NodeCommand::Latency(what) => self.latency(now, caller, what, args),
@@ -110,6 +115,7 @@ impl Node {
                 self.role_command(caller);
                 Ok(())
             }
+            NodeCommand::Save => self.save(now, caller),
             NodeCommand::Select => self.select(caller, args),
             NodeCommand::Shutdown => self.shutdown(now, caller, args),
             NodeCommand::Slowlog(what) => self.slowlog(caller, what, args),
