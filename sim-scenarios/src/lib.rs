@@ -15,6 +15,8 @@ mod limits;
 #[cfg(madsim)]
 mod outsiders;
 #[cfg(madsim)]
+mod restart;
+#[cfg(madsim)]
 mod resync;
 #[cfg(madsim)]
 mod stale_reads;
@@ -41,6 +43,7 @@ pub fn all() -> Vec<repl_sim::Scenario> {
         debts::SCENARIOS,
         strangers::SCENARIOS,
         files::SCENARIOS,
+        restart::SCENARIOS,
         outsiders::SCENARIOS,
     ]
     .concat()

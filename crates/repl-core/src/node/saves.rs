@@ -137,6 +137,8 @@ pub struct SavesView {
     pub changes_since_cut: u64,
     /// Where the dataset of that cut stands, as the file says it.
     pub cut_at: Option<Place>,
+    /// Keys of the file this process began with that a master deleted: their time had passed.
+    pub expired_at_load: u64,
 }
 
 impl Node {
@@ -382,6 +384,7 @@ impl Node {
             done: self.saves.done,
             changes_since_cut: self.stats.changes.saturating_sub(cut),
             cut_at: self.saves.cut_at,
+            expired_at_load: self.last_load.expired_count,
         }
     }
 }

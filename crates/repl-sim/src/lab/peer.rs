@@ -224,6 +224,7 @@ impl Peer {
     pub fn rot(&self, path: &Path) {
         self.lab.fault(format_args!("a bit of {} rots on {}", path.display(), self.name()));
         self.machine.disk.rot(path).expect("the file exists");
+        self.lab.world().evidence.judge.borrow_mut().on_rot(self.machine.index);
     }
 
     /// Whether a process is running.
