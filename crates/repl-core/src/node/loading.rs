@@ -115,6 +115,12 @@ impl Node {
         self.loading.as_ref().is_some_and(|loading| loading.purpose == Purpose::Boot)
     }
 
+    /// Bytes of the file so far that a booting node loads.
+    pub fn loading_bytes(&self) -> Option<u64> {
+        let loading = self.loading.as_ref().filter(|loading| loading.purpose == Purpose::Boot);
+        loading.map(|loading| loading.bytes)
+    }
+
     /// Whether nothing is executed until `DEBUG RELOAD` is over.
     #[inline]
     pub(super) fn is_reloading(&self) -> bool {

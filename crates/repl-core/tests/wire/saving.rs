@@ -161,6 +161,22 @@ fn writes_are_refused_after_a_failed_save_until_one_succeeds() {
 }
 
 #[test]
+fn a_replica_applies_what_its_master_sends_whatever_its_disk_does() {
+    let mut net = Net::with(&["a"], &config());
+    net.add("b", saving());
+    net.follow("b", "a");
+    net.run("b", "BGSAVE");
+    net.fail_save("b", SaveStep::Write, "No space left on device");
+    assert!(net.ask("b", "SET k 1").starts_with("-MISCONF"), "before READONLY");
+    net.run("a", "SET k 1");
+    net.run("a", "SET k 2");
+    net.pass_secs(1);
+    net.assert_same(&["a", "b"]);
+    let info = net.ask("b", "INFO persistence");
+    assert!(info.contains("rdb_changes_since_last_save:3\r\n"), "a full sync and two commands");
+}
+
+#[test]
 fn a_failed_save_point_is_tried_again_after_five_seconds() {
     let mut net = Net::with(&["a"], &saving());
     net.run("a", "SET k 1");
@@ -470,6 +486,11 @@ fn debug_reload_of_another_dataset_begins_another_history() {
     let client = net.connect("a");
     let error = "-ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.\r\n";
     assert_eq!(net.command(client, "DEBUG RELOAD WHAT"), error);
+    for words in ["MULTI", "DEBUG RELOAD"] {
+        net.run("b", words);
+    }
+    let refused = "*1\r\n-ERR DEBUG RELOAD isn't allowed for DENY BLOCKING client\r\n";
+    assert_eq!(net.ask("b", "EXEC"), refused);
     net.command(client, "DEBUG RELOAD NOSAVE NOFLUSH");
     net.load("a");
     let error = "-ERR Error trying to load the RDB dump, check server logs.\r\n";

@@ -92,6 +92,8 @@ struct Shared<P: Platform> {
     /// Where the task sleeps that sees them off.
     departure_waker: RefCell<Option<Waker>>,
     rewrites: RefCell<Rewrites>,
+    /// The listeners that do not accept yet.
+    doors: RefCell<Vec<Waker>>,
     exit: Cell<Option<i32>>,
     /// The last reading of the clocks. Bytes that leave in the turn in which they were made left at
     /// the same time.
@@ -121,6 +123,7 @@ impl<P: Platform> Driver<P> {
             departures: RefCell::default(),
             departure_waker: RefCell::default(),
             rewrites: RefCell::default(),
+            doors: RefCell::default(),
             exit: Cell::new(None),
             read_buffer: RefCell::new(vec![0; READ_BYTES]),
         }));
@@ -147,10 +150,12 @@ impl<P: Platform> Driver<P> {
         Shared::handle(&self.0, input, Event::Woken);
     }
 
-    /// Accepts connections from `listener` as long as the driver lives.
+    /// Accepts connections from `listener` as long as the driver lives: from the moment on in which
+    /// the snapshot file is loaded, or most of a large one is still to come.
     pub fn serve(&self, mut listener: P::Listener) {
         let shared = Rc::clone(&self.0);
         self.0.platform.spawn(async move {
+            shared.doors_are_open().await;
             loop {
                 match listener.accept().await {
                     Ok(stream) => {

@@ -2,9 +2,11 @@
 //! at a time, while everybody else is served.
 
 use std::{
+    future::poll_fn,
     io::{self, ErrorKind},
     path::Path,
     rc::Rc,
+    task::{Poll, Waker},
 };
 
 use repl_core::io::{DiskEvent, DiskRequest, Input, Piece, SaveFailure, SaveStep};
@@ -18,6 +20,11 @@ use crate::{
 
 /// How much of a file is read at once.
 const READ_BYTES: usize = 64 * 1024;
+
+/// Clients are not answered, with `LOADING`, before so much of a file is loaded: a small one is not
+/// worth an error.
+// redis: loading-process-events-interval-bytes
+const SILENT_BYTES: u64 = 2 * 1024 * 1024;
 
 impl<P: Platform> Shared<P> {
     /// Does what the node wants of the disk.
@@ -42,6 +49,25 @@ impl<P: Platform> Shared<P> {
     async fn tell(shared: &Rc<Self>, event: DiskEvent<'_>) {
         shared.awake().await;
         Self::handle(shared, Input::Disk(event), Event::Woken);
+        if shared.may_accept() {
+            shared.doors.borrow_mut().drain(..).for_each(Waker::wake);
+        }
+    }
+
+    fn may_accept(&self) -> bool {
+        self.node.borrow().loading_bytes().is_none_or(|bytes| bytes >= SILENT_BYTES)
+    }
+
+    /// Ends when connections may be accepted.
+    pub(super) async fn doors_are_open(&self) {
+        poll_fn(|cx| {
+            if self.may_accept() {
+                return Poll::Ready(());
+            }
+            self.doors.borrow_mut().push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
     }
 
     /// At most one piece is in memory here, and one with the node.
