@@ -7,7 +7,7 @@
 use std::{path::Path, time::Duration};
 
 use repl_sim::{
-    lab::{Crash, DiskFault, Lab, Mark, Peer, Reply, Role},
+    lab::{Access, Crash, DiskFault, Lab, Mark, Peer, Reply, Role},
     scenarios,
 };
 
@@ -175,6 +175,55 @@ scenarios! {
         node.crash(drawn_crash(&lab));
         node.restart().await;
         assert!(node.is_up(), "some whole file is there");
+    }
+
+    /// A node that is told to end and cannot save goes on, and ends when it can.
+    async fn a_shutdown_that_cannot_save_is_called_off(lab: Lab) seeds = 50 {
+        lab.configure(|config| config.save = vec![(3_600, 1)]);
+        let [node] = lab.peers().await;
+        node.client().work(100, secs(2)).await;
+        node.harm_disk(DiskFault::Fails(lab.draw_number(0, 3)));
+        let answered = node.client().call(&["SHUTDOWN"]).await;
+        assert_eq!(answered, Ok(Reply::Error("ERR Errors trying to SHUTDOWN. Check logs.".into())));
+        assert!(node.took(Mark::ShutdownUnsaved));
+        node.client().call(&["SET", "k", "1"]).await.expect("it serves again");
+        let held = node.dataset();
+        node.stop().await;
+        node.restart().await;
+        assert!(node.took(Mark::LoadExpired) || node.dataset() == held);
+    }
+
+    /// `DEBUG RELOAD` changes nothing that anybody could see, and who was being sent a snapshot is
+    /// sent another.
+    async fn a_reload_keeps_the_dataset_and_its_history(lab: Lab) seeds = 50 {
+        lab.configure(|config| {
+            config.enable_debug_command = Access::Yes;
+            config.repl_diskless_sync_delay = Duration::ZERO;
+            config.repl_timeout = secs(60);
+            config.rdbcompression = false;
+        });
+        let [master, replica, newcomer] = lab.peers().await;
+        replica.follow(&master).await;
+        // More than is ever encoded ahead.
+        let value = "x".repeat(100_000);
+        for number in 0..8 {
+            let key = format!("big:{number}");
+            master.client().call(&["SET", &key, &value]).await.expect("it is up");
+        }
+        lab.settle().await;
+        lab.slow(&master, &newcomer, Duration::ZERO, 5_000);
+        newcomer.follow(&master).await;
+        lab.pass(secs(4)).await;
+        let held = master.dataset();
+        let reloaded = master.client().call(&["DEBUG", "RELOAD"]).await;
+        assert_eq!(reloaded, Ok(Reply::Simple("OK".into())));
+        assert_eq!(master.dataset(), held);
+        assert!(master.took(Mark::ReloadDropsReplicas));
+        lab.heal_all();
+        master.client().work(100, secs(2)).await;
+        lab.settle().await;
+        assert_eq!(replica.dataset(), master.dataset());
+        assert_eq!(newcomer.dataset(), master.dataset());
     }
 
     /// A process that dies while it loads has changed nothing: the next one loads the same.

@@ -45,7 +45,7 @@ const LOCAL_EVERY: u64 = 6;
 const SCANS_MAX: usize = 1_000;
 
 /// What a server may say to these clients when it refuses a command.
-const KNOWN_ERRORS: [&str; 22] = [
+const KNOWN_ERRORS: [&str; 23] = [
     "ERR value is not an integer or out of range",
     "ERR value is not a valid float",
     "ERR increment or decrement would overflow",
@@ -60,6 +60,7 @@ const KNOWN_ERRORS: [&str; 22] = [
     "ERR WAIT cannot be used with replica instances",
     "ERR Rewriting config file: ",
     "ERR Background save already in progress",
+    "ERR Errors trying to SHUTDOWN. Check logs.",
     "MISCONF",
     "UNBLOCKED",
     "EXECABORT",

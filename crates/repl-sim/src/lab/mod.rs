@@ -57,7 +57,7 @@ use crate::{
     world::World,
 };
 /// The directives of a node.
-pub use repl_core::base::config::Config;
+pub use repl_core::base::config::{Access, Config};
 /// The decisions of a node.
 pub use repl_core::marks::Mark;
 
