@@ -14,7 +14,12 @@ use std::{
 use madsim::task::AbortHandle;
 use repl_core::{
     Node,
-    base::{config::Config, ids::ConnId, rng::Seed, time::Instant},
+    base::{
+        config::{Config, Given},
+        ids::ConnId,
+        rng::Seed,
+        time::Instant,
+    },
     io::{Input, Signal},
 };
 use repl_server::{
@@ -145,6 +150,8 @@ impl Machine {
     pub(crate) fn found_config(&self) -> Config {
         let mut config = self.config.clone();
         if let Some(text) = self.disk.content(Path::new(CONFIG_FILE)) {
+            // Its lines take the place of what was given.
+            config.save_given = Given::No;
             load_text(&mut config, &Origin::File, &text).expect("the file was replaced as a whole");
         }
         config
