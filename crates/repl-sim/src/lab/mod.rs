@@ -1,7 +1,7 @@
 //! The lab: the words in which scenarios are written.
 //!
 //! `configure peers follow promote client stranger | cut isolate refuse hang heal slow stall reset
-//! half_open break_after | freeze thaw read_slowly skew drift stop crash restart | harm_disk
+//! half_open break_after | freeze thaw read_slowly skew drift stop crash boot restart | harm_disk
 //! heal_disk rot | lull settle pass | offset dataset syncs role took`. Everything a scenario does
 //! goes through these; the properties are checked after every step without being named.
 
