@@ -17,6 +17,8 @@ mod limits;
 #[cfg(madsim)]
 mod outsiders;
 #[cfg(madsim)]
+mod restart;
+#[cfg(madsim)]
 mod resync;
 #[cfg(madsim)]
 mod stale_reads;
@@ -44,6 +46,7 @@ pub fn all() -> Vec<repl_sim::Scenario> {
         strangers::SCENARIOS,
         files::SCENARIOS,
         failover::SCENARIOS,
+        restart::SCENARIOS,
         outsiders::SCENARIOS,
     ]
     .concat()

@@ -2,10 +2,13 @@
 //!
 //! Bytes, time and facts about the host come in as [`Input`]; connections to wake or dial, log
 //! lines and the end of the process come out as [`Effect`]. Bytes to send are not pushed: they are
-//! pulled by [`Node::transmit`](crate::Node::transmit) when the socket has room.
+//! pulled by [`Node::transmit`](crate::Node::transmit) when the socket has room, and by
+//! [`Node::snapshot_piece`](crate::Node::snapshot_piece) when the disk has.
 
 use alloc::{boxed::Box, string::String};
 use core::{fmt, time::Duration};
+
+use bytes::Bytes;
 
 use crate::base::{
     config::Config,
@@ -53,10 +56,77 @@ pub enum Input<'a> {
         /// Or why the file is as it was.
         outcome: Result<(), String>,
     },
+    /// What became of something that `Effect::Disk` asked for.
+    Disk(DiskEvent<'a>),
     /// The operator asks the process to end.
     Terminate(Signal),
     /// The deadline of `poll_timeout` has come.
     TimerFired,
+}
+
+/// What became of a request to the disk, or of a part of it.
+#[derive(Debug)]
+pub enum DiskEvent<'a> {
+    /// The piece that `snapshot_piece` showed has been written: show the next.
+    Written,
+    /// A save is over: the new file outlasts a loss of power, or the old one is there.
+    Saved(Result<(), SaveFailure>),
+    /// The next bytes of the file to load. Never empty.
+    Read(&'a [u8]),
+    /// There are no more.
+    ReadToEnd,
+    /// There is no such file.
+    Missing,
+    /// The file cannot be read, in the operating system's words.
+    Unreadable(&'a str),
+}
+
+/// Why there is no new file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaveFailure {
+    /// How far it came.
+    pub step: SaveStep,
+    /// The operating system's words.
+    pub text: String,
+}
+
+/// The parts of a save that fail with words of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaveStep {
+    /// Creating the temporary file.
+    Open,
+    /// Everything behind that.
+    Write,
+}
+
+/// What is asked of the disk: one thing at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DiskRequest {
+    /// Put the snapshot that `Node::snapshot_piece` shows, piece by piece, into a temporary file
+    /// and that in the place of `target`. Say `Written` for each piece, and `Saved` in the end.
+    Save {
+        /// The file.
+        target: String,
+        /// Another name in the same folder.
+        temporary: String,
+    },
+    /// Read a file from its beginning to its end, and say `Read` for each piece and `ReadToEnd`, or
+    /// why not.
+    Load {
+        /// The file.
+        path: String,
+    },
+}
+
+/// What of a snapshot is to be written next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// These bytes.
+    Bytes(Bytes),
+    /// Nothing: it is complete.
+    End,
+    /// Nothing: nobody wants it any more, and what was written must not become the file.
+    Abandoned,
 }
 
 /// How an operator asks a process to end.
@@ -140,6 +210,8 @@ pub enum Effect {
         /// What is in force, with the master that is followed now.
         config: Box<Config>,
     },
+    /// Something is wanted of the disk.
+    Disk(DiskRequest),
     /// Do nothing for that long: neither read nor write, accept, dial or fire timers.
     StandStill(Duration),
     /// End the process with this status.

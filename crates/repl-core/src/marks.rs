@@ -356,6 +356,32 @@ marks! {
     ShutdownOverdue = "shutdown.overdue",
     /// The end of the process is called off.
     ShutdownAborted = "shutdown.aborted",
+    /// A shutdown is called off because the dataset cannot be saved.
+    ShutdownUnsaved = "shutdown.unsaved",
+    /// A cut for a file whose history somebody may go on with.
+    SaveWithPlace = "save.with-place",
+    /// A cut for a file that names no history.
+    SaveWithoutPlace = "save.without-place",
+    /// A save point is reached.
+    SavePoint = "save.point",
+    /// A new file is in its place.
+    Saved = "save.done",
+    /// There is no new file.
+    SaveFailed = "save.failed",
+    /// A save is given up for a newer dataset.
+    SaveAbandoned = "save.abandoned",
+    /// A boot without a file.
+    LoadNoFile = "load.no-file",
+    /// A replica boots from a file and may ask to go on from there.
+    LoadAsReplica = "load.as-replica",
+    /// A master boots from a file, and replicas may go on from there.
+    LoadAsMaster = "load.as-master",
+    /// A master boots from a file and deletes what has expired since.
+    LoadExpired = "load.expired",
+    /// A file is worthless, or cannot be read.
+    LoadRefused = "load.bad-file",
+    /// `DEBUG RELOAD` takes from a replica what it is being sent.
+    ReloadDropsReplicas = "load.reload-drops-replicas",
 }
 
 const COUNT: usize = Mark::ALL.len();

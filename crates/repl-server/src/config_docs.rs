@@ -19,7 +19,6 @@ and **have no effect**: the server says so in its log when one is set.
 
 Where this differs from Redis on purpose:
 
-- `save` is empty by default: nothing is written to disk yet.
 - `port`, `bind` and `dir` cannot be changed while the server runs.
 - What the server cannot do (`appendonly yes`, `daemonize yes`, TLS, cluster mode, Unix sockets,
   ACL files) is refused.

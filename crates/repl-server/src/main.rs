@@ -97,13 +97,12 @@ async fn serve(mut config: Config, config_file: String) -> ExitCode {
         (_, Err(error)) => return fail(&format!("Can't read the system's randomness: {error}")),
     };
     let platform = TokioPlatform::new(config_file, config.tcp_keepalive);
-    let node = Node::new(config, seed, platform.now());
+    let node = Node::from_disk(config, seed, platform.now());
     let driver = Driver::new(platform, node);
     for acceptor in acceptors {
         driver.serve(acceptor);
     }
     driver.platform().spawn(obey(signals, driver.clone()));
-    driver.platform().log(Level::Notice, "Ready to accept connections");
     let status = driver.run().await;
     // The operating system keeps eight bits of a status.
     ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX))

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use repl_core::base::config::{Config, OutputLimit};
+use repl_core::base::config::{Config, Given, OutputLimit};
 
 use crate::draw::Draw;
 
@@ -26,6 +26,9 @@ pub(crate) fn drawn(draw: &mut Draw) -> Config {
         rdbcompression: !draw.once_in(3),
         rdbchecksum: !draw.once_in(4),
         hz: *draw.pick(&[10, 10, 1, 50]),
+        // Nothing is saved but what a scenario asks for.
+        save: Vec::new(),
+        save_given: Given::Yes,
         // Nodes are dialled from other hosts, without passwords.
         protected_mode: false,
         ..Config::default()
@@ -69,6 +72,9 @@ pub(crate) fn tighten(draw: &mut Draw, config: &mut Config) {
     config.timeout = secs(*draw.pick(&[0, 0, 0, 4]));
     config.shutdown_timeout = secs(*draw.pick(&[10, 10, 2, 0]));
     config.hz = *draw.pick(&[10, 10, 50, 1]);
+    if draw.once_in(3) {
+        config.save = vec![(draw.between(1, 5), draw.between(1, 200))];
+    }
 }
 
 /// A `repl-timeout` of at least so much bears whatever `repl-ping-replica-period` is drawn.

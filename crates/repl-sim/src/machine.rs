@@ -14,7 +14,12 @@ use std::{
 use madsim::task::AbortHandle;
 use repl_core::{
     Node,
-    base::{config::Config, ids::ConnId, rng::Seed, time::Instant},
+    base::{
+        config::{Config, Given},
+        ids::ConnId,
+        rng::Seed,
+        time::Instant,
+    },
     io::{Input, Signal},
 };
 use repl_server::{
@@ -122,7 +127,7 @@ impl Machine {
         let platform = SimPlatform::new(Rc::clone(world), Rc::clone(self));
         let purpose = format!("node {} life {}", self.name, self.lives.get());
         let seed = Seed::from_u64(Draw::new(world.seed, &purpose).bits());
-        let node = Node::new(self.found_config(), seed, platform.now());
+        let node = Node::from_disk(self.found_config(), seed, platform.now());
         world.evidence.judge.borrow_mut().on_boot(self.index);
         world.evidence.record(Some((self.index, self.state(world.net.now()))), || What::Booted);
         let listener = world
@@ -145,9 +150,16 @@ impl Machine {
     pub(crate) fn found_config(&self) -> Config {
         let mut config = self.config.clone();
         if let Some(text) = self.disk.content(Path::new(CONFIG_FILE)) {
+            // Its lines take the place of what was given.
+            config.save_given = Given::No;
             load_text(&mut config, &Origin::File, &text).expect("the file was replaced as a whole");
         }
         config
+    }
+
+    /// Whether a process runs that has not loaded its file yet.
+    pub(crate) fn is_loading(&self) -> bool {
+        self.with_node(Node::is_loading).unwrap_or(false)
     }
 
     pub(crate) fn is_up(&self) -> bool {

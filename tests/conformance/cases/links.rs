@@ -94,7 +94,7 @@ cases! {
     /// A replica that dies comes back with nothing and gets everything.
     async fn crash_of_a_replica(bed, account)
     differs "redis-server keeps the snapshot that it was sent as a file and loads it when it is \
-             started; there are no snapshot files here yet" {
+             started; here a full sync makes no file" {
         let [master, replica] = bed.peers().await;
         write_keys(&master, "before", 50).await?;
         attach(bed, &replica, &master).await;

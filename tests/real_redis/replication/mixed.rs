@@ -4,10 +4,7 @@ use super::{NO_PINGS, Syncs, settle, syncs};
 use crate::fixture::{
     Proxy, dataset,
     load::Load,
-    server::{
-        Kind::{self, Ours, Redis},
-        Server, Stop,
-    },
+    server::{Kind, Server, Stop},
     wait_for,
 };
 
@@ -111,13 +108,11 @@ fn siblings(kinds: &[Kind], seed: u64) -> ([Server; 3], [Proxy; 2], Load) {
 }
 
 /// The master is stopped in order while it is written to: what it has acknowledged is everywhere.
-/// One replica is promoted, the other goes on without a full sync; so does the old master, if it
+/// One replica is promoted, the other goes on without a full sync; so does the old master, which
 /// has a snapshot of what it was.
 pub(super) fn graceful_stop(kinds: &[Kind]) {
     let ([mut a, b, c], _links, load) = siblings(kinds, 2);
-    // Redis writes a snapshot that knows the offset; we have no snapshot files yet.
-    let how = if a.kind() == Redis { Stop::Save } else { Stop::Terminate };
-    a.stop(how);
+    a.stop(Stop::Save);
     let acknowledged = load.stop();
 
     let offset = b.count("master_repl_offset");
@@ -136,11 +131,7 @@ pub(super) fn graceful_stop(kinds: &[Kind]) {
     let old_master = ("replicaof", &*format!("127.0.0.1 {}", b.port()));
     a.start_again(&[old_master]);
     settle(&[&b, &c, &a]);
-    let expected = match a.kind() {
-        Redis => Syncs { full: 0, partial: 2 },
-        Ours => Syncs { full: 1, partial: 1 },
-    };
-    assert_eq!(syncs(&b), expected, "the old master came back");
+    assert_eq!(syncs(&b), Syncs { full: 0, partial: 2 }, "the old master came back");
     dataset::write(&mut b.client(), 2);
     settle(&[&b, &c, &a]);
     dataset::assert_equal(&[&b, &c, &a]);
@@ -159,10 +150,8 @@ pub(super) fn killed_with_a_surplus(kinds: &[Kind]) {
     client.ok("SELECT 0");
     client.ok("SET surplus 1");
     client.ask("RPUSH surplus-list a b");
-    if a.kind() == Redis {
-        // It comes back with its surplus, and with the offset after it.
-        client.ok("SAVE");
-    }
+    // It comes back with its surplus, and with the offset after it.
+    client.ok("SAVE");
     a.stop(Stop::Kill);
 
     b.promote();

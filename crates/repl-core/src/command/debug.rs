@@ -78,6 +78,13 @@ const SUBCOMMANDS: &[Subcommand] = &[
     own("debug|log", 3, "<text>", "Writes a line into the log.", DebugCommand::Log),
     of_data("debug|object", 3, "<key>", "Tells how a key and its value are kept.", object),
     of_data("debug|protocol", 3, "<type>", "Answers with a value of this type.", protocol),
+    own(
+        "debug|reload",
+        -2,
+        "[NOSAVE] [NOFLUSH] [MERGE]",
+        "Saves the dataset and loads it again.",
+        DebugCommand::Reload,
+    ),
     of_data(
         "debug|replicate",
         -3,

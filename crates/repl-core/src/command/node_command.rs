@@ -5,6 +5,7 @@
 #[allow(missing_docs, reason = "each is the command of that name")]
 pub enum NodeCommand {
     Auth,
+    Bgsave,
     Client(ClientCommand),
     Command(CommandCommand),
     Config(ConfigCommand),
@@ -13,6 +14,7 @@ pub enum NodeCommand {
     Exec,
     Hello,
     Info,
+    Lastsave,
     Latency(LatencyCommand),
     Memory(MemoryCommand),
     Monitor,
@@ -29,6 +31,7 @@ pub enum NodeCommand {
     Replicaof,
     Reset,
     Role,
+    Save,
     Select,
     Shutdown,
     Slowlog(SlowlogCommand),
@@ -95,6 +98,7 @@ pub enum DebugCommand {
     Digest,
     DigestValue,
     Log,
+    Reload,
     SetActiveExpire,
     Sleep,
 }

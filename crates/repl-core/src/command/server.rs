@@ -1,5 +1,5 @@
-//! The server itself: specs of `FAILOVER INFO MONITOR PSYNC REPLCONF REPLICAOF ROLE SHUTDOWN
-//! SLAVEOF SYNC`.
+//! The server itself: specs of `BGSAVE FAILOVER INFO LASTSAVE MONITOR PSYNC REPLCONF REPLICAOF ROLE
+//! SAVE SHUTDOWN SLAVEOF SYNC`.
 //!
 //! Their handlers are in `node`, since they are about roles, connections and configuration.
 
@@ -34,6 +34,14 @@ const FOLLOW: Flags = ADMIN.and(Flags::STALE).and(Flags::NO_ASYNC_LOADING);
 
 pub(super) const SPECS: &[Spec] = &[
     spec(
+        "bgsave",
+        "1.0.0",
+        -1,
+        ADMIN.and(Flags::NO_ASYNC_LOADING),
+        "Writes the dataset to disk while others are served.",
+        NodeCommand::Bgsave,
+    ),
+    spec(
         "failover",
         "6.2.0",
         -1,
@@ -41,6 +49,18 @@ pub(super) const SPECS: &[Spec] = &[
         "Hands the role of the master to a replica, without losing a write.",
         NodeCommand::Failover,
     ),
+    Spec {
+        categories: &["@admin", "@dangerous"],
+        ..spec(
+            "lastsave",
+            "1.0.0",
+            1,
+            ANYTIME.and(Flags::FAST),
+            "Tells when the dataset was last written to disk.",
+            NodeCommand::Lastsave,
+        )
+        .tips(&["nondeterministic_output"])
+    },
     Spec {
         categories: &["@dangerous"],
         ..spec(
@@ -100,6 +120,14 @@ pub(super) const SPECS: &[Spec] = &[
             NodeCommand::Role,
         )
     },
+    spec(
+        "save",
+        "1.0.0",
+        1,
+        SYNC,
+        "Writes the dataset to disk, and answers when it is there.",
+        NodeCommand::Save,
+    ),
     spec(
         "shutdown",
         "1.0.0",

@@ -56,6 +56,10 @@ pub enum SessionError<'a> {
     NoReplicas,
     /// `CONFIG REWRITE` without a file.
     NoConfigFile,
+    /// `DEBUG RELOAD` with an option it does not know.
+    ReloadOption,
+    /// `DEBUG RELOAD` in a transaction.
+    ReloadInMulti,
     /// `SHUTDOWN ABORT` while there is nothing to abort.
     NoShutdown,
     /// `PSYNC ... FAILOVER` to a master.
@@ -142,6 +146,10 @@ impl fmt::Display for SessionError<'_> {
             }
             Self::NoReplicas => "NOREPLICAS Not enough good replicas to write.",
             Self::NoConfigFile => "ERR The server is running without a config file",
+            Self::ReloadOption => {
+                "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
+            }
+            Self::ReloadInMulti => "ERR DEBUG RELOAD isn't allowed for DENY BLOCKING client",
             Self::NoShutdown => "ERR No shutdown in progress.",
             Self::TakeOverOfMaster => "ERR PSYNC FAILOVER can't be sent to a master.",
             Self::TakeOverOfAnother => "ERR PSYNC FAILOVER replid must match my replid.",

@@ -96,6 +96,8 @@ pub enum Wait {
     Shutdown,
     /// `CONFIG REWRITE`: the file to be written.
     ConfigRewrite,
+    /// `SAVE` and `DEBUG RELOAD`: the dataset to be written, and read.
+    Disk,
     /// `DEBUG SLEEP`: the end of it.
     StandStill {
         /// When that is.

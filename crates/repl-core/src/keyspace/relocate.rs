@@ -31,6 +31,23 @@ impl Keyspace {
         found
     }
 
+    /// Puts copies of all that `other` holds here, in the place of what is there.
+    pub fn merge(&mut self, other: &Self) {
+        for db in other.indexes() {
+            for entry in other.iter(db) {
+                let (key, hash) = (entry.key(), self.hash(entry.key()));
+                self.remove(db, hash, key);
+                self.insert(db, hash, entry.clone());
+            }
+        }
+    }
+
+    /// Whether some key is there in both.
+    pub fn shares_a_key_with(&self, other: &Self) -> bool {
+        let is_here = |db, key: &[u8]| self.find(db, self.hash(key), key).is_some();
+        other.indexes().any(|db| other.iter(db).any(|entry| is_here(db, entry.key())))
+    }
+
     /// Swaps what two databases hold.
     pub fn swap(&mut self, one: DbIndex, other: DbIndex) {
         if one == other {

@@ -3,7 +3,7 @@
 use alloc::{format, vec::Vec};
 use core::time::Duration;
 
-use super::{ActiveExpiry, Node, sync::replica_name};
+use super::{ActiveExpiry, Node, session::Shutdown, sync::replica_name};
 use crate::{
     base::{ids::ConnId, time::Now},
     conn::Conn,
@@ -48,6 +48,7 @@ impl Node {
         let hurry = if waited_for { 8 } else { 1 };
         self.keyspace.clear_snapshot_marks(SEGMENTS_PER_TURN * hurry);
         self.close_idle_clients(now);
+        self.check_save_points(now);
         if now.mono >= self.next_second {
             self.next_second = now.mono + SECOND;
             self.link_cron(now);
@@ -162,8 +163,10 @@ impl Node {
 
     fn ping_replicas(&mut self, now: Now) {
         let due = now.mono.since(self.last_ping_at) >= self.config.repl_ping_replica_period;
-        let is_still = self.failover.is_some();
-        if due && !is_still && self.following.is_none() && !self.replicas.is_empty() {
+        // Nothing may come behind the last cut, or who has it could not go on from the file; nor
+        // while a replica is to come to the end.
+        let silent = self.shutdown.is_some_and(Shutdown::has_cut) || self.failover.is_some();
+        if due && !silent && self.following.is_none() && !self.replicas.is_empty() {
             self.last_ping_at = now.mono;
             self.history.feed_ping();
             self.marks.hit(Mark::Ping);

@@ -27,6 +27,17 @@ pub(super) struct Following {
 }
 
 impl Following {
+    /// Whom we are to follow, who is not dialled before that instant.
+    pub(super) fn waiting_until(retry_at: Instant, master: Endpoint, now: Instant) -> Self {
+        Self {
+            master,
+            link: Link::Waiting { retry_at },
+            resume: Resume::FromScratch,
+            last_io_at: now,
+            down_since: None,
+        }
+    }
+
     /// When the next attempt is due.
     pub(super) fn retry_at(&self) -> Option<Instant> {
         match self.link {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     base::{config::Access, ids::ConnId, time::Now},
-    command::{CommandError, Flags, SessionError, Spec, Text},
+    command::{CommandError, Flags, Handler, NodeCommand, SessionError, Spec, Text},
     conn::Login,
     resp::Args,
 };
@@ -54,7 +54,13 @@ impl Node {
                 }
             }
         }
+        if matches!(spec.handler, Handler::Node(NodeCommand::Ping)) && self.disk_denies_writes() {
+            return Err(CommandError::DiskError);
+        }
         self.role_gate(now, writes, !spec.flags.has(Flags::STALE))?;
+        if self.is_loading() && !spec.flags.has(Flags::LOADING) {
+            return Err(CommandError::Loading);
+        }
         Ok(spec)
     }
 
@@ -80,10 +86,14 @@ impl Node {
         if stale && needs_fresh_data { Err(CommandError::MasterDown) } else { Ok(()) }
     }
 
-    /// No writes on a read-only replica, nor on a master that has lost too many replicas.
+    /// No writes that cannot be saved, on a read-only replica, nor on a master that has lost too
+    /// many replicas.
     fn write_gate(&self, now: Now, writes: bool) -> Result<(), CommandError<'static>> {
         if !writes {
             return Ok(());
+        }
+        if self.disk_denies_writes() {
+            return Err(CommandError::DiskError);
         }
         match &self.following {
             Some(_) if self.config.replica_read_only => Err(CommandError::ReadOnly),

@@ -1,9 +1,13 @@
 //! `INFO`: only fields whose value is true.
 
-use alloc::{format, string::String, vec::Vec};
-use core::fmt::Write as _;
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::{fmt::Write as _, time::Duration};
 
-use super::{Node, role::announced};
+use super::{Node, role::announced, saves::Outcome};
 use crate::{
     base::{REDIS_VERSION, time::Now},
     conn::{Role, Topic},
@@ -67,7 +71,7 @@ impl Node {
             "server" => self.info_server(now),
             "clients" => self.info_clients(),
             "memory" => self.info_memory(),
-            "persistence" => self.info_persistence(),
+            "persistence" => self.info_persistence(now),
             "stats" => self.info_stats(),
             "cpu" => self.info_cpu(),
             "cluster" => Vec::from([("cluster_enabled", "0".into())]),
@@ -174,23 +178,44 @@ impl Node {
         sums
     }
 
-    fn info_persistence(&self) -> Fields {
-        let loading = self
+    fn info_persistence(&self, now: Now) -> Fields {
+        let (saves, under_way) = (&self.saves, self.saves.under_way.as_ref());
+        let secs = |span: Option<Duration>| {
+            span.map_or_else(|| "-1".into(), |it| it.as_secs().to_string())
+        };
+        // A file takes the place of the dataset; what our master sends is loaded beside it.
+        let syncing = self
             .following
             .as_ref()
             .is_some_and(|following| matches!(following.link, Link::Loading { .. }));
-        Vec::from([
-            // The old dataset is served while the new one loads beside it.
-            ("loading", "0".into()),
-            ("async_loading", format!("{}", u8::from(loading))),
-            ("rdb_changes_since_last_save", format!("{}", self.stats.changes)),
-            ("rdb_bgsave_in_progress", "0".into()),
-            ("rdb_saves", "0".into()),
+        let status = match saves.last_bgsave {
+            Outcome::Good => "ok",
+            Outcome::Failed => "err",
+        };
+        let mut fields = Vec::from([
+            ("loading", format!("{}", u8::from(self.loading.is_some()))),
+            ("async_loading", format!("{}", u8::from(syncing))),
+            ("rdb_changes_since_last_save", format!("{}", self.unsaved_changes())),
+            ("rdb_bgsave_in_progress", format!("{}", u8::from(under_way.is_some()))),
+            ("rdb_last_save_time", format!("{}", saves.last_secs)),
+            ("rdb_last_bgsave_status", status.into()),
+            ("rdb_last_bgsave_time_sec", secs(saves.last_bgsave_span)),
+            ("rdb_current_bgsave_time_sec", secs(under_way.map(|it| now.mono.since(it.began)))),
+            ("rdb_saves", format!("{}", saves.count)),
+            ("rdb_last_load_keys_expired", format!("{}", self.last_load.expired_count)),
+            ("rdb_last_load_keys_loaded", format!("{}", self.last_load.key_count)),
             ("aof_enabled", "0".into()),
             ("aof_rewrite_in_progress", "0".into()),
             ("aof_rewrite_scheduled", "0".into()),
             ("module_fork_in_progress", "0".into()),
-        ])
+        ]);
+        if let Some(loading) = &self.loading {
+            fields.extend([
+                ("loading_start_time", format!("{}", loading.began.wall.as_secs())),
+                ("loading_loaded_bytes", format!("{}", loading.bytes)),
+            ]);
+        }
+        fields
     }
 
     fn info_stats(&self) -> Fields {

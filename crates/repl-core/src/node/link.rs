@@ -97,7 +97,7 @@ impl Node {
     }
 
     /// Forgets the connection of the link, if there is one, and with it everything half received.
-    fn drop_link(&mut self, now: Now) {
+    pub(super) fn drop_link(&mut self, now: Now) {
         let conn = self.following.as_ref().and_then(|following| following.link.conn());
         if let Some(conn) = conn {
             self.close(now, conn);
@@ -361,12 +361,15 @@ impl Node {
         // Our replicas' history ends here. They come back and are told the new one.
         self.drop_replicas(now, Mark::FullSyncDropsReplicas);
         self.transfers.clear();
+        // redis: replication.c, readSyncBulkPayload: killRDBChild
+        self.abandon_save();
         let Loaded { keyspace, origin, stream_db, has_mark } = *loaded;
         self.marks.hit(if has_mark { Mark::LoadedMark } else { Mark::LoadedLength });
         if origin.is_none() {
             self.marks.hit(Mark::LoadedWithoutOrigin);
         }
         self.keyspace.replace_with(keyspace);
+        self.stats.changes += 1;
         let (replid, offset) = match origin {
             Some(origin) => origin,
             // A master that knows no PSYNC: what we tell from here on is a history of our own.
@@ -509,6 +512,7 @@ impl Node {
             self.refuse_stream(now, "wrong number of arguments", spec.name);
         }
         // What replicas of ours hear is what our master said, not what we make of it.
+        self.stats.changes += self.unit.len() as u64;
         self.unit.clear();
         if self.keyspace.has_ready() {
             // To serve a client would be a write of ours into our master's dataset.

@@ -123,7 +123,13 @@ impl Node {
         match wait {
             Some(Wait::Replicas { .. }) => self.marks.hit(Mark::WaitDemoted),
             Some(Wait::Keys { .. }) => self.marks.hit(Mark::BlockDemoted),
-            Some(Wait::Pause | Wait::Shutdown | Wait::ConfigRewrite | Wait::StandStill { .. })
+            Some(
+                Wait::Pause
+                | Wait::Shutdown
+                | Wait::ConfigRewrite
+                | Wait::Disk
+                | Wait::StandStill { .. },
+            )
             | None => {}
         }
     }
@@ -133,7 +139,13 @@ impl Node {
         match wait {
             Some(Wait::Replicas { .. }) => self.marks.hit(Mark::WaitTimedOut),
             Some(Wait::Keys { .. }) => self.marks.hit(Mark::BlockTimedOut),
-            Some(Wait::Pause | Wait::Shutdown | Wait::ConfigRewrite | Wait::StandStill { .. })
+            Some(
+                Wait::Pause
+                | Wait::Shutdown
+                | Wait::ConfigRewrite
+                | Wait::Disk
+                | Wait::StandStill { .. },
+            )
             | None => {}
         }
     }

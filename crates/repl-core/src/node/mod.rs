@@ -10,6 +10,8 @@
 //! | `transfers` | snapshots on their way, what each replica is sent, and their limits |
 //! | `following` | whom we follow, and what we may ask of it |
 //! | `link` | our master: the link, its failures, the stream we apply |
+//! | `saves` | snapshot files: when one is begun, how it goes, the last one |
+//! | `loading` | a dataset from a file: at the boot, and `DEBUG RELOAD` |
 //! | `cron` | what happens by itself: expiry, pings, timeouts |
 //! | `info`, `role` | `INFO ROLE` |
 //! | `commands` | `COMMAND`, and the `HELP` of containers |
@@ -25,6 +27,7 @@ mod following;
 mod gate;
 mod info;
 mod link;
+mod loading;
 mod marking;
 mod measure;
 #[cfg(any(test, feature = "arbitrary"))]
@@ -32,6 +35,7 @@ pub mod properties;
 mod rates;
 mod requests;
 mod role;
+mod saves;
 mod session;
 mod stats;
 mod sync;
@@ -43,12 +47,15 @@ use core::{mem, time::Duration};
 
 use self::{
     following::Following,
+    loading::{LastLoad, Loading, Reload},
     measure::Measure,
     rates::Rates,
+    saves::Saves,
     session::{Failover, MemorySeen, Pause, Shutdown, Waiting},
     sync::replica_name,
 };
 pub use self::{
+    saves::SavesView,
     stats::Stats,
     view::{ReplicationView, Role},
 };
@@ -125,6 +132,12 @@ pub struct Node {
     shutdown: Option<Shutdown>,
     /// `FAILOVER`, while it is under way.
     failover: Option<Failover>,
+    saves: Saves,
+    /// The file that is being loaded.
+    loading: Option<Box<Loading>>,
+    last_load: LastLoad,
+    /// `DEBUG RELOAD`, while it is under way.
+    reload: Option<Reload>,
     effects: VecDeque<Effect>,
     /// Whether the history has grown during the input at hand.
     grown: bool,
@@ -167,8 +180,17 @@ enum ActiveExpiry {
 }
 
 impl Node {
-    /// A node at its boot. If the configuration names a master, it begins to follow it.
+    /// A node at its boot that has no file to load. If the configuration names a master, it begins
+    /// to follow it. [`Node::from_disk`] looks for a file first.
     pub fn new(config: Config, seed: Seed, now: Now) -> Self {
+        let mut node = Self::without_master(config, seed, now);
+        if let Some(master) = node.config.replicaof.clone() {
+            node.follow(now, master);
+        }
+        node
+    }
+
+    fn without_master(config: Config, seed: Seed, now: Now) -> Self {
         let mut rng = Rng::new(seed, "node");
         let hasher = KeyHasher::new(Rng::new(seed, "hash").bits());
         let run_id = rng.hex();
@@ -198,6 +220,10 @@ impl Node {
             pause: None,
             shutdown: None,
             failover: None,
+            saves: Saves::new(now),
+            loading: None,
+            last_load: LastLoad::default(),
+            reload: None,
             effects: VecDeque::new(),
             grown: false,
             stats: Stats::default(),
@@ -216,9 +242,6 @@ impl Node {
             config,
         };
         node.keyspace.set_limits(&node.config);
-        if let Some(master) = node.config.replicaof.clone() {
-            node.follow(now, master);
-        }
         node
     }
 
@@ -261,6 +284,7 @@ impl Node {
                 self.facts = facts;
             }
             Input::ConfigRewritten { asker, outcome } => self.on_config_rewritten(asker, outcome),
+            Input::Disk(event) => self.on_disk(now, event),
             Input::Terminate(signal) => self.on_signal(now, signal),
             Input::TimerFired => self.on_timer(now),
         }
@@ -291,6 +315,10 @@ impl Node {
     pub fn interest(&self, conn: ConnId) -> Interest {
         let Some(found) = self.conns.get(conn) else { return Interest::Gone };
         let read = match found.fate {
+            // What our master sends now would be lost with the dataset of now.
+            Fate::Lives if self.is_reloading() && matches!(found.role, conn::Role::Master) => {
+                Want::Idle
+            }
             Fate::Lives => Want::Ready,
             Fate::ClosesAfterReplies => Want::Idle,
         };
@@ -381,6 +409,7 @@ impl Node {
     fn after_input(&mut self, now: Now) {
         self.advance_shutdown(now);
         self.advance_failover(now);
+        self.begin_owed_save(now);
         let urgency = self.settle_waits(now);
         if !mem::take(&mut self.grown) {
             return;

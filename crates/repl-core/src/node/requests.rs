@@ -466,6 +466,9 @@ impl Node {
         let (db, start) = (data.db, data.reply.end());
         let result = handler(&mut data, request.args);
         self.measure.reply_bytes = data.reply.end() - start;
+        if matches!(result, Ok(Outcome::Propagate)) && spec.name == "flushall" {
+            self.save_what_is_flushed();
+        }
         match result {
             Ok(Outcome::Unchanged | Outcome::Rewritten) => {}
             // Nobody listens and nothing is recorded: the change only counts.

@@ -12,10 +12,12 @@ use crate::{
     },
     conn::{Conn, Fate},
     io::Level,
-    keyspace::DbIndex,
     marks::Mark,
     rdb::{Checksum, Compression, Options},
-    repl::master::{Completion, Framing, Origin, Phase, Protocol, Session, Transfer, TransferId},
+    repl::{
+        Place,
+        master::{Completion, Framing, Origin, Phase, Protocol, Session, Transfer, TransferId},
+    },
 };
 
 /// How many chunks of a payload with a length in front are encoded per turn.
@@ -110,25 +112,12 @@ impl Node {
             // The replicas of this snapshot know no database: the stream must name one.
             self.history.reselect();
         }
-        let origin = Origin {
-            replid: self.history.replid(),
-            offset: self.history.offset(),
-            stream_db: self.history.stream_db().unwrap_or(DbIndex(0)),
-            ctime: now.wall.as_secs(),
-            used_memory: self.facts.used_memory,
-        };
+        let place = self.history.place();
+        let origin = self.origin(now, Some(place));
         let replicas: Vec<ConnId> = self.waiting(group).map(|(id, _)| id).collect();
         self.mark_cut(group, replicas.len());
-        let options = Options {
-            compression: if self.config.rdbcompression {
-                Compression::On
-            } else {
-                Compression::Off
-            },
-            checksum: if self.config.rdbchecksum { Checksum::On } else { Checksum::Off },
-        };
-        self.transfer_count += 1;
-        let transfer = TransferId(self.transfer_count);
+        let options = self.snapshot_options();
+        let transfer = self.next_transfer();
         let eof = replicas.iter().all(|id| {
             let session = self.conns.get(*id).and_then(Conn::session);
             session.is_some_and(|session| session.capabilities.eof)
@@ -139,12 +128,12 @@ impl Node {
             Group::Mark | Group::Empty => Framing::Length,
         };
         self.transfers.push(Transfer::new(transfer, framing, snapshot, options, origin));
-        let line = format!("+FULLRESYNC {} {}\r\n", origin.replid, origin.offset);
+        let line = format!("+FULLRESYNC {} {}\r\n", place.replid, place.offset);
         for id in replicas {
             let Some(conn) = self.conns.get_mut(id) else { continue };
             let name = replica_name(conn);
             let Some(session) = conn.session_mut() else { continue };
-            session.phase = Phase::Loading { transfer, position: 0, next: origin.offset + 1 };
+            session.phase = Phase::Loading { transfer, position: 0, next: place.offset + 1 };
             session.ack_at = now.mono;
             let protocol = session.protocol;
             if protocol == Protocol::Psync {
@@ -153,6 +142,25 @@ impl Node {
             self.wake(id);
             self.log(Level::Notice, format!("Starting snapshot for SYNC of replica {name}"));
         }
+    }
+
+    /// What a snapshot that is cut now says of its origin.
+    pub(super) fn origin(&self, now: Now, place: Option<Place>) -> Origin {
+        Origin { place, ctime: now.wall.as_secs(), used_memory: self.facts.used_memory }
+    }
+
+    /// How snapshots are written now.
+    pub(super) fn snapshot_options(&self) -> Options {
+        let compression =
+            if self.config.rdbcompression { Compression::On } else { Compression::Off };
+        let checksum = if self.config.rdbchecksum { Checksum::On } else { Checksum::Off };
+        Options { compression, checksum }
+    }
+
+    /// A name for one more transfer.
+    pub(super) fn next_transfer(&mut self) -> TransferId {
+        self.transfer_count += 1;
+        TransferId(self.transfer_count)
     }
 
     /// Why a snapshot is cut now, and for whom.
@@ -345,12 +353,25 @@ impl Node {
                     ),
                 );
             }
-            Some(Framing::Length) | None => {
+            Some(Framing::Length | Framing::Bare) | None => {
                 session.phase = Phase::Online { next };
                 self.marks.hit(Mark::SnapshotOnline);
                 self.log(Level::Notice, format!("Synchronization with replica {name} succeeded"));
                 self.wake(id);
             }
+        }
+    }
+
+    /// The directories that snapshots walk are about to go: who is sent one begins anew.
+    pub(super) fn drop_loading_replicas(&mut self, now: Now) {
+        let loads = |id: &ConnId| {
+            let session = self.conns.get(*id).and_then(Conn::session);
+            session.is_some_and(|session| matches!(session.phase, Phase::Loading { .. }))
+        };
+        let loading: Vec<ConnId> = self.replicas.iter().copied().filter(loads).collect();
+        for id in loading {
+            self.marks.hit(Mark::ReloadDropsReplicas);
+            self.close(now, id);
         }
     }
 

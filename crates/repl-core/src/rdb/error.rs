@@ -56,6 +56,8 @@ pub enum RdbErrorKind {
     },
     /// The input ended before the snapshot did.
     UnexpectedEnd,
+    /// The file goes on behind its snapshot.
+    TrailingBytes,
     /// Said by a [`Sink`](super::Sink): there are only so many databases.
     TooManyDatabases(u64),
     /// Said by a [`Sink`](super::Sink): the key is there already.
@@ -101,6 +103,7 @@ impl fmt::Display for RdbErrorKind {
                 write!(f, "Wrong RDB checksum expected: ({computed:x}) but got ({stored:x}).")
             }
             Self::UnexpectedEnd => f.write_str("Unexpected EOF reading RDB file"),
+            Self::TrailingBytes => f.write_str("There are bytes behind the end of the RDB"),
             Self::TooManyDatabases(count) => write!(
                 f,
                 "Data file was created with a Redis server configured to handle more than {count} \

@@ -13,6 +13,8 @@
 //! | `promote` | fresh | the old id, up to here | stays | stays |
 //! | `adopt_snapshot` (full sync) | the master's | none | the master's | empty |
 //! | `resume` (`+CONTINUE id`) | the id given | the old id, if it differs | stays | stays |
+//! | `restore_as_replica` (boot from a file) | the file's | none | the file's | empty |
+//! | `restore_as_master` (the same) | fresh | the file's, up to there | the file's | empty |
 
 use crate::{
     base::{
@@ -32,6 +34,17 @@ const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 const GETACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
+
+/// A byte of a history, and what who goes on behind it must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The history.
+    pub replid: ReplId,
+    /// The number of the byte.
+    pub offset: u64,
+    /// The database the stream has selected there.
+    pub stream_db: DbIndex,
+}
 
 /// A node's place in the histories of its kind.
 #[derive(Debug)]
@@ -98,6 +111,13 @@ impl History {
     /// The database the stream has selected.
     pub fn stream_db(&self) -> Option<DbIndex> {
         self.stream_db
+    }
+
+    /// Where it stands. A stream that has selected no database names one before it goes on, so any
+    /// number is right for that.
+    pub fn place(&self) -> Place {
+        let stream_db = self.stream_db.unwrap_or(DbIndex(0));
+        Place { replid: self.replid, offset: self.offset, stream_db }
     }
 
     /// Whether bytes are being kept. A master without replicas, past or present, does not count
@@ -228,6 +248,24 @@ impl History {
         self.switch = None;
         self.offset = offset;
         self.stream_db = stream_db;
+        self.backlog = Some(Backlog::new(self.backlog_bytes, self.next()));
+    }
+
+    /// A node that boots as a replica has read its dataset from a file that says it is that of
+    /// `place`: it may ask to go on from there.
+    pub fn restore_as_replica(&mut self, place: Place) {
+        self.adopt_snapshot(place.replid, place.offset, Some(place.stream_db));
+    }
+
+    /// A node that boots as a master has read its dataset from a file. What it had told since the
+    /// file was written is lost here and may be known elsewhere, so it goes on under a fresh id:
+    /// replicas that had come no further than the file can follow.
+    // redis: server.c, loadDataFromDisk
+    pub fn restore_as_master(&mut self, place: Place) {
+        self.replid2 = place.replid;
+        self.offset = place.offset;
+        self.switch = Some(self.next());
+        self.stream_db = None;
         self.backlog = Some(Backlog::new(self.backlog_bytes, self.next()));
     }
 
@@ -386,6 +424,25 @@ mod tests {
         assert_eq!((history.offset(), history.switch()), (1_000, None));
         let backlog = history.backlog().expect("a replica always keeps one");
         assert_eq!((backlog.first(), backlog.histlen()), (1_001, 0));
+    }
+
+    #[test]
+    fn a_reboot_from_a_file_claims_what_is_in_it_and_nothing_more() {
+        let replid = ReplId::parse(&[b'c'; 40]).expect("forty graphic characters");
+        let place = Place { replid, offset: 100, stream_db: DbIndex(2) };
+        let mut replica = history();
+        replica.restore_as_replica(place);
+        assert_eq!((replica.replid(), replica.replid2()), (replid, ReplId::NONE));
+        assert_eq!((replica.offset(), replica.stream_db()), (100, Some(DbIndex(2))));
+
+        let mut master = history();
+        let boot = master.replid();
+        master.restore_as_master(place);
+        assert_eq!((master.replid(), master.replid2()), (boot, replid));
+        assert_eq!((master.offset(), master.stream_db()), (100, None));
+        assert_eq!(master.can_continue(replid, 101), Ok(()));
+        assert_eq!(master.can_continue(replid, 102), Err(FullReason::BeyondSwitch));
+        assert_eq!(master.can_continue(replid, 100), Err(FullReason::BeforeBacklog));
     }
 
     #[test]

@@ -6,11 +6,13 @@
 mod backlog;
 mod effects;
 mod history;
+mod loader;
 pub mod master;
 pub mod replica;
 
 pub use self::{
     backlog::{Backlog, Trimmed},
     effects::Effects,
-    history::History,
+    history::{History, Place},
+    loader::{About, Loader},
 };

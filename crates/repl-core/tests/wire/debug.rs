@@ -2,7 +2,7 @@
 
 use repl_core::{
     base::config::{Access, Config, When},
-    io::{HostFacts, Input, Signal},
+    io::{HostFacts, Input, SaveStep, Signal},
 };
 
 use crate::net::{Net, config};
@@ -139,6 +139,9 @@ fn after_an_interrupt(options: &str) -> Option<i32> {
     net.run("a", "SET k v");
     net.input("a", Input::Terminate(Signal::Interrupt));
     net.pass_secs(2);
+    if net.request("a").is_some() {
+        net.fail_save("a", SaveStep::Write, "Input/output error");
+    }
     net.exit("a")
 }
 

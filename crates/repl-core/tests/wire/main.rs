@@ -15,6 +15,7 @@ mod partial;
 mod reports;
 mod rogue;
 mod roles;
+mod saving;
 mod script;
 mod session;
 mod shutdown;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use repl_core::base::{
-    config::When,
+    config::{Given, When},
     rng::{Rng, Seed},
 };
 
@@ -41,7 +41,8 @@ fn a_line_is_corrected_where_it_stands_and_what_is_missing_comes_at_the_end() {
     let mut added: Vec<&str> = added.lines().collect();
     added.sort_unstable();
     let percentiles = "latency-tracking-info-percentiles 50 99 99.9";
-    assert_eq!(added, [percentiles, "masterauth \"a b\"", "save \"\"", "timeout 5"]);
+    let [a, b, c] = ["save 300 100", "save 3600 1", "save 60 10000"];
+    assert_eq!(added, [percentiles, "masterauth \"a b\"", a, b, c, "timeout 5"]);
 }
 
 #[test]
@@ -139,6 +140,8 @@ fn what_was_written_reads_back_as_it_was_and_writing_it_again_changes_nothing() 
         let old = some_file(&mut rng);
         let new = rewrite(&old, &config);
         let text = String::from_utf8_lossy(&new);
+        // The file always says when to save.
+        config.save_given = Given::Yes;
         assert_eq!(load(&new), config, "seed {seed}:\n{text}");
         assert_eq!(String::from_utf8_lossy(&rewrite(&new, &config)), text, "seed {seed}");
         let comments = |text: &[u8]| {

@@ -47,6 +47,7 @@ use crate::{
 
 mod attendants;
 mod rewrites;
+mod snapshots;
 
 /// How much one read takes at most. One buffer serves all connections.
 const READ_BYTES: usize = 64 * 1024;
@@ -91,6 +92,8 @@ struct Shared<P: Platform> {
     /// Where the task sleeps that sees them off.
     departure_waker: RefCell<Option<Waker>>,
     rewrites: RefCell<Rewrites>,
+    /// The listeners that do not accept yet.
+    doors: RefCell<Vec<Waker>>,
     exit: Cell<Option<i32>>,
     /// The last reading of the clocks. Bytes that leave in the turn in which they were made left at
     /// the same time.
@@ -120,6 +123,7 @@ impl<P: Platform> Driver<P> {
             departures: RefCell::default(),
             departure_waker: RefCell::default(),
             rewrites: RefCell::default(),
+            doors: RefCell::default(),
             exit: Cell::new(None),
             read_buffer: RefCell::new(vec![0; READ_BYTES]),
         }));
@@ -146,10 +150,12 @@ impl<P: Platform> Driver<P> {
         Shared::handle(&self.0, input, Event::Woken);
     }
 
-    /// Accepts connections from `listener` as long as the driver lives.
+    /// Accepts connections from `listener` as long as the driver lives: from the moment on in which
+    /// the snapshot file is loaded, or most of a large one is still to come.
     pub fn serve(&self, mut listener: P::Listener) {
         let shared = Rc::clone(&self.0);
         self.0.platform.spawn(async move {
+            shared.doors_are_open().await;
             loop {
                 match listener.accept().await {
                     Ok(stream) => {
@@ -261,6 +267,10 @@ impl<P: Platform> Shared<P> {
                     if shared.rewrites.borrow_mut().ask(asker, config) {
                         shared.platform.spawn(Self::rewrite_config(Rc::clone(shared)));
                     }
+                }
+                Some(Effect::Disk(request)) => {
+                    let task = Self::serve_disk(Rc::clone(shared), request);
+                    shared.platform.spawn(task);
                 }
                 Some(Effect::Log(level, text)) => shared.platform.log(level, &text),
                 Some(Effect::Decided(decision)) => {

@@ -20,6 +20,7 @@ mod prompt;
 mod queues;
 mod read_only;
 mod replica_keeps;
+mod restored;
 #[cfg(test)]
 mod samples;
 mod silence;
@@ -48,7 +49,7 @@ use self::{
     channels::Channels, clean_link::CleanLink, expired::Expired, ledger::Ledger,
     monotone_offset::MonotoneOffset, needless_full::NeedlessFull, one_byte::OneByte,
     one_dataset::OneDataset, pause_holds::PauseHolds, prompt::Prompt, queues::Model,
-    read_only::ReadOnly, replica_keeps::ReplicaKeeps, silence::Silence,
+    read_only::ReadOnly, replica_keeps::ReplicaKeeps, restored::Restored, silence::Silence,
     sound_continue::SoundContinue, stale_switch::StaleSwitch, stream::Stream, told::Told,
     wait_truth::WaitTruth, waits::Waits, whole_commands::WholeCommands,
 };
@@ -152,6 +153,7 @@ pub(crate) struct Judge {
     told: Told,
     pause_holds: PauseHolds,
     prompt: Prompt,
+    restored: Restored,
 }
 
 /// The properties of what clients read.
@@ -170,6 +172,7 @@ impl Judge {
         self.seen.remove(&node);
         self.of_strangers.remove(&node);
         self.replica_keeps.on_boot(node);
+        self.restored.on_boot(node);
         self.silence.on_boot(node);
         self.pause_holds.on_boot(node);
         self.waits.on_boot(node);
@@ -177,6 +180,11 @@ impl Judge {
         if let Some(standing) = self.replies.standings.get_mut(&node) {
             *standing = standing.reborn();
         }
+    }
+
+    /// A file of a node's disk has rotted.
+    pub(crate) fn on_rot(&mut self, node: usize) {
+        self.restored.on_rot(node);
     }
 
     /// What a node is now, as far as it decides what it may answer.
@@ -242,6 +250,7 @@ impl Judge {
             (clean_link::NAME, self.clean_link.premise_count),
             (whole_commands::NAME, self.whole_commands.premise_count),
             (replica_keeps::NAME, self.replica_keeps.premise_count),
+            (restored::NAME, self.restored.premise_count),
             (bounded_syncs::NAME, self.bounded_syncs.premise_count),
             (silence::NAME, self.silence.premise_count),
             (told::NAME, self.told.premise_count),
@@ -323,6 +332,7 @@ impl Judge {
         let (config, counts) = (state.config(), node_view::key_counts(state));
         self.replica_keeps.check(node, view, counts, config.replica_read_only)?;
         self.pause_holds.check(node, view, counts, now)?;
+        self.restored.check(node, state, view)?;
         self.silence.check(node, view, config, now)?;
         if before.is_some_and(|seen| seen.view == *view) {
             return Ok(());

@@ -45,7 +45,7 @@ const LOCAL_EVERY: u64 = 6;
 const SCANS_MAX: usize = 1_000;
 
 /// What a server may say to these clients when it refuses a command.
-const KNOWN_ERRORS: [&str; 21] = [
+const KNOWN_ERRORS: [&str; 24] = [
     "ERR value is not an integer or out of range",
     "ERR value is not a valid float",
     "ERR increment or decrement would overflow",
@@ -60,6 +60,9 @@ const KNOWN_ERRORS: [&str; 21] = [
     "ERR WAIT cannot be used with replica instances",
     "ERR Rewriting config file: ",
     "ERR FAILOVER ",
+    "ERR Background save already in progress",
+    "ERR Errors trying to SHUTDOWN. Check logs.",
+    "MISCONF",
     "UNBLOCKED",
     "EXECABORT",
     "READONLY",
@@ -296,6 +299,8 @@ impl Client {
 
     fn check_reply(&self, reply: &Reply) {
         match reply {
+            // A save has failed, and why is in the log.
+            Reply::Error(text) if text == "ERR" => {}
             Reply::Error(text) if !KNOWN_ERRORS.iter().any(|known| text.starts_with(known)) => {
                 self.broken("known-replies", "a reply that the command can have", text.clone());
             }

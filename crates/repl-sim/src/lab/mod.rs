@@ -1,7 +1,7 @@
 //! The lab: the words in which scenarios are written.
 //!
 //! `configure peers follow promote fail_over client stranger | cut isolate refuse hang heal slow
-//! stall reset half_open break_after | freeze thaw read_slowly skew drift stop crash restart |
+//! stall reset half_open break_after | freeze thaw read_slowly skew drift stop crash boot restart |
 //! harm_disk heal_disk rot | lull settle pass | offset dataset syncs role took`. Everything a
 //! scenario does goes through these; the properties are checked after every step without being
 //! named.
@@ -59,7 +59,7 @@ use crate::{
     world::World,
 };
 /// The directives of a node.
-pub use repl_core::base::config::Config;
+pub use repl_core::base::config::{Access, Config};
 /// The decisions of a node.
 pub use repl_core::marks::Mark;
 
@@ -138,8 +138,7 @@ impl Lab {
     /// own.
     pub async fn peers<const N: usize>(&self) -> [Peer; N] {
         let peers = std::array::from_fn(|_| self.add_peer());
-        // They have their first turn before anybody talks to them.
-        self.pass(Duration::from_millis(1)).await;
+        self.until_served().await;
         peers
     }
 
@@ -147,8 +146,19 @@ impl Lab {
     pub(crate) async fn numbered_peers(&self, nodes: Vec<(u8, Config)>) -> Vec<Peer> {
         let add = |(number, config)| self.add_numbered_peer(number, config);
         let peers = nodes.into_iter().map(add).collect();
-        self.pass(Duration::from_millis(1)).await;
+        self.until_served().await;
         peers
+    }
+
+    /// Nobody talks to nodes that are still looking for the files they may have left.
+    async fn until_served(&self) {
+        loop {
+            self.pass(Duration::from_millis(1)).await;
+            let machines = self.machines();
+            if !machines.iter().any(|machine| machine.is_loading()) {
+                return;
+            }
+        }
     }
 
     /// The clients that are created from now on have numbers above this one.

@@ -230,6 +230,7 @@ impl Peer {
     pub fn rot(&self, path: &Path) {
         self.lab.fault(format_args!("a bit of {} rots on {}", path.display(), self.name()));
         self.machine.disk.rot(path).expect("the file exists");
+        self.lab.world().evidence.judge.borrow_mut().on_rot(self.machine.index);
     }
 
     /// Whether a process is running.
@@ -247,12 +248,24 @@ impl Peer {
         self.machine.with_node(|node| node.marks().count(mark)).expect("the node is up") > 0
     }
 
-    /// Starts a new process with what the platform kept: an empty dataset, because no snapshots are
-    /// written yet, and the configuration file, in which it may find a master.
+    /// Starts a new process with what the disk kept: the snapshot file, or an empty dataset without
+    /// one, and the configuration file, in which it may find a master. Returns when the process
+    /// serves, or has ended because its file cannot be loaded.
     ///
     /// # Panics
     /// When one is running.
     pub async fn restart(&self) {
+        self.boot().await;
+        while self.machine.is_loading() {
+            self.lab.pass(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// As [`restart`](Self::restart), but does not wait until the snapshot file is loaded.
+    ///
+    /// # Panics
+    /// When a process is running.
+    pub async fn boot(&self) {
         self.lab.act(format_args!("restart {}", self.name()));
         let world = self.lab.world();
         world.net.with(|network, now| network.power_on(now, self.host()));

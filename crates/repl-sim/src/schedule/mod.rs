@@ -35,7 +35,7 @@ mod trouble;
 
 use std::{fmt, time::Duration};
 
-use repl_core::base::config::{Config, When};
+use repl_core::base::config::{Config, ConfigError, Given, When};
 
 pub use self::{
     nearest::Nearest,
@@ -105,11 +105,19 @@ impl Setup {
     fn config(&self, common: &Config) -> Config {
         let mut config = common.clone();
         for (name, value) in &self.own {
-            let set = config.set(name.as_bytes(), &[value.as_bytes()], When::Boot);
+            let set = set_directive(&mut config, name, value);
             set.expect("what was taken once is taken again");
         }
         config
     }
+}
+
+/// Sets a directive. Lines of `save` in a file add up; here each says all.
+fn set_directive(config: &mut Config, name: &str, value: &str) -> Result<(), ConfigError> {
+    if name.eq_ignore_ascii_case("save") {
+        config.save_given = Given::No;
+    }
+    config.set(name.as_bytes(), &[value.as_bytes()], When::Boot)
 }
 
 /// The directives in which `config` differs from `common`.

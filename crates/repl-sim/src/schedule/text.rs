@@ -20,11 +20,11 @@
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
-use repl_core::base::config::{Config, When};
+use repl_core::base::config::{Config, Given};
 
 use super::{
     Conditions, ConfigFile, Customer, DRIFT_PPM_MAX, Event, NodeId, Schedule, Setup, Step, Task,
-    own_directives,
+    own_directives, set_directive,
 };
 use crate::lab::{Breakage, Crash};
 
@@ -63,9 +63,10 @@ const CONFIG_FILES: [(&str, ConfigFile); 2] =
     [("as-it-was", ConfigFile::AsItWas), ("rewritten", ConfigFile::Rewritten)];
 
 /// What nodes are configured with where a schedule says nothing: they are dialled from other hosts,
-/// without passwords.
+/// without passwords, and save nothing.
 pub(super) fn plain_config() -> Config {
-    Config { protected_mode: false, ..Config::default() }
+    let (save, save_given) = (Vec::new(), Given::Yes);
+    Config { protected_mode: false, save, save_given, ..Config::default() }
 }
 
 /// Offsets are signed numbers of 64 bits to some of those who read them.
@@ -458,8 +459,7 @@ impl Schedule {
         }
         let common = &mut self.config;
         let set = |config: &mut Config| {
-            let set = config.set(name.as_bytes(), &[value.as_bytes()], When::Boot);
-            set.map_err(|error| error.to_string())
+            set_directive(config, &name, &value).map_err(|error| error.to_string())
         };
         let Some(setup) = one else { return set(common) };
         let mut config = setup.config(common);

@@ -251,7 +251,9 @@ mod tests {
         check(&[], "logfile", &[("logfile \"\"", IfPresent)]);
         check(&[], "masterauth", &[]);
         check(&[("masterauth", "a \"b\n")], "masterauth", &[(r#"masterauth "a \"b\n""#, Always)]);
-        check(&[], "save", &[("save \"\"", Always)]);
+        let default = ["save 3600 1", "save 300 100", "save 60 10000"].map(|it| (it, Always));
+        check(&[], "save", &default);
+        check(&[("save", "")], "save", &[("save \"\"", Always)]);
         check(&[("save", "60 1 70 2")], "save", &[("save 60 1", Always), ("save 70 2", Always)]);
         check(&[], "replicaof", &[]);
         check(&[("replicaof", "h 1")], "slaveof", &[("replicaof h 1", Always)]);

@@ -31,6 +31,16 @@ pub use self::{
     lines::{Line, Need, quoted},
 };
 
+/// Whether somebody has given a value, be it the default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Given {
+    /// Nobody has.
+    #[default]
+    No,
+    /// Somebody has.
+    Yes,
+}
+
 /// Who changes a directive: it decides what may change, and whether `save` adds or replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
@@ -131,6 +141,10 @@ pub struct Config {
     pub rdbchecksum: bool,
     /// `save`: (seconds, changes) pairs.
     pub save: Vec<(u64, u64)>,
+    /// Whether `save` is no longer the default.
+    pub save_given: Given,
+    /// `stop-writes-on-bgsave-error`.
+    pub stop_writes_on_bgsave_error: bool,
     /// `bind`: addresses to listen on.
     pub bind: Vec<String>,
     /// `tcp-backlog`: connections that may wait to be accepted.
@@ -369,7 +383,9 @@ impl Default for Config {
             hz: 10,
             rdbcompression: true,
             rdbchecksum: true,
-            save: Vec::new(),
+            save: Vec::from([(3600, 1), (300, 100), (60, 10_000)]),
+            save_given: Given::No,
+            stop_writes_on_bgsave_error: true,
             bind: ["*", "-::*"].map(String::from).into(),
             tcp_backlog: 511,
             tcp_keepalive: secs(300),

@@ -12,7 +12,7 @@ use alloc::{
 use core::{str, time::Duration};
 
 use super::{
-    Config, OutputLimit, ShutdownOptions, When,
+    Config, Given, OutputLimit, ShutdownOptions, When,
     directive::{parse_choice, parse_memory, parse_text},
     error::Reason,
 };
@@ -27,8 +27,8 @@ pub(super) fn show_save(config: &Config) -> String {
     pairs.join(" ")
 }
 
-/// `save 3600 1 300 100`. At boot each line adds to the lines before it; `CONFIG SET` replaces them
-/// all.
+/// `save 3600 1 300 100`. At boot the first line takes the place of the default and each other one
+/// adds to the lines before it; `CONFIG SET` replaces them all.
 pub(super) fn take_save(config: &mut Config, args: &[&[u8]], when: When) -> Result<(), Reason> {
     const INVALID: Reason = Reason::Other("Invalid save parameters");
     let mut points = Vec::new();
@@ -40,9 +40,10 @@ pub(super) fn take_save(config: &mut Config, args: &[&[u8]], when: When) -> Resu
         let secs = parse_plain(secs).filter(|secs| *secs > 0).ok_or(INVALID)?;
         points.push((secs, parse_plain(changes).ok_or(INVALID)?));
     }
-    if when == When::Running || points.is_empty() {
+    if when == When::Running || points.is_empty() || config.save_given == Given::No {
         config.save.clear();
     }
+    config.save_given = Given::Yes;
     config.save.append(&mut points);
     Ok(())
 }

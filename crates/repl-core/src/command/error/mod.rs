@@ -98,13 +98,30 @@ pub enum CommandError<'a> {
     FilterWithoutEof,
     /// `REPLCONF rdb-filter-only` with something it does not know.
     UnsupportedFilter(&'a [u8]),
-    /// `SHUTDOWN SAVE`: this version writes no snapshot files.
-    ShutdownCannotSave,
+    /// `SHUTDOWN`: the dataset could not be saved, or it was called off.
+    ShutdownFailed,
+    /// The dataset is still being loaded.
+    Loading,
+    /// A write, while there are save points and the last save has failed.
+    DiskError,
+    /// `SAVE` or `BGSAVE` during another save.
+    SaveUnderWay,
     /// `DEBUG` without permission.
     DebugNotAllowed,
     /// A command about connections.
     Session(SessionError<'a>),
 }
+
+const DISK_ERROR: &str = "\
+    MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to \
+    disk. Commands that may modify the data set are disabled, because this instance is configured \
+    to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). \
+    Please check the Redis logs for details about the RDB error.";
+
+const DEBUG_NOT_ALLOWED: &str = "\
+    ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can \
+    run it from a local connection, otherwise you need to set this option in the configuration \
+    file, and then restart the server.";
 
 impl fmt::Display for CommandError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -178,12 +195,11 @@ impl fmt::Display for CommandError<'_> {
             Self::UnsupportedFilter(filter) => {
                 return write!(f, "ERR Unsupported rdb-filter-only option: {}", Text(filter));
             }
-            Self::ShutdownCannotSave => "ERR Errors trying to SHUTDOWN. Check logs.",
-            Self::DebugNotAllowed => {
-                "ERR DEBUG command not allowed. If the enable-debug-command option is set to \
-                 \"local\", you can run it from a local connection, otherwise you need to set this \
-                 option in the configuration file, and then restart the server."
-            }
+            Self::ShutdownFailed => "ERR Errors trying to SHUTDOWN. Check logs.",
+            Self::Loading => "LOADING Redis is loading the dataset in memory",
+            Self::DiskError => DISK_ERROR,
+            Self::SaveUnderWay => "ERR Background save already in progress",
+            Self::DebugNotAllowed => DEBUG_NOT_ALLOWED,
         })
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Commands with their arguments; `K` stands for a key, `N` for a number.
-const COMMANDS: [&str; 74] = [
+const COMMANDS: [&str; 81] = [
     "GET K",
     "SET K N",
     "SET K v PX N",
@@ -64,6 +64,13 @@ const COMMANDS: [&str; 74] = [
     "REPLICAOF K 1",
     "REPLICAOF there 2",
     "SHUTDOWN NOSAVE",
+    "SHUTDOWN SAVE",
+    "SAVE",
+    "BGSAVE",
+    "BGSAVE SCHEDULE",
+    "FLUSHALL",
+    "DEBUG RELOAD NOSAVE NOFLUSH MERGE",
+    "DEBUG RELOAD",
     "SHUTDOWN ABORT",
     "AUTH K",
     "RPUSH K v",

@@ -3,6 +3,7 @@
 //!
 //! Each check panics when its property is broken. Must not be part of a server.
 
+mod disk;
 mod menu;
 mod stream;
 mod world;

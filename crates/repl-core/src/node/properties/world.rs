@@ -7,7 +7,10 @@ use core::{hash::Hasher as _, time::Duration};
 use arbitrary::{Result, Unstructured};
 use foldhash::fast::FoldHasher;
 
-use super::menu::{self, Known};
+use super::{
+    disk::{Answer, Disk},
+    menu::{self, Known},
+};
 use crate::{
     base::{
         config::{Access, Config, OutputLimit},
@@ -15,7 +18,7 @@ use crate::{
         rng::Seed,
         time::{Instant, Now, UnixMillis},
     },
-    io::{CloseCause, Effect, HostFacts, Input, Interest, PeerInfo, Want},
+    io::{CloseCause, DiskEvent, Effect, HostFacts, Input, Interest, PeerInfo, Want},
     node::{Node, ReplicationView, Role},
 };
 
@@ -62,6 +65,7 @@ pub struct Seen {
 struct World {
     config: Config,
     node: Node,
+    disk: Disk,
     ended: Ended,
     now: Now,
     links: Vec<(ConnId, Link)>,
@@ -98,6 +102,7 @@ fn config(choices: &mut Unstructured<'_>) -> Result<Config> {
         replica_serve_stale_data: choices.arbitrary()?,
         rdbcompression: choices.arbitrary()?,
         enable_debug_command: Access::Yes,
+        save: Vec::new(),
         ..Config::default()
     })
 }
@@ -112,8 +117,8 @@ pub fn any_inputs(choices: &mut Unstructured<'_>) -> Result<Seen> {
     let config = config(choices)?;
     let node = Node::new(config.clone(), Seed::from_u64(1), now);
     let seen = Seen::default();
-    let mut world =
-        World { config, node, ended: Ended::No, now, links: vec![], gone: vec![], seen };
+    let (disk, ended) = (Disk::default(), Ended::No);
+    let mut world = World { config, node, disk, ended, now, links: vec![], gone: vec![], seen };
     world.drain();
     while !choices.is_empty() {
         if world.step(choices).is_err() {
@@ -138,7 +143,10 @@ impl World {
             27..=28 => self.pass(choices)?,
             29 => self.close(choices)?,
             30 => self.input_for_nobody(choices)?,
-            _ => self.handle(Input::Host(HostFacts::default())),
+            _ => match self.disk.next(&self.node, choices)? {
+                Some(answer) => self.hear_disk(answer),
+                None => self.handle(Input::Host(HostFacts::default())),
+            },
         }
         Ok(())
     }
@@ -163,12 +171,20 @@ impl World {
         seen.partial_syncs = seen.partial_syncs.max(self.node.stats().sync_partial_ok);
     }
 
+    fn hear_disk(&mut self, answer: Answer) {
+        match answer {
+            Answer::Event(event) => self.handle(Input::Disk(event)),
+            Answer::Bytes(bytes) => self.handle(Input::Disk(DiskEvent::Read(&bytes))),
+        }
+    }
+
     fn drain(&mut self) {
         while let Some(effect) = self.node.poll_effect() {
             match effect {
                 Effect::Dial { conn, .. } => self.links.push((conn, Link::Dialling)),
                 Effect::Log(_, text) => self.note(text.as_bytes()),
                 Effect::Exit(_) => self.ended = Ended::Yes,
+                Effect::Disk(request) => self.disk.ask(request),
                 Effect::Wake(_)
                 | Effect::WakeBy(..)
                 | Effect::Decided(_)
@@ -190,8 +206,13 @@ impl World {
         self.links.clear();
         self.gone.clear();
         self.ended = Ended::No;
-        self.node = Node::new(self.config.clone(), Seed::from_u64(1), self.now);
+        self.disk.forget();
+        self.node = Node::from_disk(self.config.clone(), Seed::from_u64(1), self.now);
         self.drain();
+        while let Some(answer) = self.disk.next_of_load() {
+            self.hear_disk(answer);
+        }
+        assert!(!self.node.is_loading(), "what it saved it can load");
     }
 
     fn note(&mut self, bytes: &[u8]) {

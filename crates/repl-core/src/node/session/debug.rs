@@ -3,10 +3,13 @@
 use alloc::{format, string::String, vec::Vec};
 use core::{str, time::Duration};
 
-use super::super::{ActiveExpiry, Node, requests::Caller};
+use super::{
+    super::{ActiveExpiry, Node, loading::ReloadOptions, requests::Caller},
+    Outcome,
+};
 use crate::{
     base::time::Now,
-    command::DebugCommand,
+    command::{CommandError, DebugCommand, SessionError},
     conn::Wait,
     io::{Effect, Level},
     keyspace::Keyspace,
@@ -14,7 +17,13 @@ use crate::{
 };
 
 impl Node {
-    pub(super) fn debug(&mut self, now: Now, caller: Caller, what: DebugCommand, args: Args<'_>) {
+    pub(super) fn debug<'a>(
+        &mut self,
+        now: Now,
+        caller: Caller,
+        what: DebugCommand,
+        args: Args<'a>,
+    ) -> Outcome<'a> {
         match what {
             DebugCommand::Digest => {
                 let digest = hex(&self.keyspace.digest());
@@ -49,6 +58,7 @@ impl Node {
                 self.log(Level::Warning, format!("DEBUG LOG: {text}"));
                 self.with_reply(caller, |reply| reply.ok());
             }
+            DebugCommand::Reload => return self.reload_command(now, caller, args),
             DebugCommand::Sleep => self.stand_still(now, caller, args.get(2)),
             DebugCommand::SetActiveExpire => {
                 self.active_expiry =
@@ -56,6 +66,29 @@ impl Node {
                 self.with_reply(caller, |reply| reply.ok());
             }
         }
+        Ok(())
+    }
+
+    /// `DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]`
+    // redis: debug.c, debugCommand
+    fn reload_command<'a>(&mut self, now: Now, caller: Caller, args: Args<'a>) -> Outcome<'a> {
+        let mut options = ReloadOptions::default();
+        for word in args.iter().skip(2) {
+            let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+            match () {
+                () if is("MERGE") => options.merges = true,
+                () if is("NOFLUSH") => options.flushes_not = true,
+                () if is("NOSAVE") => options.saves_not = true,
+                () => return Err(CommandError::Session(SessionError::ReloadOption)),
+            }
+        }
+        let Caller::Conn(asker) = caller else { return Ok(()) };
+        if self.within_transaction {
+            return Err(CommandError::Session(SessionError::ReloadInMulti));
+        }
+        self.begin_reload(now, asker, options)?;
+        self.begin_wait(asker, Wait::Disk);
+        Ok(())
     }
 
     /// `DEBUG SLEEP`: nothing happens for so long, and then who asked is answered. In a transaction

@@ -11,6 +11,7 @@
 //! | `memory` | `MEMORY` |
 //! | `monitor` | `MONITOR` |
 //! | `failover` | `FAILOVER`: the role of the master is handed over |
+//! | `saving` | `SAVE BGSAVE LASTSAVE` |
 //! | `shutdown` | `SHUTDOWN`, and the signals that mean it |
 //! | `transactions` | `MULTI EXEC DISCARD WATCH UNWATCH` |
 //! | `waiting`, `waiters` | `WAIT`, and whatever else makes a client wait |
@@ -27,6 +28,7 @@ mod latency;
 mod list;
 mod memory;
 mod monitor;
+mod saving;
 mod shutdown;
 mod slowlog;
 mod transactions;
@@ -64,13 +66,11 @@ impl Node {
         }
         match command {
             NodeCommand::Auth => self.auth(caller, args),
+            NodeCommand::Bgsave => self.bgsave(now, caller, args),
             NodeCommand::Client(what) => self.client_command(now, caller, what, args),
             NodeCommand::Command(what) => self.command(caller, what, args),
             NodeCommand::Config(what) => self.config_command(caller, what, args),
-            NodeCommand::Debug(what) => {
-                self.debug(now, caller, what, args);
-                Ok(())
-            }
+            NodeCommand::Debug(what) => self.debug(now, caller, what, args),
             NodeCommand::Discard => self.discard(caller),
             NodeCommand::Exec => self.exec(now, caller),
             NodeCommand::Hello => self.hello(caller, args),
@@ -80,6 +80,11 @@ impl Node {
                 Ok(())
             }
             NodeCommand::Failover => self.failover(now, caller, args),
+            NodeCommand::Lastsave => {
+                let secs = self.saves.last_secs;
+                self.with_reply(caller, |reply| reply.int(secs));
+                Ok(())
+            }
             NodeCommand::Latency(what) => self.latency(now, caller, what, args),
             NodeCommand::Memory(what) => {
                 self.memory_command(caller, what);
@@ -113,6 +118,7 @@ impl Node {
                 self.role_command(caller);
                 Ok(())
             }
+            NodeCommand::Save => self.save(now, caller),
             NodeCommand::Select => self.select(caller, args),
             NodeCommand::Shutdown => self.shutdown(now, caller, args),
             NodeCommand::Slowlog(what) => self.slowlog(caller, what, args),

@@ -2,21 +2,27 @@
 //! it.
 //!
 //! ```text
-//!              replicas lag                 they have it all, or shutdown-timeout
-//!  (serving) ---------------> Waiting ------------------------------------------> Ending
-//!      ^                         |
-//!      +------ SHUTDOWN ABORT ---+
+//!              replicas lag            they have it all, or shutdown-timeout
+//!  (serving) ---------------> Waiting ------------------------> Saving ------> Ending
+//!      ^                         |                                |
+//!      +------ SHUTDOWN ABORT ---+   the dataset cannot be saved  |
+//!      +----------------------------------------------------------+
 //! ```
 //!
-//! While it waits, nothing is written, so that replicas can come to the end. Once it ends, nothing
-//! at all is executed: what would still be answered might reach no replica.
+//! While it waits, nothing is written, so that replicas can come to the end. Once it saves or ends,
+//! nothing at all is executed: what would still be answered might reach no replica, nor the file.
 
 use alloc::{format, vec::Vec};
 use core::time::Duration;
 
 use super::{
-    super::{Node, requests::Caller, sync::replica_name},
-    Outcome,
+    super::{
+        Node,
+        requests::Caller,
+        saves::{Outcome, Purpose},
+        sync::replica_name,
+    },
+    Outcome as Answer,
     waiting::Paused,
 };
 use crate::{
@@ -42,9 +48,41 @@ pub(in crate::node) enum Shutdown {
         /// The offset when it began. Nothing but signs of life comes behind it, for which nobody
         /// waits: they would keep in step with the acknowledgements.
         written: u64,
+        /// What is done then.
+        end: End,
     },
+    /// The dataset is on its way to the disk, or will be as soon as there is room for a cut.
+    Saving(Insistence),
     /// The process has been told to end.
     Ending,
+}
+
+impl Shutdown {
+    /// Whether the last cut may have been taken.
+    pub(in crate::node) const fn has_cut(self) -> bool {
+        match self {
+            Self::Waiting { .. } => false,
+            Self::Saving(_) | Self::Ending => true,
+        }
+    }
+}
+
+/// What a shutdown ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::node) enum End {
+    /// Nothing is saved.
+    AtOnce,
+    /// The dataset is.
+    Save(Insistence),
+}
+
+/// Whether the process ends although its dataset cannot be saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::node) enum Insistence {
+    /// It goes on.
+    Gives,
+    /// It ends: `FORCE`.
+    Insists,
 }
 
 /// Whether a shutdown gives replicas time.
@@ -98,7 +136,7 @@ const fn haste(options: ShutdownOptions) -> Haste {
 impl Node {
     /// `SHUTDOWN [SAVE|NOSAVE] [NOW] [FORCE]` and `SHUTDOWN ABORT`. There is no reply, unless it
     /// fails.
-    pub(super) fn shutdown<'a>(&mut self, now: Now, caller: Caller, args: Args<'a>) -> Outcome<'a> {
+    pub(super) fn shutdown<'a>(&mut self, now: Now, caller: Caller, args: Args<'a>) -> Answer<'a> {
         let options = Options::parse(args)?;
         if options.abort {
             if !matches!(self.shutdown, Some(Shutdown::Waiting { .. })) {
@@ -108,16 +146,10 @@ impl Node {
             self.with_reply(caller, |reply| reply.ok());
             return Ok(());
         }
-        let options = options.told;
-        let saves = options.saves || !(self.config.save.is_empty() || options.saves_not);
-        if saves && !options.force {
-            self.log_cannot_save();
-            return Err(CommandError::ShutdownCannotSave);
-        }
         if let Caller::Conn(id) = caller {
             self.begin_wait(id, Wait::Shutdown);
         }
-        self.begin_shutdown(now, haste(options));
+        self.begin_shutdown(now, options.told);
         Ok(())
     }
 
@@ -128,35 +160,36 @@ impl Node {
             Signal::Terminate => self.config.shutdown_on_sigterm,
             Signal::Interrupt => self.config.shutdown_on_sigint,
         };
-        if options.saves && !options.force {
-            return self.log_cannot_save();
-        }
-        self.begin_shutdown(now, haste(options));
+        self.begin_shutdown(now, options);
     }
 
-    fn log_cannot_save(&mut self) {
-        let text = "This version writes no snapshot files: use SHUTDOWN NOSAVE";
-        self.log(Level::Warning, text.into());
+    /// What `options` ask for in the end. A dataset that is not all there is not saved.
+    // redis: server.c, prepareForShutdown and finishShutdown
+    fn end_of(&self, options: ShutdownOptions) -> End {
+        let wanted = options.saves || !(self.config.save.is_empty() || options.saves_not);
+        let insists = if options.force { Insistence::Insists } else { Insistence::Gives };
+        if wanted && !self.is_loading() { End::Save(insists) } else { End::AtOnce }
     }
 
     /// The process is to end. While that is under way it changes nothing to ask again.
     // redis: server.c, prepareForShutdown
-    fn begin_shutdown(&mut self, now: Now, haste: Haste) {
+    fn begin_shutdown(&mut self, now: Now, options: ShutdownOptions) {
         if self.shutdown.is_some() {
             return;
         }
         self.log(Level::Warning, "User requested shutdown...".into());
-        let patience = match haste {
+        let end = self.end_of(options);
+        let patience = match haste(options) {
             Haste::Patient => self.config.shutdown_timeout,
             Haste::Now => Duration::ZERO,
         };
         let written = self.history.offset();
         if patience.is_zero() || self.replicas_have(written) {
             self.marks.hit(Mark::ShutdownAtOnce);
-            self.finish_shutdown(now, written);
+            self.finish_shutdown(now, written, end);
             return;
         }
-        self.shutdown = Some(Shutdown::Waiting { until: now.mono + patience, written });
+        self.shutdown = Some(Shutdown::Waiting { until: now.mono + patience, written, end });
         self.marks.hit(Mark::ShutdownWaits);
         self.wants_acks = true;
         self.log(Level::Notice, "Waiting for replicas before shutting down.".into());
@@ -164,11 +197,13 @@ impl Node {
 
     /// At the end of every input: whether what a shutdown waits for has come.
     pub(in crate::node) fn advance_shutdown(&mut self, now: Now) {
-        let Some(Shutdown::Waiting { until, written }) = self.shutdown else { return };
+        let Some(Shutdown::Waiting { until, written, end }) = self.shutdown else {
+            return self.begin_last_save(now);
+        };
         let satisfied = self.replicas_have(written);
         if until <= now.mono || satisfied {
             self.marks.hit(if satisfied { Mark::ShutdownSatisfied } else { Mark::ShutdownOverdue });
-            self.finish_shutdown(now, written);
+            self.finish_shutdown(now, written, end);
         }
     }
 
@@ -176,7 +211,7 @@ impl Node {
     pub(in crate::node) fn shutdown_deadline(&self) -> Option<Instant> {
         match self.shutdown? {
             Shutdown::Waiting { until, .. } => Some(until),
-            Shutdown::Ending => None,
+            Shutdown::Saving(_) | Shutdown::Ending => None,
         }
     }
 
@@ -184,7 +219,7 @@ impl Node {
     pub(super) fn held_by_shutdown(&self) -> Option<Paused> {
         self.shutdown.map(|shutdown| match shutdown {
             Shutdown::Waiting { .. } => Paused::Writes,
-            Shutdown::Ending => Paused::All,
+            Shutdown::Saving(_) | Shutdown::Ending => Paused::All,
         })
     }
 
@@ -203,7 +238,7 @@ impl Node {
     }
 
     // redis: server.c, finishShutdown
-    fn finish_shutdown(&mut self, now: Now, written: u64) {
+    fn finish_shutdown(&mut self, now: Now, written: u64, end: End) {
         let lines: Vec<_> = self
             .lagging(written)
             .map(|(conn, session)| {
@@ -226,21 +261,83 @@ impl Node {
             let text = format!("{synced} of {all} replicas are in sync when shutting down.");
             self.log(Level::Notice, text);
         }
+        if let End::Save(insistence) = end {
+            self.log(Level::Notice, "Saving the final RDB snapshot before exiting.".into());
+            self.shutdown = Some(Shutdown::Saving(insistence));
+            self.make_room_for_last_save();
+            self.begin_last_save(now);
+        } else {
+            self.end_process();
+        }
+    }
+
+    fn end_process(&mut self) {
         self.shutdown = Some(Shutdown::Ending);
         self.log(Level::Warning, "Redis is now ready to exit, bye bye...".into());
         self.effects.push_back(Effect::Exit(0));
     }
 
+    /// Whatever else is being saved, loaded or sent as a snapshot is given up.
+    fn make_room_for_last_save(&mut self) {
+        let under_way = self.saves.under_way.as_ref().map(|save| save.purpose);
+        if under_way == Some(Purpose::Background) {
+            self.log(Level::Warning, "There is a child saving an .rdb. Killing it!".into());
+        }
+        self.abandon_save();
+        self.loading = None;
+        self.end_reload("ERR");
+    }
+
+    /// As soon as the disk is free and there is room for a cut: the last one.
+    fn begin_last_save(&mut self, now: Now) {
+        let waits = matches!(self.shutdown, Some(Shutdown::Saving(_)));
+        if !waits || self.saves.under_way.is_some() {
+            return;
+        }
+        if !self.keyspace.can_begin_snapshot() {
+            // Replicas that are sent a snapshot lose their master in any case.
+            self.drop_loading_replicas(now);
+            self.keyspace.clear_snapshot_marks(usize::MAX);
+        }
+        self.begin_save(now, Purpose::Last, Vec::new());
+    }
+
+    /// The last save is over.
+    pub(in crate::node) fn on_last_saved(&mut self, outcome: Outcome) {
+        let Some(Shutdown::Saving(insistence)) = self.shutdown else { return };
+        match (outcome, insistence) {
+            (Outcome::Good, _) => self.end_process(),
+            (Outcome::Failed, Insistence::Insists) => {
+                let text = "Error trying to save the DB. Exit anyway.";
+                self.log(Level::Warning, text.into());
+                self.end_process();
+            }
+            (Outcome::Failed, Insistence::Gives) => {
+                self.log(Level::Warning, "Error trying to save the DB, can't exit.".into());
+                let text = "Errors trying to shut down the server. Check the logs for more \
+                            information.";
+                self.log(Level::Warning, text.into());
+                self.marks.hit(Mark::ShutdownUnsaved);
+                self.call_off_shutdown();
+            }
+        }
+    }
+
     // redis: server.c, abortShutdown
     fn abort_shutdown(&mut self) {
-        self.shutdown = None;
         self.marks.hit(Mark::ShutdownAborted);
+        self.call_off_shutdown();
+        self.log(Level::Notice, "Shutdown manually aborted.".into());
+    }
+
+    /// The process goes on; those who wanted it to end are told, those who were held back go on.
+    fn call_off_shutdown(&mut self) {
+        self.shutdown = None;
         for id in self.waiting.clients() {
             if self.wait_of(id) == Some(Wait::Shutdown) {
-                self.break_wait(id, &format!("{}", CommandError::ShutdownCannotSave));
+                self.break_wait(id, &format!("{}", CommandError::ShutdownFailed));
             }
         }
         self.release_paused();
-        self.log(Level::Notice, "Shutdown manually aborted.".into());
     }
 }

@@ -70,7 +70,11 @@ impl Waiting {
             Wait::Pause => {
                 self.held_back.insert(ticket);
             }
-            Wait::Shutdown | Wait::ConfigRewrite | Wait::StandStill { .. } | Wait::Keys { .. } => {}
+            Wait::Shutdown
+            | Wait::ConfigRewrite
+            | Wait::Disk
+            | Wait::StandStill { .. }
+            | Wait::Keys { .. } => {}
             Wait::Replicas { count, offset, .. } => {
                 self.replicas.insert((count, offset, ticket));
             }
@@ -86,7 +90,11 @@ impl Waiting {
             Wait::Pause => {
                 self.held_back.remove(&ticket);
             }
-            Wait::Shutdown | Wait::ConfigRewrite | Wait::StandStill { .. } | Wait::Keys { .. } => {}
+            Wait::Shutdown
+            | Wait::ConfigRewrite
+            | Wait::Disk
+            | Wait::StandStill { .. }
+            | Wait::Keys { .. } => {}
             Wait::Replicas { count, offset, .. } => {
                 self.replicas.remove(&(count, offset, ticket));
             }
@@ -143,7 +151,7 @@ impl Waiting {
 
 fn deadline(on: Wait) -> Option<Instant> {
     match on {
-        Wait::Pause | Wait::Shutdown | Wait::ConfigRewrite => None,
+        Wait::Pause | Wait::Shutdown | Wait::ConfigRewrite | Wait::Disk => None,
         Wait::StandStill { until } => Some(until),
         Wait::Replicas { deadline, .. } | Wait::Keys { deadline } => deadline,
     }

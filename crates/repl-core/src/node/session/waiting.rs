@@ -102,7 +102,7 @@ impl Node {
         Some(waits.ticket)
     }
 
-    pub(super) fn wait_of(&self, id: ConnId) -> Option<Wait> {
+    pub(in crate::node) fn wait_of(&self, id: ConnId) -> Option<Wait> {
         Some(self.conns.get(id)?.client()?.waits?.on)
     }
 
@@ -144,13 +144,13 @@ impl Node {
 
     /// The client waits no more: it gets the reply that is due, and what it sent meanwhile is
     /// worked off at the end of this input.
-    pub(super) fn end_wait(&mut self, id: ConnId) {
+    pub(in crate::node) fn end_wait(&mut self, id: ConnId) {
         let Some(wait) = self.take_wait(id) else { return };
         match wait {
             // The command is still to be run.
             Wait::Pause => return self.run_again(id),
             Wait::Shutdown => {}
-            Wait::ConfigRewrite | Wait::StandStill { .. } => {
+            Wait::ConfigRewrite | Wait::Disk | Wait::StandStill { .. } => {
                 self.with_reply(Caller::Conn(id), |reply| reply.ok());
             }
             Wait::Replicas { offset, .. } => {
@@ -174,7 +174,7 @@ impl Node {
     }
 
     /// As `end_wait`, but the reply is an error.
-    pub(super) fn break_wait(&mut self, id: ConnId, error: &str) {
+    pub(in crate::node) fn break_wait(&mut self, id: ConnId, error: &str) {
         if self.take_wait(id).is_some() {
             self.reply_error(Caller::Conn(id), error);
             self.go_on(id);
@@ -194,9 +194,8 @@ impl Node {
     pub(in crate::node) fn disconnect_waiting(&mut self, now: Now) {
         for id in self.waiting.clients() {
             match self.wait_of(id) {
-                None | Some(Wait::Pause | Wait::ConfigRewrite | Wait::StandStill { .. }) => {
-                    continue;
-                }
+                None | Some(Wait::Pause | Wait::StandStill { .. }) => continue,
+                Some(Wait::ConfigRewrite | Wait::Disk) => continue,
                 Some(Wait::Replicas { .. } | Wait::Shutdown | Wait::Keys { .. }) => {}
             }
             self.mark_demoted(self.wait_of(id));
@@ -258,17 +257,21 @@ impl Node {
     /// Whether anything may be held back: a look that costs next to nothing.
     #[inline]
     pub(in crate::node) fn may_hold_back(&self) -> bool {
-        self.pause.is_some() || self.shutdown.is_some() || self.failover.is_some()
+        self.pause.is_some()
+            || self.shutdown.is_some()
+            || self.failover.is_some()
+            || self.is_reloading()
     }
 
-    /// What is held back now, by `CLIENT PAUSE`, by a shutdown or by a failover.
+    /// What is held back now, by `CLIENT PAUSE`, a shutdown, a failover or `DEBUG RELOAD`.
     fn holds_back(&self, now: Now) -> Option<Paused> {
         let pause = self.pause.filter(|pause| pause.until > now.mono).map(|pause| pause.of);
-        pause.max(self.held_by_shutdown()).max(self.held_by_failover())
+        let reload = self.is_reloading().then_some(Paused::All);
+        pause.max(self.held_by_shutdown()).max(self.held_by_failover()).max(reload)
     }
 
     /// A pause is over. What another one still holds back is held back again.
-    pub(super) fn release_paused(&mut self) {
+    pub(in crate::node) fn release_paused(&mut self) {
         for id in self.waiting.held_back() {
             self.end_wait(id);
         }

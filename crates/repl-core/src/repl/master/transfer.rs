@@ -1,5 +1,5 @@
-//! A snapshot on its way to one or more replicas: cut once, encoded once, read by each at its own
-//! pace.
+//! A snapshot on its way to one or more replicas, or to a file: cut once, encoded once, read by
+//! each at its own pace.
 //!
 //! Chunks are made when the fastest reader has used up the last one, and freed when the slowest
 //! has. What lies between is bounded by the replicas' output limit: the node drops the slowest
@@ -10,9 +10,10 @@ use alloc::{collections::VecDeque, vec::Vec};
 use bytes::Bytes;
 
 use crate::{
-    base::{REDIS_VERSION, ids::ReplId, rng::Rng},
+    base::{REDIS_VERSION, rng::Rng},
     keyspace::{DbIndex, Keyspace, SnapshotId, Walked},
     rdb::{Encoder, Options},
+    repl::Place,
 };
 
 /// A chunk is closed once it is this long. One entry may make it longer.
@@ -29,6 +30,8 @@ pub enum Framing {
     Mark([u8; 40]),
     /// `$<length>` before it. The whole payload is encoded before the first byte leaves.
     Length,
+    /// The snapshot and nothing else: it goes into a file.
+    Bare,
 }
 
 impl Framing {
@@ -41,12 +44,9 @@ impl Framing {
 /// What the payload says about its origin.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin {
-    /// The history.
-    pub replid: ReplId,
-    /// The last byte the snapshot contains.
-    pub offset: u64,
-    /// The database the stream has selected at that byte.
-    pub stream_db: DbIndex,
+    /// The last byte of which history the snapshot contains; `None` when nobody could go on from
+    /// there.
+    pub place: Option<Place>,
     /// When the cut was taken, in seconds since the epoch.
     pub ctime: i64,
     /// Memory in use, in bytes.
@@ -100,9 +100,11 @@ impl Transfer {
         encoder.aux(&mut head, b"redis-bits", b"64");
         encoder.aux(&mut head, b"ctime", digits.format(origin.ctime).as_bytes());
         encoder.aux(&mut head, b"used-mem", digits.format(origin.used_memory).as_bytes());
-        encoder.aux(&mut head, b"repl-stream-db", digits.format(origin.stream_db.0).as_bytes());
-        encoder.aux(&mut head, b"repl-id", origin.replid.as_bytes());
-        encoder.aux(&mut head, b"repl-offset", digits.format(origin.offset).as_bytes());
+        if let Some(Place { replid, offset, stream_db }) = origin.place {
+            encoder.aux(&mut head, b"repl-stream-db", digits.format(stream_db.0).as_bytes());
+            encoder.aux(&mut head, b"repl-id", replid.as_bytes());
+            encoder.aux(&mut head, b"repl-offset", digits.format(offset).as_bytes());
+        }
         encoder.aux(&mut head, b"aof-base", b"0");
         let mut transfer = Self {
             id,
@@ -156,7 +158,7 @@ impl Transfer {
 
     /// Whether a reader may have bytes: with a length in front, only when all of it is known.
     pub fn is_readable(&self) -> bool {
-        self.is_complete() || matches!(self.framing, Framing::Mark(_))
+        self.is_complete() || self.framing != Framing::Length
     }
 
     /// Encodes one more chunk, if there is more to encode.
@@ -193,6 +195,7 @@ impl Transfer {
                 self.end += head.len() as u64;
                 self.chunks.push_front(head.into());
             }
+            Framing::Bare => {}
         }
         self.push(tail);
     }
@@ -214,6 +217,18 @@ impl Transfer {
             skip -= chunk.len();
         }
         [&[], &[]]
+    }
+
+    /// The first chunk that has not been dropped.
+    pub fn front(&self) -> Option<&Bytes> {
+        self.chunks.front()
+    }
+
+    /// The only reader has read the first chunk.
+    pub fn drop_front(&mut self) {
+        if let Some(chunk) = self.chunks.pop_front() {
+            self.base += chunk.len() as u64;
+        }
     }
 
     /// No reader needs a byte before `position` any more.

@@ -9,11 +9,11 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 
 use super::{at_most, error::LinkError};
 use crate::{
-    base::{ids::ReplId, number::parse_u64, time::UnixMillis},
-    keyspace::{DbIndex, KeyHash, Keyspace},
-    rdb::{Decoder, Fed, Limits, RdbErrorKind, Sink},
+    base::{ids::ReplId, number::parse_u64},
+    keyspace::{DbIndex, Keyspace},
+    rdb::Fed,
+    repl::Loader,
     resp::LineReader,
-    value::Value,
 };
 
 /// Where the payload ends.
@@ -38,8 +38,7 @@ enum State {
 pub struct Payload {
     origin: Option<(ReplId, u64)>,
     state: State,
-    decoder: Decoder,
-    target: Target,
+    loader: Loader,
     received: u64,
     announced: Option<u64>,
 }
@@ -71,81 +70,13 @@ pub enum PayloadFed {
     },
 }
 
-/// Where decoded keys go.
-#[derive(Debug)]
-struct Target {
-    keyspace: Keyspace,
-    db: DbIndex,
-    stream_db: DbIndex,
-}
-
-impl Sink for Target {
-    fn aux(&mut self, name: &[u8], value: &[u8]) {
-        if name == b"repl-stream-db"
-            && let Some(number) = crate::base::number::parse_i64(value)
-            && let Some(db) = self.keyspace.database(number)
-        {
-            self.stream_db = db;
-        }
-    }
-
-    fn select_db(&mut self, db: u64) -> Result<(), RdbErrorKind> {
-        let number = i64::try_from(db).unwrap_or(i64::MAX);
-        self.db = self.keyspace.database(number).ok_or(RdbErrorKind::TooManyDatabases(db))?;
-        Ok(())
-    }
-
-    fn resize_db(&mut self, _keys: u64, _expires: u64) {}
-
-    fn string(
-        &mut self,
-        key: &[u8],
-        value: &[u8],
-        expires_at: Option<UnixMillis>,
-    ) -> Result<(), RdbErrorKind> {
-        let hash = self.new_key(key)?;
-        self.keyspace.set(self.db, hash, key, value, expires_at);
-        Ok(())
-    }
-
-    fn value(
-        &mut self,
-        key: &[u8],
-        value: Value,
-        expires_at: Option<UnixMillis>,
-    ) -> Result<(), RdbErrorKind> {
-        let hash = self.new_key(key)?;
-        self.keyspace.set_value(self.db, hash, key, value, expires_at);
-        Ok(())
-    }
-
-    fn function(&mut self, _code: &[u8]) -> Result<(), RdbErrorKind> {
-        Err(RdbErrorKind::UnusableFunctions)
-    }
-}
-
-impl Target {
-    /// A key that must not be there yet. One whose time has passed is a key like others: it is the
-    /// master that says when a key is gone.
-    fn new_key(&self, key: &[u8]) -> Result<KeyHash, RdbErrorKind> {
-        let hash = self.keyspace.hash(key);
-        match self.keyspace.find(self.db, hash, key) {
-            Some(_) => Err(RdbErrorKind::DuplicateKey),
-            None => Ok(hash),
-        }
-    }
-}
-
 impl Payload {
     /// A payload of `origin`, loaded into `keyspace`, which is empty.
     pub fn new(origin: Option<(ReplId, u64)>, keyspace: Keyspace) -> Self {
         Self {
             origin,
             state: State::ExpectHeader { tail: Vec::new(), reader: LineReader::new() },
-            // The master's limits count, not ours.
-            decoder: Decoder::new(Limits { string_max_bytes: u64::from(u32::MAX) })
-                .with_shape(keyspace.shape()),
-            target: Target { keyspace, db: DbIndex(0), stream_db: DbIndex(0) },
+            loader: Loader::new(keyspace),
             received: 0,
             announced: None,
         }
@@ -201,7 +132,8 @@ impl Payload {
 
     fn done(self: Box<Self>, consumed: usize) -> PayloadFed {
         let has_mark = self.announced.is_none();
-        let Target { keyspace, stream_db, .. } = self.target;
+        let (keyspace, about) = self.loader.into_parts();
+        let stream_db = about.stream_db.unwrap_or(DbIndex(0));
         let loaded = Loaded { keyspace, origin: self.origin, stream_db, has_mark };
         PayloadFed::Done { consumed, loaded: Box::new(loaded) }
     }
@@ -253,7 +185,7 @@ impl Payload {
             }
             End::Mark(_) => input,
         };
-        match self.decoder.feed(input, &mut self.target).map_err(LinkError::Payload)? {
+        match self.loader.feed(input).map_err(LinkError::Payload)? {
             Fed::More => {
                 self.received += input.len() as u64;
                 match end {
@@ -293,6 +225,7 @@ fn text(line: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::{
+        base::time::UnixMillis,
         keyspace::KeyHasher,
         rdb::{Checksum, Compression, Encoder, Options},
     };

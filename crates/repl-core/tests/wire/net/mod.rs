@@ -7,6 +7,7 @@
 //! client, a replica or a master byte by byte. Knows nothing of the protocol but how to encode a
 //! command.
 
+mod files;
 mod looking;
 
 use std::{collections::VecDeque, time::Duration};
@@ -19,7 +20,7 @@ use repl_core::{
         rng::{Rng, Seed},
         time::{Instant, Now, UnixMillis},
     },
-    io::{CloseCause, Decision, Effect, Input, Interest, PeerInfo, Want},
+    io::{CloseCause, Decision, DiskRequest, Effect, Input, Interest, PeerInfo, Want},
     resp::encode_command,
 };
 
@@ -85,8 +86,29 @@ struct Host {
     exit: Option<i32>,
     decisions: Vec<Decision>,
     rewrites: Vec<(ConnId, Box<Config>)>,
+    /// What it wants of its disk and has not been given.
+    requests: Vec<DiskRequest>,
+    /// Its snapshot file.
+    file: Option<Vec<u8>>,
     skew_millis: i64,
     client: Option<Peer>,
+}
+
+impl Host {
+    fn new(name: &str, node: Node) -> Self {
+        Self {
+            name: name.into(),
+            node,
+            log: Vec::new(),
+            exit: None,
+            decisions: Vec::new(),
+            rewrites: Vec::new(),
+            requests: Vec::new(),
+            file: None,
+            skew_millis: 0,
+            client: None,
+        }
+    }
 }
 
 /// Nodes, the connections between them, and the time.
@@ -111,6 +133,7 @@ pub(crate) fn config() -> Config {
         repl_diskless_sync_delay: Duration::ZERO,
         // The peers of these tests have names for addresses.
         protected_mode: false,
+        save: Vec::new(),
         ..Config::default()
     }
 }
@@ -152,16 +175,11 @@ impl Net {
     pub(crate) fn add(&mut self, name: &str, config: Config) {
         let seed = Seed::from_u64(0xb00 + self.hosts.len() as u64);
         let node = Node::new(config, seed, self.now);
-        self.hosts.push(Host {
-            name: name.into(),
-            node,
-            log: Vec::new(),
-            exit: None,
-            decisions: Vec::new(),
-            rewrites: Vec::new(),
-            skew_millis: 0,
-            client: None,
-        });
+        self.put(name, node);
+    }
+
+    fn put(&mut self, name: &str, node: Node) {
+        self.hosts.push(Host::new(name, node));
         let at = self.hosts.len() - 1;
         self.drain(at);
     }
@@ -191,6 +209,18 @@ impl Net {
                 self.cables[at].to.iter_mut().for_each(VecDeque::clear);
                 for side in 0..2 {
                     self.end(at, side, CloseCause::Reset);
+                }
+            }
+        }
+    }
+
+    /// A process is gone, and with it its ends of all connections.
+    fn hang_up(&mut self, name: &str) {
+        let gone = self.host_at(name);
+        for cable in &mut self.cables {
+            for end in &mut cable.ends {
+                if matches!(end, End::Node(at, _) if *at == gone) {
+                    *end = End::Gone;
                 }
             }
         }
@@ -399,6 +429,7 @@ impl Net {
                 Effect::Dial { conn, to } => self.dials.push_back((at, conn, to)),
                 Effect::Log(_, text) => host.log.push(text),
                 Effect::RewriteConfig { asker, config } => host.rewrites.push((asker, config)),
+                Effect::Disk(request) => host.requests.push(request),
                 Effect::Decided(decision) => host.decisions.push(decision),
             }
         }

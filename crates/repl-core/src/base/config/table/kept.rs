@@ -127,10 +127,14 @@ pub(super) static ROWS: &[Directive] = &[
     kept("aof-timestamp-enabled", "no", YesNo, NO_FILE),
     kept("aof-disable-auto-gc", "no", YesNo, NO_FILE),
     kept("aof-rewrite-incremental-fsync", "yes", YesNo, NO_FILE),
-    kept("rdb-save-incremental-fsync", "yes", YesNo, NO_FILE),
-    kept("rdb-del-sync-files", "no", YesNo, NO_FILE),
-    kept("stop-writes-on-bgsave-error", "yes", YesNo, NO_FILE),
-    kept("replica-ignore-disk-write-errors", "no", YesNo, NO_FILE),
+    kept("rdb-save-incremental-fsync", "yes", YesNo, "A snapshot is synced once, as a whole."),
+    kept("rdb-del-sync-files", "no", YesNo, "A full sync makes no file."),
+    kept(
+        "replica-ignore-disk-write-errors",
+        "no",
+        YesNo,
+        "What the master sends is applied, whatever the disk does.",
+    ),
     kept("sanitize-dump-payload", "no", Choice(&["no", "yes", "clients"]), "Always done in full."),
     // Users.
     kept("acl-pubsub-default", "resetchannels", Choice(&["allchannels", "resetchannels"]), NO_ACL),

@@ -196,17 +196,23 @@ pub(super) static NODE: &[Directive] = &[
     row("proto-max-bulk-len", Node, memory!(proto_max_bulk_len, MB), "Most bytes of one argument."),
     row(
         "save",
-        Inert,
+        Node,
         Kind::Words(Words { show: words::show_save, take: words::take_save, lines: lines::save }),
-        "Seconds and changes after which to save; nothing is written to disk yet.",
+        "Seconds and changes after which the dataset is saved; empty: only when asked for.",
     ),
     row(
         "dbfilename",
-        Inert,
+        Node,
         text!(dbfilename, file_name),
-        "Name of the snapshot file; nothing is written to disk yet.",
+        "Name of the snapshot file, in the working directory.",
     )
     .protected(),
+    row(
+        "stop-writes-on-bgsave-error",
+        Node,
+        yes_no!(stop_writes_on_bgsave_error),
+        "Refuse writes while there are save points and the last save failed.",
+    ),
     row("rdbcompression", Node, yes_no!(rdbcompression), "Compress strings of a snapshot."),
     row("rdbchecksum", Node, yes_no!(rdbchecksum), "End a snapshot with its checksum.").at_boot(),
     row(
