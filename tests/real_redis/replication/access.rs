@@ -9,9 +9,21 @@ use crate::fixture::{
     wait_for,
 };
 
-/// These end the connection or the server, or change what is compared.
-const NOT_COMPARED: [&str; 9] =
-    ["debug", "failover", "monitor", "psync", "quit", "replicaof", "shutdown", "slaveof", "sync"];
+/// These end the connection or the server, or change what is compared; and a save refuses another
+/// for as long as it takes.
+const NOT_COMPARED: [&str; 11] = [
+    "bgsave",
+    "debug",
+    "failover",
+    "monitor",
+    "psync",
+    "quit",
+    "replicaof",
+    "save",
+    "shutdown",
+    "slaveof",
+    "sync",
+];
 
 fn ok() -> Reply {
     Reply::Simple("OK".to_owned())
