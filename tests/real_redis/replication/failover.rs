@@ -5,6 +5,7 @@ use super::{Chain, NO_PINGS, Syncs, settle, syncs};
 use crate::fixture::{
     dataset,
     server::{Kind, Server},
+    wait_for,
 };
 
 /// Two replicas of one master, in sync, with a dataset. There are no PINGs: one that reaches only
@@ -49,6 +50,24 @@ pub(super) fn keeps_the_sibling_partial(kinds: &[Kind]) {
     assert_eq!(syncs(&promoted), Syncs { full: 0, partial: 1 });
     // The sibling follows the new history and remembers the old one as well.
     assert_eq!(sibling.info("master_replid2"), history);
+}
+
+/// `FAILOVER`: the heir takes over with everything, and the old master goes on as its replica.
+pub(super) fn role_is_handed_over(kinds: &[Kind]) {
+    let [master, heir, sibling] = siblings(kinds);
+    let (history, offset) = (master.info("master_replid"), master.count("master_repl_offset"));
+    master.client().ok(&format!("FAILOVER TO 127.0.0.1 {} TIMEOUT 10000", heir.port()));
+    wait_for("the role to change hands", || {
+        let (role, state) = (heir.info("role"), master.info("master_failover_state"));
+        let is_over = role == "master" && state == "no-failover";
+        is_over.then_some(()).ok_or_else(|| format!("the heir is {role}, {state}"))
+    });
+    assert_switched(&heir, &history, offset);
+    sibling.follow(heir.port());
+    dataset::write(&mut heir.client(), 2);
+    settle(&[&heir, &master, &sibling]);
+    dataset::assert_equal(&[&heir, &master, &sibling]);
+    assert_eq!(syncs(&heir), Syncs { full: 0, partial: 2 });
 }
 
 pub(super) fn old_master_rejoins(kinds: &[Kind]) {

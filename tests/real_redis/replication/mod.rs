@@ -86,7 +86,8 @@ const SIBLINGS: [Arrangement; 4] = [
     Arrangement { name: "redis; redis promoted, ours beside it", kinds: &[Redis, Redis, Ours] },
 ];
 
-const SIBLING_CASES: [(&str, Case); 5] = [
+const SIBLING_CASES: [(&str, Case); 6] = [
+    ("FAILOVER hands the role over", failover::role_is_handed_over),
     ("promotion keeps the sibling partial", failover::keeps_the_sibling_partial),
     ("the old master re-joins by partial resync", failover::old_master_rejoins),
     ("an old master with surplus re-joins by full sync", failover::old_master_with_surplus_rejoins),
