@@ -46,6 +46,7 @@ scenarios! {
         let counted = heir.client().call(&["INCRBY", "acknowledged", "0"]).await;
         let expected = Ok(Reply::Integer(acknowledged.get()));
         assert_eq!(counted, expected, "all of it, and nothing that was held back");
+        lab.settle().await;
         assert_eq!([&master, &sibling].map(|node| node.syncs().full), full_before);
         for node in [&master, &sibling] {
             assert_eq!(node.dataset(), heir.dataset());

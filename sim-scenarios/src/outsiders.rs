@@ -75,22 +75,22 @@ scenarios! {
             for words in TRIES {
                 let mut wire = dialled(&stranger, node).await;
                 say(&mut wire, words).await;
-                let heard = wire.hear_for(secs(2)).await.bytes;
-                let refused = [&b"-NOAUTH"[..], b"-EXECABORT", b"-ERR"];
+                let heard = wire.hear("\n").await.expect("an answer");
+                let refused = ["-NOAUTH", "-EXECABORT", "-ERR"];
                 let refused = refused.iter().any(|refusal| heard.starts_with(refusal));
-                assert!(refused, "{words:?} is answered by {}", heard.escape_ascii());
+                assert!(refused, "{words:?} is answered by {heard:?}");
             }
             for greedy in ["*1048576\r\n", "*1\r\n$536870912\r\n"] {
                 let mut wire = dialled(&stranger, node).await;
                 wire.say(greedy).await.expect("the node listens");
-                let heard = wire.hear_for(secs(2)).await;
+                let heard = wire.hear_for(secs(10)).await;
                 assert!(heard.ended, "{greedy:?} is waited for");
                 assert!(heard.bytes.starts_with(b"-ERR Protocol error"), "{heard:?}");
             }
             let mut deaf = dialled(&stranger, node).await;
             // It may have heard enough before the end.
             let _ = deaf.say("PING\r\n".repeat(20_000)).await;
-            assert!(deaf.hear_for(secs(2)).await.ended, "nobody need read so much to a stranger");
+            assert!(deaf.hear_for(secs(10)).await.ended, "nobody need read so much to a stranger");
         }
         assert_eq!((master.role(), replica.role()), (Role::Master, Role::Replica));
         master.client().work(100, secs(5)).await;

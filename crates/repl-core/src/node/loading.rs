@@ -106,6 +106,7 @@ impl Node {
         let loader = Loader::new(self.keyspace.empty_twin());
         let loading = Loading { purpose, loader, began: now, bytes: 0, end: End::Ahead };
         self.loading = Some(Box::new(loading));
+        self.file_is_read = true;
         self.effects.push_back(Effect::Disk(DiskRequest::Load { path }));
     }
 
@@ -129,6 +130,9 @@ impl Node {
 
     /// Something became of a request to the disk.
     pub(super) fn on_disk(&mut self, now: Now, event: DiskEvent<'_>) {
+        if matches!(event, DiskEvent::ReadToEnd | DiskEvent::Missing | DiskEvent::Unreadable(_)) {
+            self.file_is_read = false;
+        }
         match event {
             DiskEvent::Written => self.on_written(),
             DiskEvent::Saved(result) => self.on_saved(now, result),
@@ -311,7 +315,8 @@ impl Node {
         asker: ConnId,
         options: ReloadOptions,
     ) -> Result<(), CommandError<'static>> {
-        if self.is_loading() {
+        // What is left of a file that was refused would be taken for the next one.
+        if self.is_loading() || self.file_is_read {
             return Err(CommandError::Loading);
         }
         if !self.can_begin_save() {
@@ -372,7 +377,7 @@ impl Node {
     }
 
     /// The connection of the link is read again.
-    fn wake_link(&mut self) {
+    pub(super) fn wake_link(&mut self) {
         let conn = self.following.as_ref().and_then(|following| following.link.conn());
         if let Some(conn) = conn {
             self.wake(conn);

@@ -136,6 +136,8 @@ pub struct Node {
     /// The file that is being loaded.
     loading: Option<Box<Loading>>,
     last_load: LastLoad,
+    /// Whether a file is being read for us, whether we still want it or not.
+    file_is_read: bool,
     /// `DEBUG RELOAD`, while it is under way.
     reload: Option<Reload>,
     effects: VecDeque<Effect>,
@@ -223,6 +225,7 @@ impl Node {
             saves: Saves::new(now),
             loading: None,
             last_load: LastLoad::default(),
+            file_is_read: false,
             reload: None,
             effects: VecDeque::new(),
             grown: false,
@@ -315,8 +318,9 @@ impl Node {
     pub fn interest(&self, conn: ConnId) -> Interest {
         let Some(found) = self.conns.get(conn) else { return Interest::Gone };
         let read = match found.fate {
-            // What our master sends now would be lost with the dataset of now.
-            Fate::Lives if self.is_reloading() && matches!(found.role, conn::Role::Master) => {
+            Fate::Lives
+                if matches!(found.role, conn::Role::Master) && self.is_closed_to_master() =>
+            {
                 Want::Idle
             }
             Fate::Lives => Want::Ready,
@@ -324,6 +328,12 @@ impl Node {
         };
         let write = if self.pending(found).is_empty() { Want::Idle } else { Want::Ready };
         Interest::Open { read, write }
+    }
+
+    /// Whether what our master sends now would be lost: with the dataset of now, or because the
+    /// last file has been cut.
+    fn is_closed_to_master(&self) -> bool {
+        self.is_reloading() || self.shutdown.is_some_and(Shutdown::has_cut)
     }
 
     /// The bytes to send next on a connection, in order: unsent replies, a payload, or the history

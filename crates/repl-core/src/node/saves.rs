@@ -187,6 +187,7 @@ impl Node {
     pub(super) fn can_begin_save(&self) -> bool {
         self.saves.under_way.is_none()
             && self.loading.is_none()
+            && !self.file_is_read
             && self.keyspace.can_begin_snapshot()
     }
 

@@ -108,7 +108,8 @@ impl Node {
     ) -> Result<(), SessionError<'static>> {
         let text = format!("Failover request received for replid {}.", replid.escape_ascii());
         self.log(Level::Notice, text);
-        if self.following.is_none() {
+        // Nor does a master that is handing over take over.
+        if self.following.is_none() || self.failover.is_some() {
             self.marks.hit(Mark::RefusedFailover);
             return Err(SessionError::TakeOverOfMaster);
         }

@@ -30,6 +30,10 @@ use crate::{
     resp::encode_command,
 };
 
+/// No history has come so far: it is counted on from here, also by peers that count in signed 64
+/// bits.
+pub const OFFSET_LIMIT: u64 = i64::MAX as u64 / 2;
+
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";

@@ -4,7 +4,7 @@
 
 use alloc::string::String;
 
-use super::history::Place;
+use super::history::{OFFSET_LIMIT, Place};
 use crate::{
     base::{
         ids::ReplId,
@@ -38,7 +38,7 @@ impl About {
     /// Where in a history the dataset stands, if the snapshot says all of it.
     // redis: server.c, loadDataFromDisk: an offset of 0 counts as none
     pub fn place(&self) -> Option<Place> {
-        let offset = self.offset.filter(|offset| *offset > 0)?;
+        let offset = self.offset.filter(|offset| (1..OFFSET_LIMIT).contains(offset))?;
         Some(Place { replid: self.replid?, offset, stream_db: self.stream_db? })
     }
 }
@@ -207,6 +207,11 @@ mod tests {
         assert_eq!(place(&[("repl-stream-db", "-1"), id, offset]), None);
         assert_eq!(place(&[("repl-stream-db", "2"), id, offset]), None, "there are two");
         assert_eq!(place(&[db, id, ("repl-offset", "0")]), None);
+        assert_eq!(
+            place(&[db, id, ("repl-offset", "18446744073709551615")]),
+            None,
+            "nobody was there"
+        );
         assert_eq!(place(&[db, ("repl-id", "short"), offset]), None);
     }
 }

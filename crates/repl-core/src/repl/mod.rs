@@ -13,6 +13,6 @@ pub mod replica;
 pub use self::{
     backlog::{Backlog, Trimmed},
     effects::Effects,
-    history::{History, Place},
+    history::{History, OFFSET_LIMIT, Place},
     loader::{About, Loader},
 };

@@ -134,6 +134,9 @@ fn by_force_it_takes_over_with_what_it_has() {
     net.pass_secs(2);
     assert_eq!(state(&mut net, "a"), "failover-in-progress");
     assert!(net.ask("a", "SET k 2").starts_with("-READONLY"), "it is a replica already");
+    let other = psync(&mut net, "a", MODERN, &format!("PSYNC {id} 1 FAILOVER"));
+    let refused = "-ERR PSYNC FAILOVER can't be sent to a master.\r\n";
+    assert_eq!(net.read_text(other), refused, "nobody takes the role of who hands it over");
     let heir = net.accept_dial("heir");
     net.send(heir, b"+PONG\r\n");
     net.send(heir, b"+OK\r\n+OK\r\n");
@@ -146,6 +149,18 @@ fn by_force_it_takes_over_with_what_it_has() {
     assert_eq!(state(&mut net, "a"), "no-failover");
     assert!(net.read_text(writer).starts_with("-READONLY"));
     assert_eq!(net.view("a").replid.to_string(), OTHER_ID);
+}
+
+#[test]
+fn a_replica_is_heard_while_all_clients_are_paused() {
+    let mut net = Net::with(&["a"], &config());
+    let (replica, ..) = heir(&mut net);
+    net.run("a", "SET k 1");
+    net.run("a", "FAILOVER");
+    net.run("a", "CLIENT PAUSE 60000 ALL");
+    let offset = net.view("a").offset;
+    net.send(replica, &command(&format!("REPLCONF ACK {offset}")));
+    assert!(net.is_dialled("heir"));
 }
 
 #[test]

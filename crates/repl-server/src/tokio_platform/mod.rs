@@ -228,10 +228,11 @@ async fn nap_until<N: Future<Output = ()>>(
 /// # Errors
 /// The operating system has no event queue or timer to give.
 pub fn run<T>(main: impl Future<Output = T>) -> io::Result<T> {
-    // One thread for the names of masters and the configuration file: there is one of each.
+    // One thread for the names of masters, which may take long, and one for files: who writes one
+    // waits for each step.
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(1)
+        .max_blocking_threads(2)
         .build_local(LocalOptions::default())?;
     let result = runtime.block_on(main);
     runtime.shutdown_background();

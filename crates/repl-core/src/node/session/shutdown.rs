@@ -339,5 +339,6 @@ impl Node {
             }
         }
         self.release_paused();
+        self.wake_link();
     }
 }

@@ -220,10 +220,11 @@ impl Node {
                 self.on_requests(now, id, &[]);
             }
         }
-        if mem::take(&mut self.wants_acks)
+        // While the role is handed over the question waits, too.
+        if self.failover.is_none()
+            && mem::take(&mut self.wants_acks)
             && self.following.is_none()
             && self.history.is_recording()
-            && self.failover.is_none()
             && !(self.waiting.wants_no_ack() && self.shutdown.is_none())
         {
             self.history.feed_getack();
@@ -237,6 +238,11 @@ impl Node {
     // redis: server.c, processCommand
     pub(in crate::node) fn is_held_back(&mut self, now: Now, id: ConnId, spec: &Spec) -> bool {
         let Some(held) = self.holds_back(now) else { return false };
+        // redis: server.c, processCommand: replicas are never paused. Ours say nothing else.
+        let replica = self.conns.get(id).is_some_and(|conn| conn.session().is_some());
+        if replica && matches!(spec.handler, Handler::Node(NodeCommand::Replconf)) {
+            return false;
+        }
         let told = spec.flags.has(Flags::WRITE) || spec.flags.has(Flags::MAY_REPLICATE);
         match held {
             Paused::All => true,

@@ -202,6 +202,10 @@ impl Handshake {
                 };
                 encode_command(out, words.into_iter().take(count));
             }
+            None if self.greeting.purpose == Purpose::HandOver => {
+                // Only a replica can take over, and it says so whatever it is asked for.
+                encode_command(out, [b"PSYNC".as_slice(), b"?", b"-1", b"FAILOVER"]);
+            }
             None => {
                 margin.marks.hit(Mark::AskedForAll);
                 margin
@@ -271,8 +275,7 @@ fn parse_origin(rest: &[u8]) -> Option<(ReplId, u64)> {
     let mut words = rest.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
     let replid = ReplId::parse(words.next()?)?;
     let offset = crate::base::number::parse_u64(words.next()?)?;
-    // The offset is counted on from here, also by peers that count in signed 64 bits.
-    (offset < i64::MAX as u64 / 2).then_some((replid, offset))
+    (offset < crate::repl::OFFSET_LIMIT).then_some((replid, offset))
 }
 
 fn text(line: &[u8]) -> String {
