@@ -154,4 +154,30 @@ scenarios! {
         lab.settle().await;
         assert_eq!(master.dataset(), heir.dataset());
     }
+
+    /// A heir that has become a master meanwhile does not take over: the master is one again.
+    async fn a_heir_that_is_a_master(lab: Lab) seeds = 20 {
+        lab.configure(|config| config.repl_timeout = secs(60));
+        let [master, heir] = lab.peers().await;
+        heir.follow(&master).await;
+        master.client().work(50, secs(1)).await;
+        lab.settle().await;
+        lab.cut(&master, &heir);
+        let mut client = master.client();
+        client.write_keys(20).await;
+        let words = ["FAILOVER", "TO", "10.0.0.2", "6379", "FORCE", "TIMEOUT", "1000"];
+        assert_eq!(client.call(&words).await, Ok(Reply::Simple("OK".to_owned())));
+        lab.pass(secs(2)).await;
+        heir.promote().await;
+        lab.heal(&master, &heir);
+        while master.is_handing_over() {
+            lab.pass(secs(1)).await;
+        }
+        assert!(master.took(Mark::FailoverTakenBack));
+        assert_eq!(master.role(), Role::Master);
+        heir.follow(&master).await;
+        client.write_keys(20).await;
+        lab.settle().await;
+        assert_eq!(heir.dataset(), master.dataset());
+    }
 }
