@@ -330,7 +330,9 @@ impl Judge {
         let before = self.seen.get(&node);
         let pending = before.is_some_and(|seen| seen.full_sync_pending);
         let (config, counts) = (state.config(), node_view::key_counts(state));
-        self.replica_keeps.check(node, view, counts, config.replica_read_only)?;
+        // A process that has not loaded its file yet holds nothing.
+        let stays = config.replica_read_only && !state.is_loading();
+        self.replica_keeps.check(node, view, counts, stays)?;
         self.pause_holds.check(node, view, counts, now)?;
         self.restored.check(node, state, view)?;
         self.silence.check(node, view, config, now)?;

@@ -3,8 +3,7 @@
 //! whatever its clock, its readers and its own timers say, and however much of a new snapshot has
 //! come: that one takes its place as a whole, with its own byte of its own history.
 //!
-//! Premise: steps of replicas that held keys with a
-//! deadline and had heard nothing new.
+//! Premise: steps of replicas that held keys with a deadline and had heard nothing new.
 
 use std::collections::BTreeMap;
 

@@ -45,13 +45,14 @@ const LOCAL_EVERY: u64 = 6;
 const SCANS_MAX: usize = 1_000;
 
 /// What a server may say to these clients when it refuses a command.
-const KNOWN_ERRORS: [&str; 24] = [
+const KNOWN_ERRORS: [&str; 25] = [
     "ERR value is not an integer or out of range",
     "ERR value is not a valid float",
     "ERR increment or decrement would overflow",
     "ERR decrement would overflow",
     "ERR hash value is not an integer",
     "ERR hash value is not a float",
+    "ERR resulting score is not a number (NaN)",
     "ERR invalid expire time",
     "ERR index out of range",
     "ERR no such key",
