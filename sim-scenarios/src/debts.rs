@@ -8,9 +8,7 @@ use repl_sim::{
     scenarios,
 };
 
-const fn secs(count: u64) -> Duration {
-    Duration::from_secs(count)
-}
+use crate::secs;
 
 scenarios! {
     /// What a master has taken is applied, whatever a replica's own limits are.

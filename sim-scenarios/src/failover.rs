@@ -4,13 +4,12 @@
 use std::{cell::Cell, rc::Rc, time::Duration};
 
 use repl_sim::{
-    lab::{Client, Mark, Reply, Role},
+    Lab,
+    lab::{Client, Mark, Peer, Reply, Role},
     scenarios,
 };
 
-const fn secs(count: u64) -> Duration {
-    Duration::from_secs(count)
-}
+use crate::secs;
 
 /// Counts up in a key until that is not taken any more; `acknowledged` is as far as it came.
 async fn count_up(mut client: Client, acknowledged: Rc<Cell<i64>>) {
@@ -21,6 +20,30 @@ async fn count_up(mut client: Client, acknowledged: Rc<Cell<i64>>) {
         }
         acknowledged.set(next);
     }
+}
+
+/// A master that hands over by force to a replica that it cannot reach, and that lacks something.
+async fn forced(lab: &Lab) -> [Peer; 2] {
+    lab.configure(|config| config.repl_timeout = secs(60));
+    let [master, heir] = lab.peers().await;
+    heir.follow(&master).await;
+    master.client().work(50, secs(1)).await;
+    lab.settle().await;
+    lab.cut(&master, &heir);
+    let mut client = master.client();
+    client.write_keys(20).await;
+    let words = ["FAILOVER", "TO", "10.0.0.2", "6379", "FORCE", "TIMEOUT", "1000"];
+    assert_eq!(client.call(&words).await, Ok(Reply::Simple("OK".to_owned())));
+    lab.pass(secs(2)).await;
+    [master, heir]
+}
+
+/// Waits until a failover is over, whichever way.
+async fn handed_over(lab: &Lab, master: &Peer) {
+    while master.is_handing_over() {
+        lab.pass(secs(1)).await;
+    }
+    lab.pass(secs(3)).await;
 }
 
 scenarios! {
@@ -130,23 +153,10 @@ scenarios! {
 
     /// By force a heir takes over with what it has: what it lacks is gone.
     async fn by_force_with_what_it_has(lab: Lab) seeds = 20 {
-        lab.configure(|config| config.repl_timeout = secs(60));
-        let [master, heir] = lab.peers().await;
-        heir.follow(&master).await;
-        master.client().work(50, secs(1)).await;
-        lab.settle().await;
-        lab.cut_one_way(&master, &heir);
-        let mut client = master.client();
-        client.write_keys(20).await;
-        let words = ["FAILOVER", "TO", "10.0.0.2", "6379", "FORCE", "TIMEOUT", "1000"];
-        assert_eq!(client.call(&words).await, Ok(Reply::Simple("OK".to_owned())));
-        lab.pass(secs(2)).await;
+        let [master, heir] = forced(&lab).await;
         assert!(master.took(Mark::FailoverForced));
         lab.heal(&master, &heir);
-        while master.is_handing_over() {
-            lab.pass(secs(1)).await;
-        }
-        lab.pass(secs(3)).await;
+        handed_over(&lab, &master).await;
         // The old link's bytes may have come before the question: then it is no surplus.
         heir.promote().await;
         master.follow(&heir).await;
@@ -157,26 +167,14 @@ scenarios! {
 
     /// A heir that has become a master meanwhile does not take over: the master is one again.
     async fn a_heir_that_is_a_master(lab: Lab) seeds = 20 {
-        lab.configure(|config| config.repl_timeout = secs(60));
-        let [master, heir] = lab.peers().await;
-        heir.follow(&master).await;
-        master.client().work(50, secs(1)).await;
-        lab.settle().await;
-        lab.cut(&master, &heir);
-        let mut client = master.client();
-        client.write_keys(20).await;
-        let words = ["FAILOVER", "TO", "10.0.0.2", "6379", "FORCE", "TIMEOUT", "1000"];
-        assert_eq!(client.call(&words).await, Ok(Reply::Simple("OK".to_owned())));
-        lab.pass(secs(2)).await;
+        let [master, heir] = forced(&lab).await;
         heir.promote().await;
         lab.heal(&master, &heir);
-        while master.is_handing_over() {
-            lab.pass(secs(1)).await;
-        }
+        handed_over(&lab, &master).await;
         assert!(master.took(Mark::FailoverTakenBack));
         assert_eq!(master.role(), Role::Master);
         heir.follow(&master).await;
-        client.write_keys(20).await;
+        master.client().write_keys(20).await;
         lab.settle().await;
         assert_eq!(heir.dataset(), master.dataset());
     }

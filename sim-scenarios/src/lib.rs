@@ -2,6 +2,7 @@
 //!
 //! A scenario reads like a lab protocol; the properties of `repl-sim` are checked after every step
 //! without being named. Add one to the file of its subject and it is listed, swept and tested.
+
 #[cfg(madsim)]
 mod clocks;
 #[cfg(madsim)]
@@ -28,6 +29,11 @@ mod storm;
 mod strangers;
 #[cfg(madsim)]
 mod switchover;
+
+#[cfg(madsim)]
+const fn secs(count: u64) -> std::time::Duration {
+    std::time::Duration::from_secs(count)
+}
 
 /// All scenarios: the six families, and those that say themselves what happens.
 #[cfg(madsim)]

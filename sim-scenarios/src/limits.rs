@@ -8,9 +8,7 @@ use repl_sim::{
     scenarios,
 };
 
-const fn secs(count: u64) -> Duration {
-    Duration::from_secs(count)
-}
+use crate::secs;
 
 scenarios! {
     /// A replica that does not read is dropped once too much is held back for it, and comes back

@@ -1,15 +1,11 @@
 //! Strangers that dial: without the password, and as replicas that misuse their link.
 
-use std::time::Duration;
-
 use repl_sim::{
     lab::{Payload, Peer, Role, Stranger, Takes, Wire},
     scenarios,
 };
 
-const fn secs(count: u64) -> Duration {
-    Duration::from_secs(count)
-}
+use crate::secs;
 
 /// What a stranger may try.
 const TRIES: [&[&str]; 16] = [

@@ -11,16 +11,14 @@ use repl_sim::{
     scenarios,
 };
 
+use crate::secs;
+
 /// The snapshot file of a simulated machine.
 const FILE: &str = "dump.rdb";
 
 /// Creating a temporary file, writing what these scenarios hold, and putting it in its place takes
 /// this many operations of the disk or fewer.
 const OPERATIONS: u64 = 9;
-
-const fn secs(count: u64) -> Duration {
-    Duration::from_secs(count)
-}
 
 fn drawn_crash(lab: &Lab) -> Crash {
     if lab.draw_number(0, 1) == 0 { Crash::Process } else { Crash::Power }

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use repl_sim::{lab::Syncs, scenarios};
 
-const fn secs(count: u64) -> Duration {
-    Duration::from_secs(count)
-}
+use crate::secs;
 
 scenarios! {
     /// A link down for less than the backlog costs no snapshot.

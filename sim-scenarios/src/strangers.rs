@@ -9,12 +9,10 @@ use repl_sim::{
     scenarios,
 };
 
+use crate::secs;
+
 const MARK: &str = "0123456789abcdef0123456789abcdef01234567";
 const HISTORY: &str = "aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd";
-
-const fn secs(count: u64) -> Duration {
-    Duration::from_secs(count)
-}
 
 /// What a stranger does next on a connection that a node has opened.
 #[derive(Clone, Copy)]

@@ -1,6 +1,6 @@
 //! Another node becomes the master: who can go on with the stream, and who must not.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{cell::RefCell, rc::Rc};
 
 use repl_sim::{
     families,
@@ -8,6 +8,8 @@ use repl_sim::{
     scenarios,
     schedule::{Load, Trouble, Variety},
 };
+
+use crate::secs;
 
 const SWITCHOVERS: [(u64, Trouble); 18] = [
     (2, Trouble::Reset),
@@ -29,10 +31,6 @@ const SWITCHOVERS: [(u64, Trouble); 18] = [
     (3, Trouble::Chain),
     (2, Trouble::Repoint),
 ];
-
-const fn secs(count: u64) -> Duration {
-    Duration::from_secs(count)
-}
 
 families! {
     /// Any node becomes the master at any time: quietly, with a surplus left behind, in the middle

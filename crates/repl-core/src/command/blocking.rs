@@ -8,7 +8,9 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
-use super::{CommandError, Data, SessionError, list::ListClaim, sorted_set::SortedSetClaim};
+use super::{
+    CommandError, Data, Outcome, SessionError, list::ListClaim, sorted_set::SortedSetClaim,
+};
 use crate::{base::extended::Extended, resp::Reply, value::Kind};
 
 /// A command that found nothing.
@@ -67,6 +69,23 @@ impl Claim {
             Self::SortedSet(claim) => claim.refuse(reply),
         }
     }
+}
+
+/// Takes from the first of `keys` that has something; waits for all of them when none has.
+pub(super) fn take_or_block<'a>(
+    data: &mut Data<'_>,
+    keys: impl Iterator<Item = &'a [u8]> + Clone,
+    timeout: &[u8],
+    claim: Claim,
+) -> Result<Outcome, CommandError<'a>> {
+    let patience = patience(timeout)?;
+    for key in keys.clone() {
+        if claim.serve(data, key)? == Served::Done {
+            return Ok(Outcome::Rewritten);
+        }
+    }
+    let keys: Vec<Box<[u8]>> = keys.map(Box::from).collect();
+    Ok(Outcome::Block(Box::new(Block { keys, patience, claim })))
 }
 
 /// A timeout in seconds, with fractions; zero means for ever.

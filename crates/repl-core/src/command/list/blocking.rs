@@ -7,7 +7,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use super::{
     super::{
-        blocking::{Block, Claim, Served, patience},
+        blocking::{Block, Claim, Served, patience, take_or_block},
         collection::{Counts, change},
     },
     CommandError, Data, Flags, GROW, Handler, Keys, Outcome, POP, Spec, WRITE,
@@ -189,23 +189,6 @@ fn pop_one(data: &mut Data<'_>, key: &[u8], end: End) -> Result<Served, CommandE
     Ok(Served::Done)
 }
 
-/// Takes from the first of `keys` that has something; waits for all of them when none has.
-fn take_or_block<'a>(
-    data: &mut Data<'_>,
-    keys: impl Iterator<Item = &'a [u8]> + Clone,
-    timeout: &[u8],
-    claim: ListClaim,
-) -> Result<Outcome, CommandError<'a>> {
-    let patience = patience(timeout)?;
-    for key in keys.clone() {
-        if claim.serve(data, key)? == Served::Done {
-            return Ok(Outcome::Rewritten);
-        }
-    }
-    let keys: Vec<Box<[u8]>> = keys.map(Box::from).collect();
-    Ok(Outcome::Block(Box::new(Block { keys, patience, claim: Claim::List(claim) })))
-}
-
 // redis: t_list.c, blockingPopGenericCommand
 fn blocking_pop<'a>(
     data: &mut Data<'_>,
@@ -213,12 +196,17 @@ fn blocking_pop<'a>(
     end: End,
 ) -> Result<Outcome, CommandError<'a>> {
     let last = args.len() - 1;
-    take_or_block(data, args.iter().skip(1).take(last - 1), args.get(last), ListClaim::Pop(end))
+    take_or_block(
+        data,
+        args.iter().skip(1).take(last - 1),
+        args.get(last),
+        Claim::List(ListClaim::Pop(end)),
+    )
 }
 
 fn blmpop<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let ManyKeys { number, end, count } = ManyKeys::parse(args, 2)?;
-    let claim = ListClaim::PopMany { end, count };
+    let claim = Claim::List(ListClaim::PopMany { end, count });
     take_or_block(data, args.iter().skip(3).take(number), args.get(1), claim)
 }
 

@@ -4,11 +4,9 @@
 //! What they take at once and what they take after a wait is taken by the same code. Replicas hear
 //! of the pop that took place, never of a wait.
 
-use alloc::{boxed::Box, vec::Vec};
-
 use super::{
     super::{
-        blocking::{Block, Claim, Served, patience},
+        blocking::{Claim, Served, take_or_block},
         collection::{change, count, key_count},
     },
     Args, CommandError, Counts, Data, Flags, Handler, Keys, Outcome, POP, Proto, Reply, SortedSet,
@@ -250,28 +248,11 @@ fn blocking_pop<'a>(
     from: Start,
 ) -> Result<Outcome, CommandError<'a>> {
     let last = args.len() - 1;
-    let claim = SortedSetClaim { from, amount: Amount::One };
+    let claim = Claim::SortedSet(SortedSetClaim { from, amount: Amount::One });
     take_or_block(data, args.iter().skip(1).take(last - 1), args.get(last), claim)
 }
 
 fn bzmpop<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let (number, claim) = parse_many(args, 2)?;
-    take_or_block(data, args.iter().skip(3).take(number), args.get(1), claim)
-}
-
-/// Takes from the first of `keys` that has something; waits for all of them when none has.
-fn take_or_block<'a>(
-    data: &mut Data<'_>,
-    keys: impl Iterator<Item = &'a [u8]> + Clone,
-    timeout: &[u8],
-    claim: SortedSetClaim,
-) -> Result<Outcome, CommandError<'a>> {
-    let patience = patience(timeout)?;
-    for key in keys.clone() {
-        if claim.serve(data, key)? == Served::Done {
-            return Ok(Outcome::Rewritten);
-        }
-    }
-    let keys: Vec<Box<[u8]>> = keys.map(Box::from).collect();
-    Ok(Outcome::Block(Box::new(Block { keys, patience, claim: Claim::SortedSet(claim) })))
+    take_or_block(data, args.iter().skip(3).take(number), args.get(1), Claim::SortedSet(claim))
 }
