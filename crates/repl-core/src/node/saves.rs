@@ -3,9 +3,8 @@
 //! ```text
 //!           SAVE, BGSAVE, save point, FLUSHALL, shutdown, DEBUG RELOAD
 //!  (idle) -----------------------------------------------------------> under way
-//!     ^    the cut is taken, Effect::Disk(Save) asks for a file           |  |
-//!     |                                                                   |  | full sync,
-//! FLUSHALL,
+//!     ^    the cut is taken, Effect::Disk(Save) asks for a file           |  | full sync,
+//!     |                                                                   |  | FLUSHALL,
 //!     |              Disk(Written): the next piece is encoded <-----------+  | shutdown
 //!     |                                                                      v
 //!     +---------------------- Disk(Saved) <------------------------- abandoned
@@ -18,7 +17,7 @@
 use alloc::{format, string::String, vec::Vec};
 use core::{mem, time::Duration};
 
-use super::Node;
+use super::{Node, session::Shutdown};
 use crate::{
     base::{
         ids::ConnId,
@@ -266,6 +265,7 @@ impl Node {
     pub(super) fn begin_owed_save(&mut self, now: Now) {
         if self.saves.owed.is_some()
             && self.can_begin_save()
+            && !self.shutdown.is_some_and(Shutdown::has_cut)
             && let Some(askers) = self.saves.owed.take()
         {
             self.begin_save(now, Purpose::Foreground, askers);
@@ -313,6 +313,9 @@ impl Node {
             && let Some(snapshot) = transfer.snapshot()
         {
             self.keyspace.abandon_snapshot(snapshot);
+        }
+        if self.shutdown == Some(Shutdown::Ending) {
+            return self.end_when_idle();
         }
         let abandoned = matches!(save.source, Source::Abandoned);
         let outcome = if result.is_ok() { Outcome::Good } else { Outcome::Failed };

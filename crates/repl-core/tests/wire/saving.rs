@@ -404,6 +404,19 @@ fn a_shutdown_that_cannot_save_does_not_take_place_unless_forced() {
 }
 
 #[test]
+fn a_process_that_ends_has_its_disk_forget_what_is_being_saved() {
+    let mut net = Net::with(&["a"], &config());
+    net.run("a", "SET k 1");
+    net.run("a", "BGSAVE");
+    let client = net.connect("a");
+    net.command(client, "SHUTDOWN NOSAVE");
+    assert_eq!(net.exit("a"), None, "there would be half a file for ever");
+    net.save("a");
+    assert_eq!((net.exit("a"), net.file("a")), (Some(0), None));
+    assert!(net.log("a").ends_with("Redis is now ready to exit, bye bye..."));
+}
+
+#[test]
 fn nothing_comes_behind_the_cut_of_a_shutdown() {
     let mut net = Net::with(&["a", "b"], &saving());
     net.follow("b", "a");

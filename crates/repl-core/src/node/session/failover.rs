@@ -1,12 +1,11 @@
 //! `FAILOVER`: a master hands its role to one of its replicas, and loses nothing.
 //!
 //! ```text
-//!               FAILOVER                a replica has it all            +CONTINUE, +FULLRESYNC
-//!  (master) ---------------> Waiting ------------------------> Handing ----------------------->
-//! (replica)
-//!     ^                         |      we follow it, and ask       |
-//!     |                         |      PSYNC id offset FAILOVER    |
-//!     +--- ABORT, TIMEOUT ------+-------- ABORT, any other answer -+
+//!             FAILOVER              a replica has it all         +CONTINUE, +FULLRESYNC
+//!  (master) ------------> Waiting ----------------------> Handing ---------------------> (replica)
+//!     ^                      |   we follow it, and ask       |
+//!     |                      |   PSYNC id offset FAILOVER    |
+//!     +-- ABORT, TIMEOUT ----+----- ABORT, any other answer -+
 //! ```
 //!
 //! Writes are held back from the first arrow to the last, and nothing else moves the offset: no

@@ -273,8 +273,17 @@ impl Node {
 
     fn end_process(&mut self) {
         self.shutdown = Some(Shutdown::Ending);
-        self.log(Level::Warning, "Redis is now ready to exit, bye bye...".into());
-        self.effects.push_back(Effect::Exit(0));
+        // The disk has to hear that nobody wants the file, or what is there of it would stay.
+        self.abandon_save();
+        self.end_when_idle();
+    }
+
+    /// A process that is to end does so once nothing is being written any more.
+    pub(in crate::node) fn end_when_idle(&mut self) {
+        if self.saves.under_way.is_none() {
+            self.log(Level::Warning, "Redis is now ready to exit, bye bye...".into());
+            self.effects.push_back(Effect::Exit(0));
+        }
     }
 
     /// Whatever else is being saved, loaded or sent as a snapshot is given up.
