@@ -8,8 +8,8 @@
 //! happened in the input that took it; a master that deleted what had expired is compared with the
 //! rest of its cut only in what it claims.
 //!
-//! Source: BUGS `replid-kept-on-reboot`, and the promise of `SAVE`. Premise: boots that found what
-//! a process had left.
+//! Source: the mutant `replid-kept-on-reboot`, and the promise of `SAVE`. Premise: boots that found
+//! what a process had left.
 
 use std::collections::BTreeMap;
 

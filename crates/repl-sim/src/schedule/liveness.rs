@@ -8,8 +8,7 @@
 //! *convergence* gives it; every write is taken and reaches all replicas of the core; and none of
 //! them needs another full sync.
 //!
-//! Premise: writes that reached the whole core
-//! while something outside was broken.
+//! Premise: writes that reached the whole core while something outside was broken.
 
 use std::{mem, time::Duration};
 
