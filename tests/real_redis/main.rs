@@ -12,7 +12,9 @@ mod fixture;
 mod measures;
 mod replication;
 mod snapshots;
+mod standing_still;
 mod transcripts;
+mod unix_socket;
 
 use std::process::ExitCode;
 
@@ -32,7 +34,9 @@ fn main() -> ExitCode {
     trials.extend(differential::trials());
     trials.extend(measures::trials());
     trials.extend(snapshots::trials());
+    trials.extend(standing_still::trials());
     trials.extend(transcripts::trials());
+    trials.extend(unix_socket::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

@@ -168,18 +168,30 @@ impl fmt::Display for CloseCause {
 /// Both ends of a connection, as text the protocol shows.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct PeerInfo {
-    /// The peer's address without port.
+    /// What the connection runs over.
+    pub transport: Transport,
+    /// The peer's address without port; of a Unix socket its path.
     pub ip: String,
-    /// The peer's port.
+    /// The peer's port; 0 for a Unix socket.
     pub port: u16,
-    /// Our end, `ip:port`.
+    /// Our end, `ip:port`, or `path:0` of a Unix socket.
     pub local: String,
+}
+
+/// What a connection runs over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Transport {
+    /// A network.
+    #[default]
+    Tcp,
+    /// A socket of this host's file system.
+    Unix,
 }
 
 impl PeerInfo {
     /// Whether the peer is on this host.
     pub fn is_local(&self) -> bool {
-        self.ip.starts_with("127.") || self.ip == "::1"
+        self.transport == Transport::Unix || self.ip.starts_with("127.") || self.ip == "::1"
     }
 }
 

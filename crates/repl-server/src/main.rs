@@ -30,7 +30,7 @@ use repl_server::{
     open_files,
     platform::Platform as _,
     signals::{Signals, Termination},
-    tokio_platform::{TokioPlatform, bind_all, run},
+    tokio_platform::{Acceptor, TokioPlatform, bind_all, bind_unix, run},
 };
 
 #[cfg(feature = "jemalloc")]
@@ -77,20 +77,10 @@ async fn serve(mut config: Config, config_file: String) -> ExitCode {
     if let Err(error) = allow_clients(&mut config) {
         return fail(&error.to_string());
     }
-    // To the operating system port 0 is any free one; to Redis it means not to listen.
-    if config.port == 0 {
-        return fail("Configured to not listen anywhere, exiting.");
-    }
-    let acceptors = match bind_all(&config) {
+    let acceptors = match listen(&config) {
         Ok(acceptors) => acceptors,
-        Err(error) => {
-            log::write(Role::Master, Level::Warning, &format!("Warning: {error}"));
-            return fail(&format!("Failed listening on port {} (TCP), aborting.", config.port));
-        }
+        Err(text) => return fail(&text),
     };
-    if acceptors.is_empty() {
-        return fail("No address of bind exists on this host, exiting.");
-    }
     let (signals, seed) = match (Signals::take_over(), os_seed()) {
         (Ok(signals), Ok(seed)) => (signals, seed),
         (Err(error), _) => return fail(&format!("Can't handle signals: {error}")),
@@ -106,6 +96,30 @@ async fn serve(mut config: Config, config_file: String) -> ExitCode {
     let status = driver.run().await;
     // The operating system keeps eight bits of a status.
     ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX))
+}
+
+/// Everything the server listens on, or why it cannot.
+fn listen(config: &Config) -> Result<Vec<Acceptor>, String> {
+    // To the operating system port 0 is any free one; to Redis it means not to listen.
+    if config.port == 0 && config.unixsocket.is_empty() {
+        return Err("Configured to not listen anywhere, exiting.".to_owned());
+    }
+    let mut acceptors = Vec::new();
+    if config.port != 0 {
+        acceptors = bind_all(config).map_err(|error| {
+            log::write(Role::Master, Level::Warning, &format!("Warning: {error}"));
+            format!("Failed listening on port {} (TCP), aborting.", config.port)
+        })?;
+        if acceptors.is_empty() {
+            return Err("No address of bind exists on this host, exiting.".to_owned());
+        }
+    }
+    acceptors.extend(
+        bind_unix(config).map_err(|error| {
+            format!("Failed opening Unix socket: bind: {}", log::os_text(&error))
+        })?,
+    );
+    Ok(acceptors)
 }
 
 /// Has the operating system allow as many open files as clients need, or serves fewer clients.
@@ -182,6 +196,11 @@ fn greet(config: &Config, config_file: &Path) {
     }
     let mode = format!("Running mode=standalone, port={}.", config.port);
     say(Role::Master, Level::Notice, &mode);
+    if config.always_show_logo {
+        let port = config.port;
+        let logo = format!("{NAME} {VERSION} in standalone mode, Port: {port}, PID: {pid}");
+        say(Role::Master, Level::Notice, &logo);
+    }
 }
 
 /// The directives that somebody set and nobody acts on.

@@ -29,7 +29,8 @@ impl Node {
     pub(super) fn on_timer(&mut self, now: Now) {
         self.dial(now);
         self.end_waits(now);
-        self.spool_transfers();
+        self.spool_transfers(now);
+        self.read_link_again(now);
         self.start_transfers(now);
         if now.mono < self.next_cron {
             return;

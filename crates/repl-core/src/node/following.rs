@@ -24,6 +24,8 @@ pub(super) struct Following {
     pub(super) last_io_at: Instant,
     /// Since when the link is down, if it was ever up.
     pub(super) down_since: Option<Instant>,
+    /// Nothing more of the link is read before that instant.
+    pub(super) reads_at: Option<Instant>,
 }
 
 impl Following {
@@ -35,6 +37,7 @@ impl Following {
             resume: Resume::FromScratch,
             last_io_at: now,
             down_since: None,
+            reads_at: None,
         }
     }
 

@@ -7,7 +7,7 @@ use alloc::{
 };
 use core::{fmt::Write as _, time::Duration};
 
-use super::{Node, role::announced, saves::Outcome};
+use super::{Node, incoming::Loads, role::announced, saves::Outcome};
 use crate::{
     base::{REDIS_VERSION, time::Now},
     conn::{Role, Topic},
@@ -183,20 +183,18 @@ impl Node {
         let secs = |span: Option<Duration>| {
             span.map_or_else(|| "-1".into(), |it| it.as_secs().to_string())
         };
-        // A file takes the place of the dataset; what our master sends is loaded beside it.
-        let syncing = self
-            .following
-            .as_ref()
-            .is_some_and(|following| matches!(following.link, Link::Loading { .. }));
+        let loads = self.loads();
+        // For Redis a snapshot for replicas is one, too.
+        let is_cut = under_way.is_some() || !self.transfers.is_empty();
         let status = match saves.last_bgsave {
             Outcome::Good => "ok",
             Outcome::Failed => "err",
         };
         let mut fields = Vec::from([
-            ("loading", format!("{}", u8::from(self.loading.is_some()))),
-            ("async_loading", format!("{}", u8::from(syncing))),
+            ("loading", format!("{}", u8::from(loads == Loads::InPlace))),
+            ("async_loading", format!("{}", u8::from(loads == Loads::Beside))),
             ("rdb_changes_since_last_save", format!("{}", self.unsaved_changes())),
-            ("rdb_bgsave_in_progress", format!("{}", u8::from(under_way.is_some()))),
+            ("rdb_bgsave_in_progress", format!("{}", u8::from(is_cut))),
             ("rdb_last_save_time", format!("{}", saves.last_secs)),
             ("rdb_last_bgsave_status", status.into()),
             ("rdb_last_bgsave_time_sec", secs(saves.last_bgsave_span)),
@@ -346,7 +344,7 @@ impl Node {
             };
             let line = format!(
                 "ip={ip},port={port},state={},offset={},lag={lag}",
-                session.state_name(),
+                self.state_name(session),
                 session.ack_offset
             );
             put(&format!("slave{number}"), &line);

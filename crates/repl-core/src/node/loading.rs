@@ -260,6 +260,7 @@ impl Node {
             keys.iter().for_each(|key| self.drop_expired(db, key));
         }
         if count > 0 {
+            self.grown = true;
             self.marks.hit(Mark::LoadExpired);
         }
         count

@@ -20,16 +20,19 @@
 //! | `marking` | decisions that are counted by name |
 //! | `view` | what an observer may see |
 
+mod acks;
 mod ahead;
 mod commands;
 mod cron;
 mod following;
 mod gate;
+mod incoming;
 mod info;
 mod link;
 mod loading;
 mod marking;
 mod measure;
+mod pacing;
 #[cfg(any(test, feature = "arbitrary"))]
 pub mod properties;
 mod rates;
@@ -307,7 +310,8 @@ impl Node {
         let sync = self.sync_deadline();
         let ends = self.shutdown_deadline();
         let hands = self.failover_deadline();
-        [link, sync, ends, hands, self.wait_deadline()]
+        let reads = self.following.as_ref().and_then(|following| following.reads_at);
+        [link, reads, sync, ends, hands, self.wait_deadline()]
             .into_iter()
             .flatten()
             .chain([self.next_cron])
@@ -330,10 +334,11 @@ impl Node {
         Interest::Open { read, write }
     }
 
-    /// Whether what our master sends now would be lost: with the dataset of now, or because the
-    /// last file has been cut.
+    /// Whether what our master sends now would be lost, with the dataset of now, or because the
+    /// last file has been cut; or comes too fast.
     fn is_closed_to_master(&self) -> bool {
-        self.is_reloading() || self.shutdown.is_some_and(Shutdown::has_cut)
+        let is_slowed = || self.following.as_ref().is_some_and(|one| one.reads_at.is_some());
+        self.is_reloading() || self.shutdown.is_some_and(Shutdown::has_cut) || is_slowed()
     }
 
     /// The bytes to send next on a connection, in order: unsent replies, a payload, or the history

@@ -21,6 +21,9 @@ const INBOX_KEPT_BYTES: usize = 16 * 1024;
 // redis: CVE-2025-21605
 const STRANGER_UNREAD_BYTES: u64 = 1024;
 
+/// What the log calls a command that does not exist.
+const UNKNOWN: &str = "<unknown>";
+
 /// One request, as it goes through the node.
 #[derive(Clone, Copy)]
 pub(super) struct Request<'a> {
@@ -290,12 +293,12 @@ impl Node {
                     if matches!(command.handler, Handler::Node(NodeCommand::Exec)) {
                         self.abort_transaction(Caller::Conn(id), error);
                     } else {
-                        self.refuse(now, id, &format!("{error}"));
+                        self.refuse(now, id, command.name, &format!("{error}"));
                     }
                 }
             }
         } else {
-            self.refuse(now, id, &unknown_command(args));
+            self.refuse(now, id, UNKNOWN, &unknown_command(args));
         }
         if standing.hears == Hears::AllButNext {
             self.hear_again(id);
@@ -370,7 +373,7 @@ impl Node {
 
     /// Replies with an error to a command that was not run, and spoils the transaction it was meant
     /// for.
-    fn refuse(&mut self, now: Now, id: ConnId, text: &str) {
+    fn refuse(&mut self, now: Now, id: ConnId, command: &str, text: &str) {
         self.count_error(text);
         let Some(conn) = self.conns.get_mut(id) else { return };
         if let Some(queue) = conn.client_mut().and_then(|client| client.transaction.as_mut()) {
@@ -379,9 +382,12 @@ impl Node {
         match conn.role {
             Role::Client(_) => self.with_reply(Caller::Conn(id), |reply| reply.error(text)),
             // A reply would be taken for a part of the stream.
-            Role::Replica(_) | Role::Master => self.unread.extend_from_slice(b"-"),
+            Role::Replica(_) | Role::Master => {
+                self.unread.push(b'-');
+                self.unread.extend_from_slice(text.as_bytes());
+            }
         }
-        self.drop_unread(now, Caller::Conn(id), "");
+        self.drop_unread(now, Caller::Conn(id), command);
     }
 
     /// Runs one command. What it did is in `self.unit` afterwards.
@@ -558,29 +564,33 @@ impl Node {
         }
     }
 
+    // redis: networking.c, prepareClientToWrite and afterErrorReply
     fn explain_unread(&mut self, now: Now, caller: Caller, command: &str) {
         let reply = mem::take(&mut self.unread);
-        match caller {
-            Caller::Master if reply.first() == Some(&b'-') => {
-                self.stats.unexpected_error_replies += 1;
-                let text = String::from_utf8_lossy(&reply).trim_end().replace('\r', " ");
-                self.log(
-                    Level::Warning,
-                    format!(
-                        "== CRITICAL == This replica is sending an error to its master: '{text}' \
-                         after processing the command '{command}'"
-                    ),
-                );
-            }
-            Caller::Master => {}
-            Caller::Conn(id) => {
-                self.stats.unexpected_error_replies += u64::from(reply.first() == Some(&b'-'));
-                self.log(
-                    Level::Warning,
-                    format!("Replica generated a reply to command '{command}', disconnecting it"),
-                );
-                self.close(now, id);
-            }
+        let is_error = reply.first() == Some(&b'-');
+        self.stats.unexpected_error_replies += u64::from(is_error);
+        if let Caller::Conn(id) = caller {
+            let whom = self.conns.get(id).map(|conn| self.line(now, id, conn));
+            let whom = whom.unwrap_or_default();
+            let text = format!(
+                "Replica generated a reply to command '{command}', disconnecting it: {}",
+                whom.trim_end()
+            );
+            self.log(Level::Warning, text);
+            self.close(now, id);
+        }
+        if is_error {
+            let text = String::from_utf8_lossy(&reply).trim_end().replace('\r', " ");
+            let text = text.strip_prefix("-ERR ").unwrap_or(&text);
+            let (we, they) = match caller {
+                Caller::Master => ("replica", "master"),
+                Caller::Conn(_) => ("master", "replica"),
+            };
+            let text = format!(
+                "== CRITICAL == This {we} is sending an error to its {they}: '{text}' after \
+                 processing the command '{command}'"
+            );
+            self.log(Level::Warning, text);
         }
         self.unread = reply;
         self.unread.clear();

@@ -74,9 +74,7 @@ impl Node {
                 self.marks.hit(Mark::SyncAsked);
                 None
             }
-            Protocol::Psync => {
-                asked_for(args).inspect_err(|_| self.marks.hit(Mark::RefusedOffset))?
-            }
+            Protocol::Psync => asked_for(args).inspect_err(|_| self.refuse_offset(&name))?,
         };
         self.forget_client(id);
         let verdict = match asked {
@@ -97,6 +95,12 @@ impl Node {
         }
         self.effects.push_back(Effect::Decided(Decision { conn: id, asked, verdict: decision }));
         Ok(())
+    }
+
+    fn refuse_offset(&mut self, name: &str) {
+        self.marks.hit(Mark::RefusedOffset);
+        let text = format!("Replica {name} asks for synchronization but with a wrong offset");
+        self.log(Level::Warning, text);
     }
 
     /// Our master wants to follow us: `PSYNC replid offset FAILOVER`.

@@ -46,7 +46,7 @@ impl Bench {
         let now = Now { mono: Instant::ORIGIN, wall: UnixMillis(1_000_000) };
         let mut node = Node::new(config, Seed::from_u64(7), now);
         node.set_stopwatch(Box::new(watch.clone()));
-        let peer = PeerInfo { ip: "127.0.0.1".into(), port: 7, local: String::new() };
+        let peer = PeerInfo { ip: "127.0.0.1".into(), port: 7, ..PeerInfo::default() };
         let client = node.accept(now, peer);
         Self { node, watch, wall: 1_000_000, client }
     }

@@ -344,6 +344,40 @@ fn what_expired_while_a_master_was_down_is_deleted_everywhere() {
 }
 
 #[test]
+fn nobody_goes_on_from_a_file_of_which_too_much_has_expired() {
+    let small = Config { repl_backlog_size: 1024, ..config() };
+    let mut net = Net::with(&["a", "b"], &small);
+    net.follow("b", "a");
+    for number in 0..200 {
+        net.run("a", &format!("SET brief-{number} 1 PX 60000"));
+    }
+    net.run("a", "BGSAVE");
+    net.save("a");
+    net.cut("a", "b");
+    net.pass_secs(70);
+    net.restart("a", small);
+    let (first, end) = net.view("a").backlog.expect("the file names a history");
+    assert!(end - first < 2 * 1024, "{} bytes are kept", end - first);
+    net.heal();
+    net.pass_secs(3);
+    assert_eq!(last_verdict(&net, "a"), Verdict::Full(FullReason::BeforeBacklog));
+    net.assert_same(&["a", "b"]);
+}
+
+#[test]
+fn a_restarted_master_that_had_told_nothing_is_still_known_by_its_replicas() {
+    let mut net = Net::with(&["a", "b"], &config());
+    net.follow("b", "a");
+    net.run("a", "BGSAVE");
+    net.save("a");
+    assert_eq!(net.view("a").offset, 0, "it is about a history of no bytes");
+    net.restart("a", config());
+    net.pass_secs(3);
+    assert_eq!(net.node("a").stats().sync_full, 0);
+    net.assert_same(&["a", "b"]);
+}
+
+#[test]
 fn a_file_without_a_history_names_none() {
     let mut net = Net::with(&["a", "b"], &config());
     net.run("a", "SET k 1");

@@ -147,6 +147,12 @@ pub struct Config {
     pub stop_writes_on_bgsave_error: bool,
     /// `bind`: addresses to listen on.
     pub bind: Vec<String>,
+    /// `unixsocket`: empty for none.
+    pub unixsocket: String,
+    /// `unixsocketperm`: permission bits; zero leaves them to the process' umask.
+    pub unixsocketperm: u32,
+    /// `always-show-logo`.
+    pub always_show_logo: bool,
     /// `tcp-backlog`: connections that may wait to be accepted.
     pub tcp_backlog: u32,
     /// `tcp-keepalive`: how long a silent client is left unprobed; zero for ever.
@@ -192,6 +198,10 @@ pub struct Config {
     pub zset_max_listpack_entries: u64,
     /// `zset-max-listpack-value` in bytes.
     pub zset_max_listpack_value: u64,
+    /// `rdb-key-save-delay` in microseconds.
+    pub rdb_key_save_delay: i32,
+    /// `key-load-delay` in microseconds.
+    pub key_load_delay: i32,
     /// `enable-debug-command`.
     pub enable_debug_command: Access,
     /// `enable-protected-configs`.
@@ -387,6 +397,9 @@ impl Default for Config {
             save_given: Given::No,
             stop_writes_on_bgsave_error: true,
             bind: ["*", "-::*"].map(String::from).into(),
+            unixsocket: String::new(),
+            unixsocketperm: 0,
+            always_show_logo: false,
             tcp_backlog: 511,
             tcp_keepalive: secs(300),
             protected_mode: true,
@@ -409,6 +422,8 @@ impl Default for Config {
             set_max_intset_entries: 512,
             zset_max_listpack_entries: 128,
             zset_max_listpack_value: 64,
+            rdb_key_save_delay: 0,
+            key_load_delay: 0,
             enable_debug_command: Access::No,
             enable_protected_configs: Access::No,
             slowlog_log_slower_than: 10_000,

@@ -6,5 +6,5 @@ mod transfer;
 
 pub use self::{
     session::{Capabilities, Completion, Departure, Phase, Protocol, Session, Urgency},
-    transfer::{Framing, Origin, Transfer, TransferId},
+    transfer::{Framing, Origin, Pace, Transfer, TransferId},
 };

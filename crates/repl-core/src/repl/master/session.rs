@@ -193,11 +193,13 @@ impl Session {
         matches!(self.phase, Phase::AwaitAck { .. } | Phase::Online { .. })
     }
 
-    /// The `state=` of `INFO replication`.
-    pub fn state_name(&self) -> &'static str {
+    /// The `state=` of `INFO replication`: `is_encoded` tells whether a transfer is encoded to its
+    /// end.
+    // redis: a replica waits for the child process as long as that writes
+    pub fn state_name(&self, is_encoded: impl Fn(TransferId) -> bool) -> &'static str {
         match self.phase {
-            Phase::Waiting { .. } => "wait_bgsave",
-            Phase::Loading { .. } => "send_bulk",
+            Phase::Loading { transfer, .. } if is_encoded(transfer) => "send_bulk",
+            Phase::Waiting { .. } | Phase::Loading { .. } => "wait_bgsave",
             // redis: a diskless replica counts as online as soon as the payload has left
             Phase::AwaitAck { .. } | Phase::Online { .. } => "online",
         }
