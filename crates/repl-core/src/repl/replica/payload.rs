@@ -87,6 +87,11 @@ impl Payload {
         self.received
     }
 
+    /// Keys so far.
+    pub fn key_count(&self) -> u64 {
+        self.loader.key_count()
+    }
+
     /// `master_sync_total_bytes`: none before the header, and an unknown number before a mark.
     pub fn total_bytes(&self) -> i64 {
         match (&self.state, self.announced) {
