@@ -8,6 +8,7 @@
 mod clients;
 mod config_file;
 mod differential;
+mod explain;
 mod fixture;
 mod measures;
 mod replication;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     trials.extend(clients::trials());
     trials.extend(config_file::trials());
     trials.extend(differential::trials());
+    trials.extend(explain::trials());
     trials.extend(measures::trials());
     trials.extend(snapshots::trials());
     trials.extend(standing_still::trials());

@@ -7,7 +7,7 @@ use std::{
     env,
     fmt::Display,
     fs,
-    io::{self, Read as _},
+    io::{self, Read as _, Write as _},
     os::unix::ffi::OsStringExt,
     path::{Path, PathBuf},
     process::{self, ExitCode},
@@ -26,6 +26,7 @@ use repl_server::{
     args::{self, Request, Sources, Stdin},
     config_file::{LoadError, Origin, load_file, load_text},
     driver::Driver,
+    explain::{ExplainError, explain},
     log::{self, Role},
     open_files,
     platform::Platform as _,
@@ -42,9 +43,28 @@ fn main() -> ExitCode {
     match args::parse(&words) {
         Request::Help => print!("{}", args::help()),
         Request::Version => println!("{}", args::version()),
+        Request::Explain(file) => return explain_log(&file),
+        Request::Misuse(text) => {
+            eprintln!("{NAME}: {text}\n\n{}", args::help());
+            return ExitCode::from(2);
+        }
         Request::Run(sources) => return start(&sources),
     }
     ExitCode::SUCCESS
+}
+
+/// `explain FILE`: 0, or 1 when the log cannot be read or printed.
+fn explain_log(file: &[u8]) -> ExitCode {
+    let path = PathBuf::from(std::ffi::OsString::from_vec(file.to_vec()));
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let told = explain(&path, &mut out).and_then(|()| out.flush().map_err(ExplainError::Write));
+    match told {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{NAME}: {}: {error}", path.display());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Boots in the order that lets every error be seen: configuration, folder, log, process id,

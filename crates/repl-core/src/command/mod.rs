@@ -22,6 +22,7 @@ mod list;
 mod memory;
 mod node_command;
 mod pubsub;
+mod repl;
 mod server;
 mod session_error;
 mod set;
@@ -207,6 +208,7 @@ const GROUPS: &[&[Spec]] = &[
     list::MOVE_SPECS,
     memory::SPECS,
     pubsub::SPECS,
+    repl::SPECS,
     server::SPECS,
     set::SPECS,
     set_algebra::SPECS,

@@ -26,6 +26,7 @@ pub enum NodeCommand {
     Pubsub(PubsubCommand),
     Punsubscribe,
     Quit,
+    ReplExplain,
     Replconf,
     Failover,
     Replicaof,

@@ -50,7 +50,7 @@ impl Node {
         match following.link {
             Link::Loading { conn, .. } => self.send_newline(conn),
             // A master that knows no PSYNC got its first acknowledgement and wants no more.
-            Link::Streaming { .. } if following.resume == Resume::FromScratch => {}
+            Link::Streaming { .. } if matches!(following.resume, Resume::FromScratch(_)) => {}
             Link::Streaming { .. } => self.send_ack(),
             Link::Waiting { .. } | Link::Dialing { .. } | Link::Greeting { .. } => {}
         }

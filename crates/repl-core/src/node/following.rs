@@ -1,7 +1,9 @@
 //! Whom a node follows, what it may ask of that master, and how the link is.
 
+use super::Node;
 use crate::{
     base::{ids::Endpoint, time::Instant},
+    io::Scratch,
     repl::replica::Link,
 };
 
@@ -11,7 +13,7 @@ pub(super) enum Resume {
     /// To go on where our history ends.
     FromHistory,
     /// Everything: our bytes belong to no history that the master could know.
-    FromScratch,
+    FromScratch(Scratch),
 }
 
 /// Whom we follow, and how that goes.
@@ -28,13 +30,22 @@ pub(super) struct Following {
     pub(super) reads_at: Option<Instant>,
 }
 
+impl Node {
+    pub(super) fn follows(&self, master: &Endpoint) -> bool {
+        self.following.as_ref().is_some_and(|following| {
+            following.master.host.eq_ignore_ascii_case(&master.host)
+                && following.master.port == master.port
+        })
+    }
+}
+
 impl Following {
     /// Whom we are to follow, who is not dialled before that instant.
     pub(super) fn waiting_until(retry_at: Instant, master: Endpoint, now: Instant) -> Self {
         Self {
             master,
             link: Link::Waiting { retry_at },
-            resume: Resume::FromScratch,
+            resume: Resume::FromScratch(Scratch::NoFile),
             last_io_at: now,
             down_since: None,
             reads_at: None,

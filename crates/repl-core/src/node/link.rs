@@ -15,7 +15,7 @@ use crate::{
         time::Now,
     },
     conn::{Conn, Role},
-    io::{Effect, Level, PeerInfo},
+    io::{Effect, Level, PeerInfo, Scratch},
     keyspace::DbIndex,
     marks::Mark,
     repl::replica::{
@@ -29,13 +29,6 @@ use crate::{
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Node {
-    pub(super) fn follows(&self, master: &Endpoint) -> bool {
-        self.following.as_ref().is_some_and(|following| {
-            following.master.host.eq_ignore_ascii_case(&master.host)
-                && following.master.port == master.port
-        })
-    }
-
     /// `REPLICAOF host port`. Our replicas stay: they hear of a new history only if there is one.
     // redis: replication.c, replicationSetMaster
     pub(super) fn follow(&mut self, now: Now, master: Endpoint) {
@@ -44,7 +37,7 @@ impl Node {
             // A master that has counted its bytes may be an earlier part of the new master's
             // history.
             None if self.history.is_recording() => Resume::FromHistory,
-            None => Resume::FromScratch,
+            None => Resume::FromScratch(self.origin_of_nothing()),
         };
         self.mark_follow(resume);
         // A link that was lost stays lost, whoever is followed next.
@@ -106,6 +99,7 @@ impl Node {
     pub(super) fn link_failed(&mut self, now: Now, error: LinkError) {
         self.mark_link_failure(&error);
         self.drop_link(now);
+        self.note_link_failure(&error);
         let Some(following) = &mut self.following else { return };
         let was_up = following.link.is_up();
         let retry_at = if was_up {
@@ -116,7 +110,7 @@ impl Node {
         };
         following.link = Link::Waiting { retry_at };
         if error.spoils_history() {
-            following.resume = Resume::FromScratch;
+            following.resume = Resume::FromScratch(Scratch::Damaged);
         }
         if was_up {
             self.log(Level::Warning, format!("Connection with master lost: {error}"));
@@ -165,7 +159,7 @@ impl Node {
             ip: config.replica_announce_ip.clone(),
             resume: match following.resume {
                 Resume::FromHistory => Some((self.history.replid(), self.history.next())),
-                Resume::FromScratch => None,
+                Resume::FromScratch(_) => None,
             },
             purpose: match self.failover {
                 Some(_) => Purpose::HandOver,
@@ -319,6 +313,9 @@ impl Node {
         if is_answer && self.is_left_by_heir(now, id, &answer) {
             return Ok(line.1);
         }
+        if let Ok(Some(answer)) = answer {
+            self.note_answer(now, id, answer);
+        }
         match answer {
             Ok(None) => self.set_link(Link::Greeting { conn: id, handshake }),
             Ok(Some(Answer::Full(origin))) => {
@@ -358,6 +355,7 @@ impl Node {
     }
 
     fn begin_stream(&mut self, id: ConnId, db: DbIndex) {
+        self.note_stream();
         if let Some(following) = &mut self.following {
             following.link = Link::Streaming { conn: id, stream: Stream { db, transaction: None } };
             following.down_since = None;
@@ -390,7 +388,7 @@ impl Node {
         if origin.is_none()
             && let Some(following) = &mut self.following
         {
-            following.resume = Resume::FromScratch;
+            following.resume = Resume::FromScratch(Scratch::Nameless);
         }
         self.log(Level::Notice, "MASTER <-> REPLICA sync: Finished with success".into());
         // A master that knows neither PSYNC nor marks would answer, in the middle of its stream.

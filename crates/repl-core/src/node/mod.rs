@@ -13,7 +13,8 @@
 //! | `saves` | snapshot files: when one is begun, how it goes, the last one |
 //! | `loading` | a dataset from a file: at the boot, and `DEBUG RELOAD` |
 //! | `cron` | what happens by itself: expiry, pings, timeouts |
-//! | `info`, `role` | `INFO ROLE` |
+//! | `resyncs` | what was decided about synchronisations, and why |
+//! | `info`, `role`, `explain` | `INFO ROLE REPL` |
 //! | `commands` | `COMMAND`, and the `HELP` of containers |
 //! | `rates` | what `INFO` says per second |
 //! | `measure` | what commands cost: counters, the slow log, the latency monitor |
@@ -24,6 +25,7 @@ mod acks;
 mod ahead;
 mod commands;
 mod cron;
+mod explain;
 mod following;
 mod gate;
 mod incoming;
@@ -37,6 +39,7 @@ mod pacing;
 pub mod properties;
 mod rates;
 mod requests;
+mod resyncs;
 mod role;
 mod saves;
 mod session;
@@ -53,6 +56,7 @@ use self::{
     loading::{LastLoad, Loading, Reload},
     measure::Measure,
     rates::Rates,
+    resyncs::Resyncs,
     saves::Saves,
     session::{Failover, MemorySeen, Pause, Shutdown, Waiting},
     sync::replica_name,
@@ -150,6 +154,7 @@ pub struct Node {
     marks: Marks,
     measure: Measure,
     rates: Rates,
+    resyncs: Resyncs,
     facts: HostFacts,
     memory_seen: MemorySeen,
     rng: Rng,
@@ -236,6 +241,7 @@ impl Node {
             marks: Marks::default(),
             measure: Measure::new(now),
             rates: Rates::new(now),
+            resyncs: Resyncs::default(),
             facts: HostFacts::default(),
             memory_seen: MemorySeen::default(),
             rng,
@@ -416,6 +422,7 @@ impl Node {
             let text = format!("Connection with replica {} lost.", replica_name(conn));
             self.log(Level::Warning, text);
             self.marks.hit(Mark::ReplicaLost);
+            self.note_loss(now, id, crate::io::LossCause::Closed(cause));
         }
         self.close(now, id);
     }

@@ -11,7 +11,7 @@ use crate::{
         time::{Instant, Now},
     },
     conn::{Conn, Fate},
-    io::Level,
+    io::{Level, LossCause},
     marks::Mark,
     rdb::{Checksum, Compression, Options},
     repl::{
@@ -451,17 +451,23 @@ impl Node {
             };
             if held > hard || too_long {
                 // Named only now: this runs after every write.
-                let mark = if held > hard { Mark::LimitHard } else { Mark::LimitSoft };
-                dropped.push((*id, replica_name(conn), mark));
+                let (mark, cause) = if held > hard {
+                    (Mark::LimitHard, LossCause::HardLimit { held, limit: hard })
+                } else {
+                    let span = limit.soft_after;
+                    (Mark::LimitSoft, LossCause::SoftLimit { held, limit: soft, span })
+                };
+                dropped.push((*id, replica_name(conn), mark, cause));
             }
         }
-        for (id, name, mark) in dropped {
+        for (id, name, mark, cause) in dropped {
             self.marks.hit(mark);
             self.stats.output_limit_disconnections += 1;
             let text = format!(
                 "Client {name} scheduled to be closed ASAP for overcoming of output buffer limits."
             );
             self.log(Level::Warning, text);
+            self.note_loss(now, id, cause);
             self.close(now, id);
         }
     }

@@ -274,7 +274,7 @@ impl<P: Platform> Shared<P> {
                 }
                 Some(Effect::Log(level, text)) => shared.platform.log(level, &text),
                 Some(Effect::Decided(decision)) => {
-                    shared.platform.observe(&shared.node.borrow(), Event::Decided(decision));
+                    shared.platform.observe(&shared.node.borrow(), Event::Decided(&decision));
                 }
                 Some(Effect::StandStill(span)) => Self::stand_still(shared, span),
                 Some(Effect::Exit(status)) => shared.exit.set(Some(status)),

@@ -111,6 +111,7 @@ impl Node {
                 }
                 Ok(())
             }
+            NodeCommand::ReplExplain => self.repl_explain(caller, args),
             NodeCommand::Replconf => self.replconf(now, caller, args),
             NodeCommand::Replicaof => self.replicaof(now, caller, args),
             NodeCommand::Reset => self.reset(caller),

@@ -430,7 +430,7 @@ impl Net {
                 Effect::Log(_, text) => host.log.push(text),
                 Effect::RewriteConfig { asker, config } => host.rewrites.push((asker, config)),
                 Effect::Disk(request) => host.requests.push(request),
-                Effect::Decided(decision) => host.decisions.push(decision),
+                Effect::Decided(decision) => host.decisions.push(*decision),
             }
         }
     }
