@@ -355,6 +355,8 @@ impl Default for Config {
     fn default() -> Self {
         const MB: u64 = 1024 * 1024;
         let secs = Duration::from_secs;
+        let limit =
+            |hard_bytes, soft_bytes, soft_after| OutputLimit { hard_bytes, soft_bytes, soft_after };
         Self {
             port: 6379,
             databases: 16,
@@ -375,17 +377,9 @@ impl Default for Config {
             repl_diskless_sync: true,
             repl_diskless_sync_delay: secs(5),
             repl_diskless_sync_max_replicas: 0,
-            output_limit_normal: OutputLimit { hard_bytes: 0, soft_bytes: 0, soft_after: secs(0) },
-            output_limit_replica: OutputLimit {
-                hard_bytes: 256 * MB,
-                soft_bytes: 64 * MB,
-                soft_after: secs(60),
-            },
-            output_limit_pubsub: OutputLimit {
-                hard_bytes: 32 * MB,
-                soft_bytes: 8 * MB,
-                soft_after: secs(60),
-            },
+            output_limit_normal: limit(0, 0, secs(0)),
+            output_limit_replica: limit(256 * MB, 64 * MB, secs(60)),
+            output_limit_pubsub: limit(32 * MB, 8 * MB, secs(60)),
             client_query_buffer_limit: 1024 * MB,
             proto_max_bulk_len: 512 * MB,
             maxclients: 10_000,
