@@ -11,6 +11,7 @@ mod differential;
 mod fixture;
 mod measures;
 mod replication;
+mod sentinel;
 mod snapshots;
 mod transcripts;
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     trials.extend(config_file::trials());
     trials.extend(differential::trials());
     trials.extend(measures::trials());
+    trials.extend(sentinel::trials());
     trials.extend(snapshots::trials());
     trials.extend(transcripts::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
