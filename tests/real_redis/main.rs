@@ -14,6 +14,7 @@ mod replication;
 mod sentinel;
 mod snapshots;
 mod transcripts;
+mod users;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
     trials.extend(sentinel::trials());
     trials.extend(snapshots::trials());
     trials.extend(transcripts::trials());
+    trials.extend(users::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
