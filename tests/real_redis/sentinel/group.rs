@@ -21,11 +21,11 @@ const QUORUM: usize = 2;
 
 /// How long a node must be silent to be taken for gone: much longer than a busy machine makes an
 /// idle node wait.
-const DOWN_AFTER_MILLIS: u64 = 1_500;
+const DOWN_AFTER_MILLIS: u64 = 3_000;
 
 /// After this long a step of a failover counts as failed. After an election that nobody won, twice
 /// as long passes before the next.
-pub(super) const FAILOVER_MILLIS: u64 = 4_000;
+pub(super) const FAILOVER_MILLIS: u64 = 5_000;
 
 /// Sentinels ask and tell more often than is usual: with the usual ten and two seconds, an old
 /// master would be made a replica after half a minute.
@@ -42,8 +42,14 @@ impl Group {
     /// and all nodes.
     #[track_caller]
     pub(super) fn start(kinds: &[Kind]) -> Self {
-        let nodes = nodes(kinds, &[]);
-        let sentinels = (0..3).map(|_| sentinel(&nodes[0], QUORUM, "")).collect();
+        Self::watched(nodes(kinds, &[]), "")
+    }
+
+    /// As [`start`](Self::start), with nodes that are there and more lines of configuration for
+    /// the Sentinels.
+    #[track_caller]
+    pub(super) fn watched(nodes: Vec<Server>, more: &str) -> Self {
+        let sentinels = (0..3).map(|_| sentinel(&nodes[0], QUORUM, more)).collect();
         let group = Self { nodes, sentinels };
         for sentinel in &group.sentinels {
             wait_for_fields(sentinel, &[("num-slaves", "2"), ("num-other-sentinels", "2")]);
@@ -73,11 +79,11 @@ impl Group {
         for at in self.others(master) {
             wait_for_master(&self.nodes[at], &self.nodes[master]);
         }
-        settle(&self.from_master(master));
+        settle(&self.behind(master));
     }
 
     /// All nodes, the master first.
-    pub(super) fn from_master(&self, master: usize) -> Vec<&Server> {
+    pub(super) fn behind(&self, master: usize) -> Vec<&Server> {
         let order = [vec![master], self.others(master)].concat();
         order.into_iter().map(|at| &self.nodes[at]).collect()
     }
@@ -92,9 +98,7 @@ impl Group {
             wait_for("a file that says whom the node follows", || {
                 let text = fs::read_to_string(node.folder().join(CONFIG_FILE));
                 let text = text.expect("the file is there");
-                let lines = text.lines().filter_map(|line| {
-                    line.strip_prefix("replicaof ").or(line.strip_prefix("slaveof "))
-                });
+                let lines = text.lines().filter_map(|line| line.strip_prefix("replicaof "));
                 let lines: Vec<String> = lines.map(str::to_owned).collect();
                 if lines == wanted { Ok(()) } else { Err((lines, text)) }
             });

@@ -88,7 +88,7 @@ fn run(kinds: &[Kind], kills: usize) -> Vec<Replaced> {
     drop(journal);
     let master = group.agreed_master();
     group.settle_behind(master);
-    dataset::assert_equal(&group.from_master(master));
+    dataset::assert_equal(&group.behind(master));
     all
 }
 

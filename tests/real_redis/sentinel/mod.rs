@@ -44,6 +44,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     let case = "what replicas say of themselves is read";
     add("ours beside redis", mixed, (case, by_hand::replicas_are_read));
     for (name, kinds) in [("ours", [Ours; 3].as_slice()), ("redis", &[Redis; 3])] {
+        let case = "Sentinels do with no more rights than they need";
+        add(name, kinds, (case, by_hand::with_little));
         let case = "replicas that must not be chosen are not";
         add(name, kinds, (case, by_hand::are_not_chosen));
     }
