@@ -25,8 +25,8 @@ use crate::{
 const FLOW: usize = 20;
 
 /// How much later than with Redis alone there may be a new master: Sentinels wait by chance for up
-/// to a second, and may need another election.
-const LATER: Duration = Duration::from_millis(2 * FAILOVER_MILLIS + 2_000);
+/// to a second, may need another election, and trust no clock for a while when the machine is busy.
+const LATER: Duration = Duration::from_millis(2 * FAILOVER_MILLIS + 5_000);
 
 /// What became of one kill.
 #[derive(Debug)]
