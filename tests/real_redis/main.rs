@@ -12,10 +12,12 @@ mod explain;
 mod fixture;
 mod measures;
 mod replication;
+mod sentinel;
 mod snapshots;
 mod standing_still;
 mod transcripts;
 mod unix_socket;
+mod users;
 
 use std::process::ExitCode;
 
@@ -35,10 +37,12 @@ fn main() -> ExitCode {
     trials.extend(differential::trials());
     trials.extend(explain::trials());
     trials.extend(measures::trials());
+    trials.extend(sentinel::trials());
     trials.extend(snapshots::trials());
     trials.extend(standing_still::trials());
     trials.extend(transcripts::trials());
     trials.extend(unix_socket::trials());
+    trials.extend(users::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

@@ -67,6 +67,7 @@ pub use self::{
     view::{ReplicationView, Role},
 };
 use crate::{
+    acl::Users,
     base::{
         config::Config,
         ids::ConnId,
@@ -111,6 +112,7 @@ pub struct Node {
     no_replicas_since: Instant,
     last_ping_at: Instant,
     commands: Table,
+    users: Users,
     /// Scratch for the arguments of the request at hand.
     argv: Argv,
     /// Scratch for the requests behind it.
@@ -160,6 +162,8 @@ pub struct Node {
     rng: Rng,
     /// For what clients leave to chance: a stream of its own, so that it shifts no other draw.
     chance: Rng,
+    /// For passwords.
+    secrets: Rng,
     run_id: [u8; 40],
     started: Now,
     next_cron: Instant,
@@ -216,6 +220,7 @@ impl Node {
             no_replicas_since: now.mono,
             last_ping_at: now.mono,
             commands: Table::new(),
+            users: Users::default(),
             argv: Argv::new(),
             ahead: Argv::new(),
             unit: Effects::default(),
@@ -246,6 +251,7 @@ impl Node {
             memory_seen: MemorySeen::default(),
             rng,
             chance: Rng::new(seed, "chance"),
+            secrets: Rng::new(seed, "secrets"),
             run_id,
             started: now,
             next_cron: now.mono,
@@ -254,6 +260,7 @@ impl Node {
             config,
         };
         node.keyspace.set_limits(&node.config);
+        node.load_users();
         node
     }
 
@@ -263,6 +270,7 @@ impl Node {
         let refusal = self.refusal(&peer);
         let role = conn::Role::Client(Box::new(Client::new(self.first_login())));
         let mut conn = Conn::new(peer, role, now.mono);
+        conn.rights = self.rights_of(conn.user);
         if let Some(text) = refusal {
             self.stats.rejected_connections += 1;
             Reply::new(conn.outbox.writer(), Proto::Resp2).error(text);
@@ -279,7 +287,7 @@ impl Node {
         }
         // A peer without an address is not connected through a network.
         let is_near = peer.is_local() || peer.ip.is_empty();
-        let is_open = self.config.protected_mode && self.config.requirepass.is_empty();
+        let is_open = self.config.protected_mode && self.users.default_user().asks_for_nothing();
         (is_open && !is_near).then_some(PROTECTED)
     }
 

@@ -7,7 +7,7 @@ use super::{Node, gate::unknown_command, measure::Noted, session::waits_in_queue
 use crate::{
     base::{ids::ConnId, time::Now},
     command::{CommandError, Data, Expiry, Flags, Handler, NodeCommand, Outcome, Spec},
-    conn::{Client, Conn, Fate, Hears, Inbox, Login, Role, Wait},
+    conn::{Client, Conn, Fate, Hears, Inbox, Login, Rights, Role, Wait},
     io::Level,
     keyspace::{DbIndex, ExpiryOf},
     repl::{Effects, History},
@@ -46,6 +46,7 @@ pub(super) enum Caller {
 pub(super) struct Standing {
     pub(super) login: Login,
     pub(super) kind: Kind,
+    pub(super) rights: Rights,
     hears: Hears,
     /// Replies it has not read yet.
     unread_bytes: u64,
@@ -243,7 +244,7 @@ impl Node {
         let unread_bytes = conn.outbox.pending().len() as u64;
         Some(match &conn.role {
             Role::Client(client) => {
-                let open = self.config.requirepass.is_empty();
+                let open = self.users.default_user().lets_everybody_in();
                 let login = if open { Login::Known } else { client.login };
                 let unread_max = self.unread_max(login, client);
                 let kind = if client.waits.is_some() {
@@ -257,12 +258,13 @@ impl Node {
                 } else {
                     Kind::Client
                 };
-                let (hears, db) = (client.hears, client.db);
-                Standing { login, kind, hears, unread_bytes, unread_max, db }
+                let (hears, db, rights) = (client.hears, client.db, conn.rights);
+                Standing { login, kind, rights, hears, unread_bytes, unread_max, db }
             }
             Role::Replica(_) | Role::Master => Standing {
                 login: Login::Known,
                 kind: Kind::Replica,
+                rights: conn.rights,
                 hears: Hears::All,
                 unread_bytes,
                 unread_max: u64::MAX,

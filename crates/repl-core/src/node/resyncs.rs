@@ -145,7 +145,12 @@ impl Node {
     }
 
     /// What a replica that asked for this is to get, and why.
-    pub(super) fn judge(&mut self, now: Now, asked: Option<(ReplId, u64)>, name: &str) -> Verdict {
+    pub(super) fn judge_resync(
+        &mut self,
+        now: Now,
+        asked: Option<(ReplId, u64)>,
+        name: &str,
+    ) -> Verdict {
         // Whatever it is told now, the next loss is another.
         let loss = self.resyncs.loss_of(now, name);
         let Some((replid, next)) = asked else {

@@ -79,7 +79,7 @@ impl Node {
         self.forget_client(id);
         let verdict = match protocol {
             Protocol::Sync => Verdict::Full(FullReason::OldProtocol),
-            Protocol::Psync => self.judge(now, asked, &name),
+            Protocol::Psync => self.judge_resync(now, asked, &name),
         };
         let standing = self.history.standing();
         let decision = Decision { conn: id, asked, standing, verdict };

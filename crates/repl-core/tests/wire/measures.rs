@@ -247,6 +247,9 @@ fn the_slow_log_shows_what_was_sent_without_secrets_and_in_part() {
     check("HELLO 2 SETNAME bob", "HELLO 2 SETNAME bob");
     check("CONFIG SET masterauth pw hz 10", "CONFIG SET masterauth (redacted) hz 10");
     check("CONFIG SET MasterUser me", "CONFIG SET MasterUser (redacted)");
+    check("ACL SETUSER me >pw", "ACL SETUSER (redacted) (redacted)");
+    check("ACL GETUSER me", "ACL GETUSER (redacted)");
+    check("ACL DRYRUN me GET k", "ACL DRYRUN (redacted) (redacted) (redacted)");
     check(&format!("SET k {}", "x".repeat(128)), &format!("SET k {}", "x".repeat(128)));
     let long = format!("SET k {}... (72 more bytes)", "x".repeat(128));
     check(&format!("SET k {}", "x".repeat(200)), &long);

@@ -216,6 +216,9 @@ pub struct Config {
     pub latency_tracking: bool,
     /// `latency-tracking-info-percentiles`, as it is shown.
     pub latency_tracking_info_percentiles: String,
+    /// The lines about users behind the word `user`, as `acl::line` makes them: who there is at
+    /// the boot, and when the file is written anew. Neither `CONFIG GET` nor `SET` knows them.
+    pub users: Vec<String>,
     /// The values of directives that have no field.
     pub kept: Kept,
 }
@@ -425,6 +428,7 @@ impl Default for Config {
             latency_monitor_threshold: 0,
             latency_tracking: true,
             latency_tracking_info_percentiles: "50 99 99.9".to_owned(),
+            users: Vec::new(),
             kept: Kept::default(),
         }
     }

@@ -133,7 +133,12 @@ impl Node {
             unparsed.capacity() - unparsed.len(),
             unparsed.capacity() + conn.outbox.memory_bytes() + queued,
             if unsent > 0 { "rw" } else { "r" },
-            if matches!(conn.role, Role::Master) { "(superuser)" } else { "default" },
+            match (&conn.role, self.users.get(conn.user)) {
+                (Role::Master, _) => "(superuser)",
+                (Role::Client(_) | Role::Replica(_), Some(user)) => user.name(),
+                // It is on its way out.
+                (Role::Client(_) | Role::Replica(_), None) => "(deleted)",
+            },
             match client.proto {
                 Proto::Resp2 => 2,
                 Proto::Resp3 => 3,

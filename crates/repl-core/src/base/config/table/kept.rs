@@ -14,7 +14,7 @@ use crate::base::config::{
 
 const NO_LIMIT: &str = "No memory limit is enforced yet: nothing is evicted.";
 const NO_FILE: &str = "Nothing is written to disk yet.";
-const NO_ACL: &str = "There is only the default user yet.";
+const NO_ACL_LOG: &str = "What is denied is counted, not listed.";
 const NO_CLUSTER: &str = "There is no cluster mode.";
 const NO_DEFRAG: &str = "Memory is not defragmented.";
 const NO_SCRIPT: &str = "There are no scripts yet.";
@@ -63,7 +63,8 @@ pub(super) static ROWS: &[Directive] = &[
     unsupported("cluster-enabled", "no", &YesNo, "this server has no cluster mode").at_boot(),
     unsupported("tls-port", "0", &Number(0, 65535), "this server does not speak TLS"),
     unsupported("tls-replication", "no", &YesNo, "this server does not speak TLS"),
-    unsupported("aclfile", "", &Text, "this server has only the default user").at_boot(),
+    unsupported("aclfile", "", &Text, "this server keeps its users in the configuration file")
+        .at_boot(),
     unsupported("syslog-enabled", "no", &YesNo, "this server logs to a file or standard output")
         .at_boot(),
     // Process.
@@ -133,8 +134,13 @@ pub(super) static ROWS: &[Directive] = &[
     ),
     kept("sanitize-dump-payload", "no", Choice(&["no", "yes", "clients"]), "Always done in full."),
     // Users.
-    kept("acl-pubsub-default", "resetchannels", Choice(&["allchannels", "resetchannels"]), NO_ACL),
-    kept("acllog-max-len", "128", POSITIVE_LONG, NO_ACL),
+    unsupported(
+        "acl-pubsub-default",
+        "resetchannels",
+        &Choice(&["allchannels", "resetchannels"]),
+        "a new user may use no channel here",
+    ),
+    kept("acllog-max-len", "128", POSITIVE_LONG, NO_ACL_LOG),
     // Observation.
     kept(
         "notify-keyspace-events",
