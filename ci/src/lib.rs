@@ -8,6 +8,7 @@ pub mod leaks;
 pub mod mutants;
 pub mod peers;
 pub mod purity;
+pub mod redis_suite;
 pub mod reports;
 pub mod shell;
 pub mod simulation;

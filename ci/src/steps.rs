@@ -3,7 +3,7 @@
 use std::{env, fs, path::Path, time::Instant};
 
 use crate::{
-    clients, leaks, mutants, peers, purity, reports,
+    clients, leaks, mutants, peers, purity, redis_suite, reports,
     shell::{self, Failure, Outcome},
     simulation, tidy, wrap,
 };
@@ -86,6 +86,11 @@ const STEPS: &[Step] = &[
         name: "mutants",
         does: "the sweep finds every planted bug: cargo ci mutants [--shrink] [NAME..]",
         run: mutants::run,
+    },
+    Step {
+        name: "redis-suite",
+        does: "Redis' own tests of replication: FOLDER of its source, [FILE..]",
+        run: redis_suite::run,
     },
     Step {
         name: "report-check",

@@ -60,7 +60,7 @@ fn no_file_names_a_path_of_one_machine() {
 }
 
 /// What reads bytes of strangers.
-const PARSERS: [&str; 13] = [
+const PARSERS: [&str; 15] = [
     "crates/repl-core/src/base/config/mod.rs",
     "crates/repl-core/src/rdb/compact/mod.rs",
     "crates/repl-core/src/rdb/decoder/mod.rs",
@@ -74,6 +74,8 @@ const PARSERS: [&str; 13] = [
     "crates/repl-core/src/resp/request.rs",
     "crates/repl-server/src/args.rs",
     "crates/repl-server/src/config_file.rs",
+    "crates/repl-server/src/explain/line.rs",
+    "crates/repl-server/src/explain/story.rs",
 ];
 
 #[test]

@@ -8,11 +8,16 @@
 mod clients;
 mod config_file;
 mod differential;
+mod explain;
 mod fixture;
 mod measures;
 mod replication;
+mod sentinel;
 mod snapshots;
+mod standing_still;
 mod transcripts;
+mod unix_socket;
+mod users;
 
 use std::process::ExitCode;
 
@@ -30,9 +35,14 @@ fn main() -> ExitCode {
     trials.extend(clients::trials());
     trials.extend(config_file::trials());
     trials.extend(differential::trials());
+    trials.extend(explain::trials());
     trials.extend(measures::trials());
+    trials.extend(sentinel::trials());
     trials.extend(snapshots::trials());
+    trials.extend(standing_still::trials());
     trials.extend(transcripts::trials());
+    trials.extend(unix_socket::trials());
+    trials.extend(users::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

@@ -1,7 +1,8 @@
 //! The command line, in redis-server's grammar.
 //!
 //! `repl-server [/path/to.conf] [--directive value ...] [-]`: options are lines of configuration
-//! that come after the file, `-` reads more lines from standard input. Owns the grammar and the
+//! that come after the file, `-` reads more lines from standard input. `repl-server explain FILE`
+//! serves nobody and explains a log. Owns the grammar and the
 //! help text; reads nothing.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
@@ -19,6 +20,10 @@ pub enum Request {
     Help,
     /// Print [`version`].
     Version,
+    /// Explain the log in this file; `-` is standard input.
+    Explain(Vec<u8>),
+    /// Nothing that can be done: print this and how it is used.
+    Misuse(&'static str),
     /// Run with this configuration.
     Run(Sources),
 }
@@ -50,6 +55,13 @@ pub fn parse(args: &[Vec<u8>]) -> Request {
     match args.first().map(Vec::as_slice) {
         Some(b"-h" | b"--help") => return Request::Help,
         Some(b"-v" | b"--version") => return Request::Version,
+        // A configuration file of that name is `./explain`.
+        Some(b"explain") => {
+            return match args {
+                [_, file] => Request::Explain(file.clone()),
+                _ => Request::Misuse("explain takes the log of one server: explain FILE"),
+            };
+        }
         Some(_) | None => {}
     }
     let mut sources = Sources::default();
@@ -117,11 +129,14 @@ pub fn help() -> String {
     format!(
         "\
 Usage: {NAME} [/path/to/{NAME}.conf] [--directive value ...] [-]
+       {NAME} explain FILE
        {NAME} -v or --version
        {NAME} -h or --help
 
 Every directive of a configuration file is also an option; options win over the file.
 A last argument - reads more lines from standard input.
+explain tells of each resynchronisation in the log of a Redis, a Valkey or this server why it was
+a full one, and which directive would have saved it; - is standard input.
 
 Examples:
        {NAME}                                        (port 6379, nothing saved)
@@ -129,6 +144,7 @@ Examples:
        {NAME} --port 7778 --replicaof 127.0.0.1 7777
        {NAME} /etc/redis.conf --loglevel verbose
        echo 'repl-backlog-size 16mb' | {NAME} -
+       {NAME} explain /var/log/redis/redis-server.log
 "
     )
 }
@@ -141,7 +157,10 @@ mod tests {
         let args: Vec<Vec<u8>> = args.iter().map(|arg| arg.as_bytes().to_vec()).collect();
         match parse(&args) {
             Request::Run(sources) => sources,
-            other @ (Request::Help | Request::Version) => panic!("{other:?}"),
+            other @ (Request::Help
+            | Request::Version
+            | Request::Explain(_)
+            | Request::Misuse(_)) => panic!("{other:?}"),
         }
     }
 
@@ -178,6 +197,21 @@ mod tests {
         assert_eq!(run(&["-"]).stdin, Stdin::Lines);
         assert_eq!(run(&["-", "--hz", "3"]).lines, b"hz \"3\"");
         assert_eq!(run(&[]), Sources::default());
+    }
+
+    #[test]
+    fn a_log_is_explained_by_its_own_word() {
+        let asked = |args: &[&str]| {
+            let args: Vec<Vec<u8>> = args.iter().map(|arg| arg.as_bytes().to_vec()).collect();
+            parse(&args)
+        };
+        assert_eq!(asked(&["explain", "a.log"]), Request::Explain(b"a.log".to_vec()));
+        assert_eq!(asked(&["explain", "-"]), Request::Explain(b"-".to_vec()));
+        for wrong in [&["explain"][..], &["explain", "a", "b"]] {
+            assert!(matches!(asked(wrong), Request::Misuse(_)), "{wrong:?}");
+        }
+        assert_eq!(run(&["./explain"]).file.as_deref(), Some(&b"./explain"[..]));
+        assert!(help().contains("explain FILE"));
     }
 
     #[test]

@@ -20,7 +20,7 @@ and **have no effect**: the server says so in its log when one is set.
 Where this differs from Redis on purpose:
 
 - `port`, `bind` and `dir` cannot be changed while the server runs.
-- What the server cannot do (`appendonly yes`, `daemonize yes`, TLS, cluster mode, Unix sockets,
+- What the server cannot do (`appendonly yes`, `daemonize yes`, TLS, cluster mode,
   ACL files) is refused.
 - Values must be valid UTF-8.
 - Files that include each other without end are refused; Redis 7.0 crashes.

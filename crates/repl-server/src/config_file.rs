@@ -11,9 +11,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use repl_core::base::{
-    config::{Config, When},
-    glob::{self, Case},
+use repl_core::{
+    acl,
+    base::{
+        config::{Config, When},
+        glob::{self, Case},
+    },
 };
 
 use crate::{NAME, VERSION, log::os_text};
@@ -133,10 +136,36 @@ impl Loader<'_> {
                 continue;
             }
             let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+            if name.eq_ignore_ascii_case(b"user") && !args.is_empty() {
+                self.user(&args).map_err(refuse)?;
+                continue;
+            }
             self.config
                 .set(name, &args, When::Boot)
                 .map_err(|error| refuse(error.reason.to_string()))?;
         }
+        Ok(())
+    }
+
+    /// Takes the words behind `user`.
+    // redis: acl.c, ACLAppendUserForLoading
+    fn user(&mut self, words: &[&[u8]]) -> Result<(), String> {
+        let declared = acl::line(words).map_err(|(word, why)| (word, why.text()));
+        let known = |line: &str| {
+            let name = |line: &str| line.split(' ').next().map(str::to_owned);
+            self.config.users.iter().any(|other| name(other) == name(line))
+        };
+        let line = match declared {
+            Ok(line) if known(&line) => Err((
+                words.first().copied().unwrap_or_default(),
+                "Duplicate user found. A user can only be defined once in config files",
+            )),
+            other => other,
+        };
+        let line = line.map_err(|(word, why)| {
+            format!("Error in user declaration '{}': {why}", String::from_utf8_lossy(word))
+        })?;
+        self.config.users.push(line);
         Ok(())
     }
 

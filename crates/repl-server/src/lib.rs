@@ -3,7 +3,7 @@
 //!
 //! The simulator uses [`driver`], [`platform`], [`disk`] and what reads and writes a configuration
 //! file ([`config_file`], [`config_rewrite`]). The rest makes the shipped server: its [`args`], its
-//! [`log`], its [`signals`] and its [`open_files`].
+//! [`log`], its [`explain`], its [`signals`] and its [`open_files`].
 
 pub mod args;
 #[cfg(test)]
@@ -12,6 +12,7 @@ pub mod config_file;
 pub mod config_rewrite;
 pub mod disk;
 pub mod driver;
+pub mod explain;
 pub mod log;
 pub mod open_files;
 pub mod platform;

@@ -7,7 +7,7 @@ use std::{
     env,
     fmt::Display,
     fs,
-    io::{self, Read as _},
+    io::{self, Read as _, Write as _},
     os::unix::ffi::OsStringExt,
     path::{Path, PathBuf},
     process::{self, ExitCode},
@@ -26,11 +26,12 @@ use repl_server::{
     args::{self, Request, Sources, Stdin},
     config_file::{LoadError, Origin, load_file, load_text},
     driver::Driver,
+    explain::{ExplainError, explain},
     log::{self, Role},
     open_files,
     platform::Platform as _,
     signals::{Signals, Termination},
-    tokio_platform::{TokioPlatform, bind_all, run},
+    tokio_platform::{Acceptor, TokioPlatform, bind_all, bind_unix, run},
 };
 
 #[cfg(feature = "jemalloc")]
@@ -42,9 +43,28 @@ fn main() -> ExitCode {
     match args::parse(&words) {
         Request::Help => print!("{}", args::help()),
         Request::Version => println!("{}", args::version()),
+        Request::Explain(file) => return explain_log(&file),
+        Request::Misuse(text) => {
+            eprintln!("{NAME}: {text}\n\n{}", args::help());
+            return ExitCode::from(2);
+        }
         Request::Run(sources) => return start(&sources),
     }
     ExitCode::SUCCESS
+}
+
+/// `explain FILE`: 0, or 1 when the log cannot be read or printed.
+fn explain_log(file: &[u8]) -> ExitCode {
+    let path = PathBuf::from(std::ffi::OsString::from_vec(file.to_vec()));
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let told = explain(&path, &mut out).and_then(|()| out.flush().map_err(ExplainError::Write));
+    match told {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{NAME}: {}: {error}", path.display());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Boots in the order that lets every error be seen: configuration, folder, log, process id,
@@ -77,20 +97,10 @@ async fn serve(mut config: Config, config_file: String) -> ExitCode {
     if let Err(error) = allow_clients(&mut config) {
         return fail(&error.to_string());
     }
-    // To the operating system port 0 is any free one; to Redis it means not to listen.
-    if config.port == 0 {
-        return fail("Configured to not listen anywhere, exiting.");
-    }
-    let acceptors = match bind_all(&config) {
+    let acceptors = match listen(&config) {
         Ok(acceptors) => acceptors,
-        Err(error) => {
-            log::write(Role::Master, Level::Warning, &format!("Warning: {error}"));
-            return fail(&format!("Failed listening on port {} (TCP), aborting.", config.port));
-        }
+        Err(text) => return fail(&text),
     };
-    if acceptors.is_empty() {
-        return fail("No address of bind exists on this host, exiting.");
-    }
     let (signals, seed) = match (Signals::take_over(), os_seed()) {
         (Ok(signals), Ok(seed)) => (signals, seed),
         (Err(error), _) => return fail(&format!("Can't handle signals: {error}")),
@@ -106,6 +116,30 @@ async fn serve(mut config: Config, config_file: String) -> ExitCode {
     let status = driver.run().await;
     // The operating system keeps eight bits of a status.
     ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX))
+}
+
+/// Everything the server listens on, or why it cannot.
+fn listen(config: &Config) -> Result<Vec<Acceptor>, String> {
+    // To the operating system port 0 is any free one; to Redis it means not to listen.
+    if config.port == 0 && config.unixsocket.is_empty() {
+        return Err("Configured to not listen anywhere, exiting.".to_owned());
+    }
+    let mut acceptors = Vec::new();
+    if config.port != 0 {
+        acceptors = bind_all(config).map_err(|error| {
+            log::write(Role::Master, Level::Warning, &format!("Warning: {error}"));
+            format!("Failed listening on port {} (TCP), aborting.", config.port)
+        })?;
+        if acceptors.is_empty() {
+            return Err("No address of bind exists on this host, exiting.".to_owned());
+        }
+    }
+    acceptors.extend(
+        bind_unix(config).map_err(|error| {
+            format!("Failed opening Unix socket: bind: {}", log::os_text(&error))
+        })?,
+    );
+    Ok(acceptors)
 }
 
 /// Has the operating system allow as many open files as clients need, or serves fewer clients.
@@ -182,6 +216,11 @@ fn greet(config: &Config, config_file: &Path) {
     }
     let mode = format!("Running mode=standalone, port={}.", config.port);
     say(Role::Master, Level::Notice, &mode);
+    if config.always_show_logo {
+        let port = config.port;
+        let logo = format!("{NAME} {VERSION} in standalone mode, Port: {port}, PID: {pid}");
+        say(Role::Master, Level::Notice, &logo);
+    }
 }
 
 /// The directives that somebody set and nobody acts on.

@@ -94,7 +94,7 @@ pub enum Event<'a> {
     /// A connection ended or a dial failed.
     Closed(ConnId),
     /// A replica asked to resynchronise and was answered.
-    Decided(Decision),
+    Decided(&'a Decision),
     /// A deadline passed, or the host asked for something.
     Woken,
 }

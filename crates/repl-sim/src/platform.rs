@@ -84,7 +84,7 @@ impl SimPlatform {
             Event::Received(_, bytes) => What::Received(bytes.len()),
             Event::Sent(_, count) => What::Sent(count),
             Event::Closed(_) => What::Closed,
-            Event::Decided(decision) => What::Decided(decided(&decision)),
+            Event::Decided(decision) => What::Decided(decided(decision)),
             Event::Woken => What::Woken,
         });
     }
@@ -104,7 +104,7 @@ impl SimPlatform {
             Event::Closed(conn) => self.trace(format_args!("closed    {}", name(conn))),
             Event::Decided(decision) => {
                 let conn = name(decision.conn);
-                self.trace(format_args!("decided   {conn} {}", decided(&decision)));
+                self.trace(format_args!("decided   {conn} {}", decided(decision)));
             }
             Event::Woken if changed == Changed::Yes => self.trace(format_args!("woken")),
             Event::Woken => {}
@@ -154,7 +154,7 @@ impl SimPlatform {
             });
             let asker = asker.map(|machine| machine.index);
             let around = self.surroundings();
-            judge.on_decision(self.machine.index, &view, backlog_size, asker, &decision, around)?;
+            judge.on_decision(self.machine.index, &view, backlog_size, asker, decision, around)?;
         }
         judge.on_event(self.machine.index, node, &view, now)?;
         evidence.step_count.set(evidence.step_count.get() + 1);
@@ -174,7 +174,9 @@ fn decided(decision: &Decision) -> String {
         decision.asked.map_or_else(|| "? -1".to_owned(), |(id, offset)| format!("{id:?} {offset}"));
     match decision.verdict {
         Verdict::Continue => format!("PSYNC {asked} -> CONTINUE"),
-        Verdict::Full(reason) => format!("PSYNC {asked} -> FULLRESYNC ({reason:?})"),
+        Verdict::Full(reason) => {
+            format!("PSYNC {asked} -> FULLRESYNC ({})", reason.name().word())
+        }
     }
 }
 

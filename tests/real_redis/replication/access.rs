@@ -9,15 +9,16 @@ use crate::fixture::{
     wait_for,
 };
 
-/// These end the connection or the server, or change what is compared; and a save refuses another
-/// for as long as it takes.
-const NOT_COMPARED: [&str; 11] = [
+/// These end the connection or the server, or change what is compared; a save refuses another for
+/// as long as it takes; and `REPL` is only ours.
+const NOT_COMPARED: [&str; 12] = [
     "bgsave",
     "debug",
     "failover",
     "monitor",
     "psync",
     "quit",
+    "repl",
     "replicaof",
     "save",
     "shutdown",

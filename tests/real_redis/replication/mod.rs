@@ -188,7 +188,7 @@ impl Chain {
 /// Waits until every server but the first has its link up and has applied what the first has
 /// produced. The first is the master of all of them.
 #[track_caller]
-fn settle(servers: &[&Server]) {
+pub(crate) fn settle(servers: &[&Server]) {
     let [master, replicas @ ..] = servers else {
         panic!("at least a master settles");
     };
@@ -217,12 +217,12 @@ fn settle(servers: &[&Server]) {
 
 /// How often a server has served a full and a partial resynchronisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Syncs {
-    full: i64,
-    partial: i64,
+pub(crate) struct Syncs {
+    pub(crate) full: i64,
+    pub(crate) partial: i64,
 }
 
-fn syncs(server: &Server) -> Syncs {
+pub(crate) fn syncs(server: &Server) -> Syncs {
     Syncs { full: server.count("sync_full"), partial: server.count("sync_partial_ok") }
 }
 

@@ -86,6 +86,21 @@ impl ConnId {
     }
 }
 
+/// The name of one user of a node. That of a user that was deleted never means a later one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(u32);
+
+impl UserId {
+    /// The user that everybody is who has not said anything else.
+    pub const DEFAULT: Self = Self(0);
+
+    /// The one that comes after this.
+    #[must_use]
+    pub(crate) const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
 /// Where a server listens: a host name or address, and a port.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Endpoint {

@@ -14,4 +14,5 @@ pub mod histogram;
 pub mod ids;
 pub mod number;
 pub mod rng;
+pub mod sha256;
 pub mod time;

@@ -4,7 +4,7 @@ use alloc::{format, string::String, vec::Vec};
 
 use super::{
     CommandError, Data, DataError, DebugCommand, Expiry, Flags, Handler, NodeCommand, Outcome,
-    Spec, is_word, keys,
+    Spec, collection, is_word, keys,
     subcommands::{Subcommand, Subcommands},
 };
 use crate::{
@@ -77,6 +77,13 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand::help(BASE, "debug|help", BASE.since),
     own("debug|log", 3, "<text>", "Writes a line into the log.", DebugCommand::Log),
     of_data("debug|object", 3, "<key>", "Tells how a key and its value are kept.", object),
+    of_data(
+        "debug|populate",
+        -3,
+        "<count> [<prefix>] [<size>]",
+        "Creates so many strings, which replicas are not told.",
+        populate,
+    ),
     of_data("debug|protocol", 3, "<type>", "Answers with a value of this type.", protocol),
     own(
         "debug|reload",
@@ -150,6 +157,41 @@ fn pieces(entry: &Entry, shape: &Shape) -> String {
         shape.list_pack.size(),
         List::stored_bytes(list),
     )
+}
+
+/// `DEBUG POPULATE count [prefix] [size]`: what is there stays as it is.
+// redis: debug.c, debugCommand
+fn populate<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
+    if args.len() > 5 {
+        return Err(CommandError::SubcommandSyntax { container: "DEBUG", asked: args.get(1) });
+    }
+    let count = collection::count(args.get(2))?;
+    let prefix = args.try_get(3).unwrap_or(b"key");
+    let size = args.try_get(4).map_or(Ok(0), collection::count)?;
+    if size as u64 > data.value_bytes_max {
+        return Err(CommandError::StringTooLong);
+    }
+    let mut key = prefix.to_vec();
+    key.push(b':');
+    let (mut value, mut digits) = (Vec::new(), itoa::Buffer::new());
+    for number in 0..count {
+        let number = digits.format(number).as_bytes();
+        key.truncate(prefix.len() + 1);
+        key.extend_from_slice(number);
+        let hash = data.keyspace.hash(&key);
+        if data.keyspace.find(data.db, hash, &key).is_some() {
+            continue;
+        }
+        value.clear();
+        value.extend_from_slice(b"value:");
+        value.extend_from_slice(number);
+        if size > 0 {
+            value.resize(size, 0);
+        }
+        data.keyspace.set(data.db, hash, &key, &value, None);
+    }
+    data.reply.ok();
+    Ok(Outcome::Unchanged)
 }
 
 /// `DEBUG REPLICATE command [argument ...]`: a replica has nobody to tell but its master's words.

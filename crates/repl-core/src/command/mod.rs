@@ -6,6 +6,8 @@
 //! handlers run for clients and for the stream of our master.
 
 mod about_commands;
+mod acl;
+mod acl_error;
 mod blocking;
 mod client;
 mod collection;
@@ -22,6 +24,8 @@ mod list;
 mod memory;
 mod node_command;
 mod pubsub;
+mod repl;
+mod script;
 mod server;
 mod session_error;
 mod set;
@@ -47,12 +51,13 @@ use crate::{
 };
 
 pub use self::{
+    acl_error::{AclError, Denial},
     blocking::{Block, Claim, Served},
     error::{CommandError, DataError, Text},
     key_specs::{Access, Key, KeySpec, Keys, Place},
     node_command::{
-        ClientCommand, CommandCommand, ConfigCommand, DebugCommand, LatencyCommand, MemoryCommand,
-        NodeCommand, PubsubCommand, SlowlogCommand,
+        AclCommand, ClientCommand, CommandCommand, ConfigCommand, DebugCommand, LatencyCommand,
+        MemoryCommand, NodeCommand, PubsubCommand, SlowlogCommand,
     },
     session_error::SessionError,
     spec::{Flags, Handler, Spec},
@@ -189,6 +194,7 @@ pub struct Table {
 const FREE: u8 = u8::MAX;
 const GROUPS: &[&[Spec]] = &[
     about_commands::SPECS,
+    acl::SPECS,
     client::SPECS,
     config::SPECS,
     connection::SPECS,
@@ -207,6 +213,8 @@ const GROUPS: &[&[Spec]] = &[
     list::MOVE_SPECS,
     memory::SPECS,
     pubsub::SPECS,
+    repl::SPECS,
+    script::SPECS,
     server::SPECS,
     set::SPECS,
     set_algebra::SPECS,
@@ -324,8 +332,13 @@ pub const COUNTED: usize = {
 
 /// The names of what is counted apart, in the order of their numbers.
 pub fn counted() -> impl Iterator<Item = &'static str> {
+    counted_specs().map(|spec| spec.name)
+}
+
+/// What is counted apart, in the order of the numbers.
+pub fn counted_specs() -> impl Iterator<Item = &'static Spec> {
     let listed = SPECS.iter().flat_map(|spec| spec.subcommands.listed());
-    SPECS.iter().map(|spec| spec.name).chain(listed.map(|one| one.spec.name))
+    SPECS.iter().chain(listed.map(|one| &one.spec))
 }
 
 /// The number of a command among what is counted apart: that of its container, if it is a

@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each is the command of that name")]
 pub enum NodeCommand {
+    Acl(AclCommand),
     Auth,
     Bgsave,
     Client(ClientCommand),
@@ -26,6 +27,7 @@ pub enum NodeCommand {
     Pubsub(PubsubCommand),
     Punsubscribe,
     Quit,
+    ReplExplain,
     Replconf,
     Failover,
     Replicaof,
@@ -44,6 +46,23 @@ pub enum NodeCommand {
     Unwatch,
     Wait,
     Watch,
+}
+
+/// A subcommand of `ACL`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the subcommand of that name")]
+pub enum AclCommand {
+    Cat,
+    Deluser,
+    Dryrun,
+    Genpass,
+    Getuser,
+    List,
+    Load,
+    Save,
+    Setuser,
+    Users,
+    Whoami,
 }
 
 /// A subcommand of `CLIENT`.

@@ -1,9 +1,9 @@
 //! What a client reads when a command about connections, channels or waiting fails: exact Redis
-//! text.
+//! text. What is about users is in `acl_error`.
 
 use core::fmt;
 
-use super::Text;
+use super::{AclError, Text};
 
 /// Why a command about connections failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +90,10 @@ pub enum SessionError<'a> {
     SlowlogCount,
     /// `LATENCY GRAPH` of an event that was never seen.
     NoLatencySamples(&'a [u8]),
+    /// About users and what they may do.
+    Acl(AclError<'a>),
+    /// `SCRIPT KILL`.
+    NoScript,
 }
 
 impl fmt::Display for SessionError<'_> {
@@ -166,6 +170,8 @@ impl fmt::Display for SessionError<'_> {
             Self::FailoverToNobody => "ERR FAILOVER target HOST and PORT is not a replica.",
             Self::FailoverToLoading => "ERR FAILOVER target replica is not online.",
             Self::SlowlogCount => "ERR count should be greater than or equal to -1",
+            Self::Acl(error) => return error.fmt(f),
+            Self::NoScript => "NOTBUSY No scripts in execution right now.",
             Self::NoLatencySamples(event) => {
                 return write!(f, "ERR No samples available for event '{}'", Text(event));
             }

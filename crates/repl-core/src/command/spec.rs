@@ -176,9 +176,9 @@ impl Spec {
         Self::CATEGORIES.iter().copied().filter(|category| self.is_in(category))
     }
 
-    /// Whether it belongs to an ACL category.
+    /// Whether it belongs to an ACL category, which is named with its `@`.
     // redis: server.c, setImplicitACLCategories
-    fn is_in(&self, category: &str) -> bool {
+    pub fn is_in(&self, category: &str) -> bool {
         let implied = match category {
             "@write" => self.flags.has(Flags::WRITE),
             "@read" => self.flags.has(Flags::READONLY),
@@ -192,8 +192,8 @@ impl Spec {
         implied || self.categories.contains(&category)
     }
 
-    /// All categories that a command here can belong to, in the order of `COMMAND INFO`.
-    const CATEGORIES: [&'static str; 16] = [
+    /// All categories of Redis, in its order; there may be no command here that belongs to one.
+    pub const CATEGORIES: [&'static str; 21] = [
         "@keyspace",
         "@read",
         "@write",
@@ -202,6 +202,10 @@ impl Spec {
         "@list",
         "@hash",
         "@string",
+        "@bitmap",
+        "@hyperloglog",
+        "@geo",
+        "@stream",
         "@pubsub",
         "@admin",
         "@fast",
@@ -210,5 +214,6 @@ impl Spec {
         "@dangerous",
         "@connection",
         "@transaction",
+        "@scripting",
     ];
 }

@@ -16,7 +16,12 @@ pub use self::{
     outbox::Outbox,
     slots::Slots,
 };
-use crate::{base::time::Instant, io::PeerInfo, repl::master::Session, resp::Parser};
+use crate::{
+    base::{ids::UserId, time::Instant},
+    io::PeerInfo,
+    repl::master::Session,
+    resp::Parser,
+};
 
 /// An idle connection's buffer may have so much room that holds nothing: less is not worth a copy.
 const SPARE_BYTES_MAX: usize = 1024;
@@ -31,6 +36,10 @@ pub struct Conn {
     pub peer: PeerInfo,
     /// What it is.
     pub role: Role,
+    /// Whom it has said to be.
+    pub user: UserId,
+    /// What that user may do.
+    pub rights: Rights,
     /// Bytes received that do not make a whole request yet.
     pub inbox: Inbox,
     /// Bytes to send.
@@ -41,6 +50,15 @@ pub struct Conn {
     pub created_at: Instant,
     /// When something last came in or left.
     pub last_io_at: Instant,
+}
+
+/// How far a connection's commands are looked at before they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rights {
+    /// Not at all: its user may do everything.
+    All,
+    /// One by one.
+    Some,
 }
 
 /// Whether a connection lives on.
@@ -79,6 +97,8 @@ impl Conn {
             number: 0,
             peer,
             role,
+            user: UserId::DEFAULT,
+            rights: Rights::All,
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             fate: Fate::Lives,

@@ -7,7 +7,7 @@ use super::{ActiveExpiry, Node, session::Shutdown, sync::replica_name};
 use crate::{
     base::{ids::ConnId, time::Now},
     conn::Conn,
-    io::Level,
+    io::{Level, LossCause, Parting},
     marks::Mark,
     repl::master::{Phase, Protocol},
 };
@@ -29,7 +29,8 @@ impl Node {
     pub(super) fn on_timer(&mut self, now: Now) {
         self.dial(now);
         self.end_waits(now);
-        self.spool_transfers();
+        self.spool_transfers(now);
+        self.read_link_again(now);
         self.start_transfers(now);
         if now.mono < self.next_cron {
             return;
@@ -215,6 +216,7 @@ impl Node {
             self.marks.hit(mark);
             let text = format!("Disconnecting timedout replica ({doing}): {name}");
             self.log(Level::Warning, text);
+            self.note_loss(now, id, LossCause::Timeout(self.config.repl_timeout));
             self.close(now, id);
         }
     }
@@ -227,7 +229,7 @@ impl Node {
             && self.history.is_recording()
             && !ttl.is_zero();
         if unused && now.mono.since(self.no_replicas_since) > ttl {
-            self.history.forget();
+            self.history.forget(Parting::BacklogFreed(ttl));
             self.marks.hit(Mark::BacklogFreed);
             let text = format!(
                 "Replication backlog freed after {} seconds without connected replicas.",

@@ -1,7 +1,9 @@
 //! Whom a node follows, what it may ask of that master, and how the link is.
 
+use super::Node;
 use crate::{
     base::{ids::Endpoint, time::Instant},
+    io::Scratch,
     repl::replica::Link,
 };
 
@@ -11,7 +13,7 @@ pub(super) enum Resume {
     /// To go on where our history ends.
     FromHistory,
     /// Everything: our bytes belong to no history that the master could know.
-    FromScratch,
+    FromScratch(Scratch),
 }
 
 /// Whom we follow, and how that goes.
@@ -24,6 +26,17 @@ pub(super) struct Following {
     pub(super) last_io_at: Instant,
     /// Since when the link is down, if it was ever up.
     pub(super) down_since: Option<Instant>,
+    /// Nothing more of the link is read before that instant.
+    pub(super) reads_at: Option<Instant>,
+}
+
+impl Node {
+    pub(super) fn follows(&self, master: &Endpoint) -> bool {
+        self.following.as_ref().is_some_and(|following| {
+            following.master.host.eq_ignore_ascii_case(&master.host)
+                && following.master.port == master.port
+        })
+    }
 }
 
 impl Following {
@@ -32,9 +45,10 @@ impl Following {
         Self {
             master,
             link: Link::Waiting { retry_at },
-            resume: Resume::FromScratch,
+            resume: Resume::FromScratch(Scratch::NoFile),
             last_io_at: now,
             down_since: None,
+            reads_at: None,
         }
     }
 

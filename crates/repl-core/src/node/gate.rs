@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     base::{config::Access, ids::ConnId, time::Now},
-    command::{CommandError, Flags, Handler, NodeCommand, SessionError, Spec, Text},
-    conn::Login,
+    command::{AclError, CommandError, Flags, Handler, NodeCommand, SessionError, Spec, Text},
+    conn::{Login, Rights},
     resp::Args,
 };
 
@@ -35,13 +35,15 @@ impl Node {
         if standing.login == Login::Stranger && !spec.flags.has(Flags::NO_AUTH) {
             return Err(CommandError::NoAuth);
         }
+        if standing.kind == Kind::Queueing && spec.flags.has(Flags::NO_MULTI) {
+            return Err(CommandError::NotInTransaction);
+        }
+        if standing.rights != Rights::All {
+            self.judge(id, spec, args).map_err(|denial| AclError::Denied(denial, spec.name))?;
+        }
         let writes = spec.flags.has(Flags::WRITE);
         match standing.kind {
-            Kind::Client | Kind::Waiting => {}
-            Kind::Queueing if spec.flags.has(Flags::NO_MULTI) => {
-                return Err(CommandError::NotInTransaction);
-            }
-            Kind::Queueing => {}
+            Kind::Client | Kind::Waiting | Kind::Queueing => {}
             Kind::Listening => {
                 self.write_gate(now, writes)?;
                 if !session::is_for_listeners(spec) {

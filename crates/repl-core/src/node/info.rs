@@ -5,9 +5,12 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{fmt::Write as _, time::Duration};
+use core::{
+    fmt::{self, Write as _},
+    time::Duration,
+};
 
-use super::{Node, role::announced, saves::Outcome};
+use super::{Node, following::Following, incoming::Loads, role::announced, saves::Outcome};
 use crate::{
     base::{REDIS_VERSION, time::Now},
     conn::{Role, Topic},
@@ -87,7 +90,7 @@ impl Node {
             _ => return,
         };
         for (name, value) in fields {
-            write!(text, "{name}:{value}\r\n").expect("a string takes any text");
+            put(text, name, &value);
         }
     }
 
@@ -183,20 +186,18 @@ impl Node {
         let secs = |span: Option<Duration>| {
             span.map_or_else(|| "-1".into(), |it| it.as_secs().to_string())
         };
-        // A file takes the place of the dataset; what our master sends is loaded beside it.
-        let syncing = self
-            .following
-            .as_ref()
-            .is_some_and(|following| matches!(following.link, Link::Loading { .. }));
+        let loads = self.loads();
+        // For Redis a snapshot for replicas is one, too.
+        let is_cut = under_way.is_some() || !self.transfers.is_empty();
         let status = match saves.last_bgsave {
             Outcome::Good => "ok",
             Outcome::Failed => "err",
         };
         let mut fields = Vec::from([
-            ("loading", format!("{}", u8::from(self.loading.is_some()))),
-            ("async_loading", format!("{}", u8::from(syncing))),
+            ("loading", format!("{}", u8::from(loads == Loads::InPlace))),
+            ("async_loading", format!("{}", u8::from(loads == Loads::Beside))),
             ("rdb_changes_since_last_save", format!("{}", self.unsaved_changes())),
-            ("rdb_bgsave_in_progress", format!("{}", u8::from(under_way.is_some()))),
+            ("rdb_bgsave_in_progress", format!("{}", u8::from(is_cut))),
             ("rdb_last_save_time", format!("{}", saves.last_secs)),
             ("rdb_last_bgsave_status", status.into()),
             ("rdb_last_bgsave_time_sec", secs(saves.last_bgsave_span)),
@@ -288,53 +289,13 @@ impl Node {
 
     // redis: server.c, genRedisInfoString, in the order printed there
     fn info_replication(&self, text: &mut String, now: Now) {
-        let mut put = |name: &str, value: &dyn core::fmt::Display| {
-            write!(text, "{name}:{value}\r\n").expect("a string takes any text");
-        };
         match &self.following {
-            None => put("role", &"master"),
-            Some(following) => {
-                let up = following.link.is_up();
-                let silent = now.mono.since(following.last_io_at).as_secs() as i64;
-                let loading = match &following.link {
-                    Link::Loading { payload, .. } => Some(payload),
-                    Link::Waiting { .. }
-                    | Link::Dialing { .. }
-                    | Link::Greeting { .. }
-                    | Link::Streaming { .. } => None,
-                };
-                put("role", &"slave");
-                put("master_host", &following.master.host);
-                put("master_port", &following.master.port);
-                put("master_link_status", &if up { "up" } else { "down" });
-                put("master_last_io_seconds_ago", &if up { silent } else { -1 });
-                put("master_sync_in_progress", &u8::from(loading.is_some()));
-                // redis: 1 stands for a replica without a master, past or present
-                let applied = if following.has_history() { self.history.offset() } else { 1 };
-                put("slave_read_repl_offset", &(applied + self.unapplied_bytes() as u64));
-                put("slave_repl_offset", &applied);
-                if let Some(payload) = loading {
-                    let (total, read) = (payload.total_bytes(), payload.received_bytes() as i64);
-                    let percent = if total == 0 { 0.0 } else { read as f64 / total as f64 * 100.0 };
-                    put("master_sync_total_bytes", &total);
-                    put("master_sync_read_bytes", &read);
-                    put("master_sync_left_bytes", &(total - read));
-                    put("master_sync_perc", &format_args!("{percent:.2}"));
-                    put("master_sync_last_io_seconds_ago", &silent);
-                }
-                if !up {
-                    let down =
-                        following.down_since.map_or(-1, |at| now.mono.since(at).as_secs() as i64);
-                    put("master_link_down_since_seconds", &down);
-                }
-                put("slave_priority", &self.config.replica_priority);
-                put("slave_read_only", &u8::from(self.config.replica_read_only));
-                put("replica_announced", &u8::from(self.config.replica_announced));
-            }
+            None => put(text, "role", &"master"),
+            Some(following) => self.info_as_replica(text, now, following),
         }
-        put("connected_slaves", &self.replicas.len());
+        put(text, "connected_slaves", &self.replicas.len());
         if self.config.min_replicas_to_write > 0 && !self.config.min_replicas_max_lag.is_zero() {
-            put("min_slaves_good_slaves", &self.good_replicas(now));
+            put(text, "min_slaves_good_slaves", &self.good_replicas(now));
         }
         for (number, conn) in self.replicas.iter().filter_map(|id| self.conns.get(*id)).enumerate()
         {
@@ -346,22 +307,69 @@ impl Node {
             };
             let line = format!(
                 "ip={ip},port={port},state={},offset={},lag={lag}",
-                session.state_name(),
+                self.state_name(session),
                 session.ack_offset
             );
-            put(&format!("slave{number}"), &line);
+            put(text, &format!("slave{number}"), &line);
         }
-        put("master_failover_state", &self.failover_state());
-        put("master_replid", &self.history.replid());
-        put("master_replid2", &self.history.replid2());
-        put("master_repl_offset", &self.history.offset());
-        put("second_repl_offset", &self.history.switch().map_or(-1, |at| at as i64));
+        self.info_lags(text, now);
+        put(text, "repl_last_full_sync_reason", &self.last_full_sync_reason());
+        put(text, "master_failover_state", &self.failover_state());
+        put(text, "master_replid", &self.history.replid());
+        put(text, "master_replid2", &self.history.replid2());
+        put(text, "master_repl_offset", &self.history.offset());
+        put(text, "second_repl_offset", &self.history.switch().map_or(-1, |at| at as i64));
         let backlog = self.history.backlog();
-        put("repl_backlog_active", &u8::from(backlog.is_some()));
-        put("repl_backlog_size", &self.config.repl_backlog_size);
-        put("repl_backlog_first_byte_offset", &backlog.map_or(0, |backlog| backlog.first()));
-        put("repl_backlog_histlen", &backlog.map_or(0, |backlog| backlog.histlen()));
+        let first = backlog.map_or(0, |backlog| backlog.first());
+        put(text, "repl_backlog_active", &u8::from(backlog.is_some()));
+        put(text, "repl_backlog_size", &self.config.repl_backlog_size);
+        put(text, "repl_backlog_first_byte_offset", &first);
+        put(text, "repl_backlog_histlen", &backlog.map_or(0, |backlog| backlog.histlen()));
     }
+
+    fn info_as_replica(&self, text: &mut String, now: Now, following: &Following) {
+        let up = following.link.is_up();
+        let silent = now.mono.since(following.last_io_at).as_secs() as i64;
+        let loading = match &following.link {
+            Link::Loading { payload, .. } => Some(payload),
+            Link::Waiting { .. }
+            | Link::Dialing { .. }
+            | Link::Greeting { .. }
+            | Link::Streaming { .. } => None,
+        };
+        put(text, "role", &"slave");
+        put(text, "master_host", &following.master.host);
+        put(text, "master_port", &following.master.port);
+        put(text, "master_link_status", &if up { "up" } else { "down" });
+        put(text, "master_last_io_seconds_ago", &if up { silent } else { -1 });
+        put(text, "master_sync_in_progress", &u8::from(loading.is_some()));
+        // redis: 1 stands for a replica without a master, past or present
+        let applied = if following.has_history() { self.history.offset() } else { 1 };
+        put(text, "slave_read_repl_offset", &(applied + self.unapplied_bytes() as u64));
+        put(text, "slave_repl_offset", &applied);
+        if let Some(payload) = loading {
+            let (total, read) = (payload.total_bytes(), payload.received_bytes() as i64);
+            let percent = if total == 0 { 0.0 } else { read as f64 / total as f64 * 100.0 };
+            put(text, "master_sync_total_bytes", &total);
+            put(text, "master_sync_read_bytes", &read);
+            put(text, "master_sync_left_bytes", &(total - read));
+            put(text, "master_sync_perc", &format_args!("{percent:.2}"));
+            put(text, "master_sync_last_io_seconds_ago", &silent);
+        }
+        self.info_sync(text, now, following);
+        if !up {
+            let down = following.down_since.map_or(-1, |at| now.mono.since(at).as_secs() as i64);
+            put(text, "master_link_down_since_seconds", &down);
+        }
+        put(text, "slave_priority", &self.config.replica_priority);
+        put(text, "slave_read_only", &u8::from(self.config.replica_read_only));
+        put(text, "replica_announced", &u8::from(self.config.replica_announced));
+    }
+}
+
+/// One field.
+pub(super) fn put(text: &mut String, name: &str, value: &dyn fmt::Display) {
+    write!(text, "{name}:{value}\r\n").expect("a string takes any text");
 }
 
 /// As Redis prints sizes: `1.50M`.

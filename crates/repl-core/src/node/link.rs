@@ -15,30 +15,20 @@ use crate::{
         time::Now,
     },
     conn::{Conn, Role},
-    io::{Effect, Level, PeerInfo},
+    io::{Effect, Level, PeerInfo, Scratch},
     keyspace::DbIndex,
     marks::Mark,
     repl::replica::{
         Answer, Greeting, Handshake, Link, LinkError, Loaded, Margin, Payload, PayloadFed, Purpose,
         Stream, Transaction,
     },
-    resp::{Args, Form, Limits, LineReader, Parsed, Parser, encode_command},
+    resp::{Args, Form, Limits, LineReader, Parsed, Parser},
 };
 
 /// How long after a failed attempt the next one begins.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Signs of life that a master does not read are not heaped up beyond this.
-const UNREAD_ACK_BYTES: usize = 16 * 1024;
-
 impl Node {
-    pub(super) fn follows(&self, master: &Endpoint) -> bool {
-        self.following.as_ref().is_some_and(|following| {
-            following.master.host.eq_ignore_ascii_case(&master.host)
-                && following.master.port == master.port
-        })
-    }
-
     /// `REPLICAOF host port`. Our replicas stay: they hear of a new history only if there is one.
     // redis: replication.c, replicationSetMaster
     pub(super) fn follow(&mut self, now: Now, master: Endpoint) {
@@ -47,7 +37,7 @@ impl Node {
             // A master that has counted its bytes may be an earlier part of the new master's
             // history.
             None if self.history.is_recording() => Resume::FromHistory,
-            None => Resume::FromScratch,
+            None => Resume::FromScratch(self.origin_of_nothing()),
         };
         self.mark_follow(resume);
         // A link that was lost stays lost, whoever is followed next.
@@ -66,6 +56,7 @@ impl Node {
             resume,
             last_io_at: now.mono,
             down_since,
+            reads_at: None,
         });
         self.dial(now);
     }
@@ -108,6 +99,7 @@ impl Node {
     pub(super) fn link_failed(&mut self, now: Now, error: LinkError) {
         self.mark_link_failure(&error);
         self.drop_link(now);
+        self.note_link_failure(&error);
         let Some(following) = &mut self.following else { return };
         let was_up = following.link.is_up();
         let retry_at = if was_up {
@@ -118,7 +110,7 @@ impl Node {
         };
         following.link = Link::Waiting { retry_at };
         if error.spoils_history() {
-            following.resume = Resume::FromScratch;
+            following.resume = Resume::FromScratch(Scratch::Damaged);
         }
         if was_up {
             self.log(Level::Warning, format!("Connection with master lost: {error}"));
@@ -140,6 +132,7 @@ impl Node {
         let conn = self.conns.insert(Conn::new(PeerInfo::default(), Role::Master, now.mono));
         let Some(following) = &mut self.following else { return };
         following.link = Link::Dialing { conn };
+        following.reads_at = None;
         following.last_io_at = now.mono;
         let to = following.master.clone();
         self.log(Level::Notice, "MASTER <-> REPLICA sync started".into());
@@ -166,7 +159,7 @@ impl Node {
             ip: config.replica_announce_ip.clone(),
             resume: match following.resume {
                 Resume::FromHistory => Some((self.history.replid(), self.history.next())),
-                Resume::FromScratch => None,
+                Resume::FromScratch(_) => None,
             },
             purpose: match self.failover {
                 Some(_) => Purpose::HandOver,
@@ -239,21 +232,31 @@ impl Node {
                         used => at += used,
                     }
                 }
-                Link::Loading { conn, payload } => match payload.feed(&buf[at..]) {
-                    Ok(PayloadFed::More(payload)) => {
-                        self.set_link(Link::Loading { conn, payload });
-                        at = buf.len();
+                Link::Loading { conn, payload } => {
+                    let (keys_before, had_begun) = (payload.key_count(), payload.has_begun());
+                    match payload.feed(&buf[at..]) {
+                        Ok(PayloadFed::More(payload)) => {
+                            if payload.has_begun() && !had_begun {
+                                self.log_load_begun(payload.announced());
+                            }
+                            self.slow_down(now, payload.key_count() - keys_before);
+                            self.set_link(Link::Loading { conn, payload });
+                            at = buf.len();
+                        }
+                        Ok(PayloadFed::Done { consumed, loaded }) => {
+                            at += consumed;
+                            if !had_begun {
+                                self.log_load_begun(loaded.announced);
+                            }
+                            *parser = Parser::new();
+                            self.install(now, conn, loaded);
+                        }
+                        Err(error) => {
+                            self.set_link(Link::Dialing { conn });
+                            return Err(error);
+                        }
                     }
-                    Ok(PayloadFed::Done { consumed, loaded }) => {
-                        at += consumed;
-                        *parser = Parser::new();
-                        self.install(now, conn, loaded);
-                    }
-                    Err(error) => {
-                        self.set_link(Link::Dialing { conn });
-                        return Err(error);
-                    }
-                },
+                }
                 link @ Link::Streaming { .. } => {
                     self.set_link(link);
                     at += self.apply_stream(now, id, &buf[at..], parser)?;
@@ -310,6 +313,9 @@ impl Node {
         if is_answer && self.is_left_by_heir(now, id, &answer) {
             return Ok(line.1);
         }
+        if let Ok(Some(answer)) = answer {
+            self.note_answer(now, id, answer);
+        }
         match answer {
             Ok(None) => self.set_link(Link::Greeting { conn: id, handshake }),
             Ok(Some(Answer::Full(origin))) => {
@@ -349,6 +355,7 @@ impl Node {
     }
 
     fn begin_stream(&mut self, id: ConnId, db: DbIndex) {
+        self.note_stream();
         if let Some(following) = &mut self.following {
             following.link = Link::Streaming { conn: id, stream: Stream { db, transaction: None } };
             following.down_since = None;
@@ -363,7 +370,8 @@ impl Node {
         self.transfers.clear();
         // redis: replication.c, readSyncBulkPayload: killRDBChild
         self.abandon_save();
-        let Loaded { keyspace, origin, stream_db, has_mark } = *loaded;
+        let has_mark = loaded.has_mark();
+        let Loaded { keyspace, origin, stream_db, .. } = *loaded;
         self.marks.hit(if has_mark { Mark::LoadedMark } else { Mark::LoadedLength });
         if origin.is_none() {
             self.marks.hit(Mark::LoadedWithoutOrigin);
@@ -380,7 +388,7 @@ impl Node {
         if origin.is_none()
             && let Some(following) = &mut self.following
         {
-            following.resume = Resume::FromScratch;
+            following.resume = Resume::FromScratch(Scratch::Nameless);
         }
         self.log(Level::Notice, "MASTER <-> REPLICA sync: Finished with success".into());
         // A master that knows neither PSYNC nor marks would answer, in the middle of its stream.
@@ -551,49 +559,5 @@ impl Node {
             stream.db = db;
         }
         self.history.note_stream_db(db);
-    }
-
-    /// `REPLCONF ACK`: how far we have come.
-    pub(super) fn send_ack(&mut self) {
-        let offset = self.history.offset();
-        let Some(following) = &self.following else { return };
-        let Link::Streaming { conn: id, .. } = following.link else { return };
-        let Some(conn) = self.conns.get_mut(id) else { return };
-        if conn.outbox.pending().len() > UNREAD_ACK_BYTES {
-            return;
-        }
-        let mut digits = itoa::Buffer::new();
-        let offset = digits.format(offset).as_bytes();
-        encode_command(conn.outbox.writer(), [b"REPLCONF".as_slice(), b"ACK", offset]);
-        self.wake(id);
-    }
-
-    /// A sign of life while a payload is being loaded: a master takes silence for death.
-    fn send_newline(&mut self, id: ConnId) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
-        if conn.outbox.pending().len() < UNREAD_ACK_BYTES {
-            conn.outbox.writer().push(b'\n');
-            self.marks.hit(Mark::NewlineWhileLoading);
-            self.wake(id);
-        }
-    }
-
-    /// Once a second.
-    pub(super) fn link_cron(&mut self, now: Now) {
-        let Some(following) = &self.following else { return };
-        let silent_for = now.mono.since(following.last_io_at);
-        let has_conn = following.link.conn().is_some();
-        if has_conn && silent_for > self.config.repl_timeout {
-            let doing = following.link.doing();
-            self.link_failed(now, LinkError::Timeout(doing));
-            return;
-        }
-        match following.link {
-            Link::Loading { conn, .. } => self.send_newline(conn),
-            // A master that knows no PSYNC got its first acknowledgement and wants no more.
-            Link::Streaming { .. } if following.resume == Resume::FromScratch => {}
-            Link::Streaming { .. } => self.send_ack(),
-            Link::Waiting { .. } | Link::Dialing { .. } | Link::Greeting { .. } => {}
-        }
     }
 }

@@ -28,7 +28,7 @@ use crate::{
         time::{Instant, Now},
     },
     command::CommandError,
-    io::{DiskEvent, DiskRequest, Effect, Level},
+    io::{DiskEvent, DiskRequest, Effect, Level, Parting, Scratch},
     keyspace::{DbIndex, Keyspace},
     marks::Mark,
     rdb::{Fed, RdbError, RdbErrorKind},
@@ -243,6 +243,9 @@ impl Node {
     /// tells of it, so that replicas that go on from the file delete it, too: how many keys.
     fn restore(&mut self, now: Now, about: &About) -> u64 {
         let place = about.place();
+        if place.is_none() {
+            self.history.note_file_without_place();
+        }
         if self.following.is_some() {
             if let Some(place) = place {
                 self.history.restore_as_replica(place);
@@ -260,6 +263,7 @@ impl Node {
             keys.iter().for_each(|key| self.drop_expired(db, key));
         }
         if count > 0 {
+            self.grown = true;
             self.marks.hit(Mark::LoadExpired);
         }
         count
@@ -386,14 +390,14 @@ impl Node {
 
     /// The dataset is none of our history: whoever wants it needs all of it, and so do we.
     fn leave_history(&mut self, now: Now) {
-        self.history.forget();
+        self.history.forget(Parting::Debug);
         self.drop_replicas(now, Mark::ReloadDropsReplicas);
         if self.following.is_none() {
             return;
         }
         self.drop_link(now);
         if let Some(following) = &mut self.following {
-            following.resume = Resume::FromScratch;
+            following.resume = Resume::FromScratch(Scratch::Reloaded);
             following.link = Link::Waiting { retry_at: now.mono };
         }
         self.dial(now);

@@ -8,10 +8,10 @@ use super::{
     following::{Following, Resume},
 };
 use crate::{
-    base::{ids::ReplId, time::Instant},
+    base::time::Instant,
     command::{CommandError, SessionError},
     conn::Wait,
-    io::{CloseCause, FullReason},
+    io::{CloseCause, Decision, FullReason, Verdict},
     marks::{Mark, Marks},
     repl::{
         Trimmed,
@@ -27,32 +27,35 @@ impl Node {
     }
 
     /// The answer to `PSYNC`, by our role and by what we have.
-    pub(super) fn mark_verdict(
-        &mut self,
-        asked: Option<(ReplId, u64)>,
-        verdict: Result<(), FullReason>,
-    ) {
+    pub(super) fn mark_verdict(&mut self, decision: &Decision) {
+        let (asked, standing) = (decision.asked, &decision.standing);
         let is_master = self.following.is_none();
         let by_role = |master, replica| if is_master { master } else { replica };
-        let current = asked.is_some_and(|(replid, _)| replid == self.history.replid());
-        let mark = match verdict {
-            Ok(()) if current => by_role(Mark::MasterContinues, Mark::ReplicaContinues),
-            Ok(()) => by_role(Mark::MasterContinuesOld, Mark::ReplicaContinuesOld),
-            Err(FullReason::Asked) => by_role(Mark::MasterFullAsked, Mark::ReplicaFullAsked),
-            Err(FullReason::OtherHistory) => by_role(Mark::MasterFullOther, Mark::ReplicaFullOther),
-            Err(FullReason::BeyondSwitch) => {
-                by_role(Mark::MasterFullBeyondSwitch, Mark::ReplicaFullBeyondSwitch)
-            }
-            Err(FullReason::BeforeBacklog) if !self.history.is_recording() => Mark::FullNoBacklog,
-            Err(FullReason::BeforeBacklog) => {
-                by_role(Mark::MasterFullTrimmed, Mark::ReplicaFullTrimmed)
-            }
-            Err(FullReason::AfterEnd) => {
-                by_role(Mark::MasterFullAfterEnd, Mark::ReplicaFullAfterEnd)
-            }
+        let current = asked.is_some_and(|(replid, _)| replid == standing.replid);
+        let mark = match decision.verdict {
+            Verdict::Continue if current => by_role(Mark::MasterContinues, Mark::ReplicaContinues),
+            Verdict::Continue => by_role(Mark::MasterContinuesOld, Mark::ReplicaContinuesOld),
+            Verdict::Full(reason) => match reason {
+                FullReason::Asked | FullReason::OldProtocol | FullReason::BrokenOff(_) => {
+                    by_role(Mark::MasterFullAsked, Mark::ReplicaFullAsked)
+                }
+                FullReason::OtherHistory { .. } | FullReason::LeftHistory { .. } => {
+                    by_role(Mark::MasterFullOther, Mark::ReplicaFullOther)
+                }
+                FullReason::BeyondSwitch { .. } => {
+                    by_role(Mark::MasterFullBeyondSwitch, Mark::ReplicaFullBeyondSwitch)
+                }
+                FullReason::NoBacklog { .. } => Mark::FullNoBacklog,
+                FullReason::BeforeBegin { .. } | FullReason::BeforeBacklog { .. } => {
+                    by_role(Mark::MasterFullTrimmed, Mark::ReplicaFullTrimmed)
+                }
+                FullReason::AfterEnd { .. } => {
+                    by_role(Mark::MasterFullAfterEnd, Mark::ReplicaFullAfterEnd)
+                }
+            },
         };
         self.marks.hit(mark);
-        let (Ok(()), Some((_, next))) = (verdict, asked) else { return };
+        let (Verdict::Continue, Some((_, next))) = (decision.verdict, asked) else { return };
         let at_end = next == self.history.next();
         self.marks.hit(if at_end { Mark::ContinueAtEnd } else { Mark::ContinueBehind });
         if !at_end && self.history.backlog().is_some_and(|backlog| backlog.first() == next) {
@@ -100,7 +103,7 @@ impl Node {
         self.marks.hit(match (&self.following, resume) {
             (Some(_), _) => Mark::FollowAnother,
             (None, Resume::FromHistory) => Mark::FollowOwnHistory,
-            (None, Resume::FromScratch) => Mark::FollowFresh,
+            (None, Resume::FromScratch(_)) => Mark::FollowFresh,
         });
     }
 

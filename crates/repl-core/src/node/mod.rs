@@ -13,27 +13,33 @@
 //! | `saves` | snapshot files: when one is begun, how it goes, the last one |
 //! | `loading` | a dataset from a file: at the boot, and `DEBUG RELOAD` |
 //! | `cron` | what happens by itself: expiry, pings, timeouts |
-//! | `info`, `role` | `INFO ROLE` |
+//! | `resyncs` | what was decided about synchronisations, and why |
+//! | `info`, `role`, `explain` | `INFO ROLE REPL` |
 //! | `commands` | `COMMAND`, and the `HELP` of containers |
 //! | `rates` | what `INFO` says per second |
 //! | `measure` | what commands cost: counters, the slow log, the latency monitor |
 //! | `marking` | decisions that are counted by name |
 //! | `view` | what an observer may see |
 
+mod acks;
 mod ahead;
 mod commands;
 mod cron;
+mod explain;
 mod following;
 mod gate;
+mod incoming;
 mod info;
 mod link;
 mod loading;
 mod marking;
 mod measure;
+mod pacing;
 #[cfg(any(test, feature = "arbitrary"))]
 pub mod properties;
 mod rates;
 mod requests;
+mod resyncs;
 mod role;
 mod saves;
 mod session;
@@ -50,6 +56,7 @@ use self::{
     loading::{LastLoad, Loading, Reload},
     measure::Measure,
     rates::Rates,
+    resyncs::Resyncs,
     saves::Saves,
     session::{Failover, MemorySeen, Pause, Shutdown, Waiting},
     sync::replica_name,
@@ -60,6 +67,7 @@ pub use self::{
     view::{ReplicationView, Role},
 };
 use crate::{
+    acl::Users,
     base::{
         config::Config,
         ids::ConnId,
@@ -104,6 +112,7 @@ pub struct Node {
     no_replicas_since: Instant,
     last_ping_at: Instant,
     commands: Table,
+    users: Users,
     /// Scratch for the arguments of the request at hand.
     argv: Argv,
     /// Scratch for the requests behind it.
@@ -147,11 +156,14 @@ pub struct Node {
     marks: Marks,
     measure: Measure,
     rates: Rates,
+    resyncs: Resyncs,
     facts: HostFacts,
     memory_seen: MemorySeen,
     rng: Rng,
     /// For what clients leave to chance: a stream of its own, so that it shifts no other draw.
     chance: Rng,
+    /// For passwords.
+    secrets: Rng,
     run_id: [u8; 40],
     started: Now,
     next_cron: Instant,
@@ -208,6 +220,7 @@ impl Node {
             no_replicas_since: now.mono,
             last_ping_at: now.mono,
             commands: Table::new(),
+            users: Users::default(),
             argv: Argv::new(),
             ahead: Argv::new(),
             unit: Effects::default(),
@@ -233,10 +246,12 @@ impl Node {
             marks: Marks::default(),
             measure: Measure::new(now),
             rates: Rates::new(now),
+            resyncs: Resyncs::default(),
             facts: HostFacts::default(),
             memory_seen: MemorySeen::default(),
             rng,
             chance: Rng::new(seed, "chance"),
+            secrets: Rng::new(seed, "secrets"),
             run_id,
             started: now,
             next_cron: now.mono,
@@ -245,6 +260,7 @@ impl Node {
             config,
         };
         node.keyspace.set_limits(&node.config);
+        node.load_users();
         node
     }
 
@@ -254,6 +270,7 @@ impl Node {
         let refusal = self.refusal(&peer);
         let role = conn::Role::Client(Box::new(Client::new(self.first_login())));
         let mut conn = Conn::new(peer, role, now.mono);
+        conn.rights = self.rights_of(conn.user);
         if let Some(text) = refusal {
             self.stats.rejected_connections += 1;
             Reply::new(conn.outbox.writer(), Proto::Resp2).error(text);
@@ -270,7 +287,7 @@ impl Node {
         }
         // A peer without an address is not connected through a network.
         let is_near = peer.is_local() || peer.ip.is_empty();
-        let is_open = self.config.protected_mode && self.config.requirepass.is_empty();
+        let is_open = self.config.protected_mode && self.users.default_user().asks_for_nothing();
         (is_open && !is_near).then_some(PROTECTED)
     }
 
@@ -307,7 +324,8 @@ impl Node {
         let sync = self.sync_deadline();
         let ends = self.shutdown_deadline();
         let hands = self.failover_deadline();
-        [link, sync, ends, hands, self.wait_deadline()]
+        let reads = self.following.as_ref().and_then(|following| following.reads_at);
+        [link, reads, sync, ends, hands, self.wait_deadline()]
             .into_iter()
             .flatten()
             .chain([self.next_cron])
@@ -330,10 +348,11 @@ impl Node {
         Interest::Open { read, write }
     }
 
-    /// Whether what our master sends now would be lost: with the dataset of now, or because the
-    /// last file has been cut.
+    /// Whether what our master sends now would be lost, with the dataset of now, or because the
+    /// last file has been cut; or comes too fast.
     fn is_closed_to_master(&self) -> bool {
-        self.is_reloading() || self.shutdown.is_some_and(Shutdown::has_cut)
+        let is_slowed = || self.following.as_ref().is_some_and(|one| one.reads_at.is_some());
+        self.is_reloading() || self.shutdown.is_some_and(Shutdown::has_cut) || is_slowed()
     }
 
     /// The bytes to send next on a connection, in order: unsent replies, a payload, or the history
@@ -411,6 +430,7 @@ impl Node {
             let text = format!("Connection with replica {} lost.", replica_name(conn));
             self.log(Level::Warning, text);
             self.marks.hit(Mark::ReplicaLost);
+            self.note_loss(now, id, crate::io::LossCause::Closed(cause));
         }
         self.close(now, id);
     }

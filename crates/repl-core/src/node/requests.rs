@@ -7,7 +7,7 @@ use super::{Node, gate::unknown_command, measure::Noted, session::waits_in_queue
 use crate::{
     base::{ids::ConnId, time::Now},
     command::{CommandError, Data, Expiry, Flags, Handler, NodeCommand, Outcome, Spec},
-    conn::{Client, Conn, Fate, Hears, Inbox, Login, Role, Wait},
+    conn::{Client, Conn, Fate, Hears, Inbox, Login, Rights, Role, Wait},
     io::Level,
     keyspace::{DbIndex, ExpiryOf},
     repl::{Effects, History},
@@ -20,6 +20,9 @@ const INBOX_KEPT_BYTES: usize = 16 * 1024;
 /// Replies that a client may leave unread before it has given the password.
 // redis: CVE-2025-21605
 const STRANGER_UNREAD_BYTES: u64 = 1024;
+
+/// What the log calls a command that does not exist.
+const UNKNOWN: &str = "<unknown>";
 
 /// One request, as it goes through the node.
 #[derive(Clone, Copy)]
@@ -43,6 +46,7 @@ pub(super) enum Caller {
 pub(super) struct Standing {
     pub(super) login: Login,
     pub(super) kind: Kind,
+    pub(super) rights: Rights,
     hears: Hears,
     /// Replies it has not read yet.
     unread_bytes: u64,
@@ -240,7 +244,7 @@ impl Node {
         let unread_bytes = conn.outbox.pending().len() as u64;
         Some(match &conn.role {
             Role::Client(client) => {
-                let open = self.config.requirepass.is_empty();
+                let open = self.users.default_user().lets_everybody_in();
                 let login = if open { Login::Known } else { client.login };
                 let unread_max = self.unread_max(login, client);
                 let kind = if client.waits.is_some() {
@@ -254,12 +258,13 @@ impl Node {
                 } else {
                     Kind::Client
                 };
-                let (hears, db) = (client.hears, client.db);
-                Standing { login, kind, hears, unread_bytes, unread_max, db }
+                let (hears, db, rights) = (client.hears, client.db, conn.rights);
+                Standing { login, kind, rights, hears, unread_bytes, unread_max, db }
             }
             Role::Replica(_) | Role::Master => Standing {
                 login: Login::Known,
                 kind: Kind::Replica,
+                rights: conn.rights,
                 hears: Hears::All,
                 unread_bytes,
                 unread_max: u64::MAX,
@@ -290,12 +295,12 @@ impl Node {
                     if matches!(command.handler, Handler::Node(NodeCommand::Exec)) {
                         self.abort_transaction(Caller::Conn(id), error);
                     } else {
-                        self.refuse(now, id, &format!("{error}"));
+                        self.refuse(now, id, command.name, &format!("{error}"));
                     }
                 }
             }
         } else {
-            self.refuse(now, id, &unknown_command(args));
+            self.refuse(now, id, UNKNOWN, &unknown_command(args));
         }
         if standing.hears == Hears::AllButNext {
             self.hear_again(id);
@@ -370,7 +375,7 @@ impl Node {
 
     /// Replies with an error to a command that was not run, and spoils the transaction it was meant
     /// for.
-    fn refuse(&mut self, now: Now, id: ConnId, text: &str) {
+    fn refuse(&mut self, now: Now, id: ConnId, command: &str, text: &str) {
         self.count_error(text);
         let Some(conn) = self.conns.get_mut(id) else { return };
         if let Some(queue) = conn.client_mut().and_then(|client| client.transaction.as_mut()) {
@@ -379,9 +384,12 @@ impl Node {
         match conn.role {
             Role::Client(_) => self.with_reply(Caller::Conn(id), |reply| reply.error(text)),
             // A reply would be taken for a part of the stream.
-            Role::Replica(_) | Role::Master => self.unread.extend_from_slice(b"-"),
+            Role::Replica(_) | Role::Master => {
+                self.unread.push(b'-');
+                self.unread.extend_from_slice(text.as_bytes());
+            }
         }
-        self.drop_unread(now, Caller::Conn(id), "");
+        self.drop_unread(now, Caller::Conn(id), command);
     }
 
     /// Runs one command. What it did is in `self.unit` afterwards.
@@ -558,29 +566,33 @@ impl Node {
         }
     }
 
+    // redis: networking.c, prepareClientToWrite and afterErrorReply
     fn explain_unread(&mut self, now: Now, caller: Caller, command: &str) {
         let reply = mem::take(&mut self.unread);
-        match caller {
-            Caller::Master if reply.first() == Some(&b'-') => {
-                self.stats.unexpected_error_replies += 1;
-                let text = String::from_utf8_lossy(&reply).trim_end().replace('\r', " ");
-                self.log(
-                    Level::Warning,
-                    format!(
-                        "== CRITICAL == This replica is sending an error to its master: '{text}' \
-                         after processing the command '{command}'"
-                    ),
-                );
-            }
-            Caller::Master => {}
-            Caller::Conn(id) => {
-                self.stats.unexpected_error_replies += u64::from(reply.first() == Some(&b'-'));
-                self.log(
-                    Level::Warning,
-                    format!("Replica generated a reply to command '{command}', disconnecting it"),
-                );
-                self.close(now, id);
-            }
+        let is_error = reply.first() == Some(&b'-');
+        self.stats.unexpected_error_replies += u64::from(is_error);
+        if let Caller::Conn(id) = caller {
+            let whom = self.conns.get(id).map(|conn| self.line(now, id, conn));
+            let whom = whom.unwrap_or_default();
+            let text = format!(
+                "Replica generated a reply to command '{command}', disconnecting it: {}",
+                whom.trim_end()
+            );
+            self.log(Level::Warning, text);
+            self.close(now, id);
+        }
+        if is_error {
+            let text = String::from_utf8_lossy(&reply).trim_end().replace('\r', " ");
+            let text = text.strip_prefix("-ERR ").unwrap_or(&text);
+            let (we, they) = match caller {
+                Caller::Master => ("replica", "master"),
+                Caller::Conn(_) => ("master", "replica"),
+            };
+            let text = format!(
+                "== CRITICAL == This {we} is sending an error to its {they}: '{text}' after \
+                 processing the command '{command}'"
+            );
+            self.log(Level::Warning, text);
         }
         self.unread = reply;
         self.unread.clear();

@@ -14,7 +14,7 @@
 //! `Transfer`, a piece ahead of what the disk has taken. What is wanted while one is under way is
 //! owed, and begun when that one is over.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::{mem, time::Duration};
 
 use super::{Node, session::Shutdown};
@@ -28,7 +28,7 @@ use crate::{
     marks::Mark,
     repl::{
         Place,
-        master::{Framing, Transfer},
+        master::{Framing, Pace, Transfer},
     },
 };
 
@@ -78,7 +78,7 @@ pub(super) struct Save {
 /// Where the pieces come from.
 #[derive(Debug)]
 enum Source {
-    Cut(Transfer),
+    Cut(Box<Transfer>),
     /// Nobody wants them any more; the disk has yet to say that it knows.
     Abandoned,
 }
@@ -210,7 +210,7 @@ impl Node {
         }
         self.marks.hit(if place.is_some() { Mark::SaveWithPlace } else { Mark::SaveWithoutPlace });
         let (began, changes) = (now.mono, self.stats.changes);
-        let source = Source::Cut(transfer);
+        let source = Source::Cut(Box::new(transfer));
         self.saves.under_way = Some(Save { purpose, source, began, changes, askers });
         let target = self.data_path(&self.config.dbfilename);
         let temporary = self.data_path(&format!("temp-{}.rdb", self.facts.pid));
@@ -224,7 +224,7 @@ impl Node {
         };
         transfer.drop_front();
         while transfer.front().is_none() && !transfer.is_complete() {
-            transfer.produce(&mut self.keyspace);
+            transfer.produce(&mut self.keyspace, Pace::FREE);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     },
     command::{CommandError, SessionError},
     conn::{Conn, Role},
-    io::{Decision, Effect, FullReason, Level, Verdict},
+    io::{Decision, Effect, FullReason, Level, Standing, Verdict},
     marks::Mark,
     repl::master::{Phase, Protocol, Session},
     resp::Args,
@@ -74,29 +74,34 @@ impl Node {
                 self.marks.hit(Mark::SyncAsked);
                 None
             }
-            Protocol::Psync => {
-                asked_for(args).inspect_err(|_| self.marks.hit(Mark::RefusedOffset))?
-            }
+            Protocol::Psync => asked_for(args).inspect_err(|_| self.refuse_offset(&name))?,
         };
         self.forget_client(id);
-        let verdict = match asked {
-            None => Err(FullReason::Asked),
-            Some((replid, next)) => self.history.can_continue(replid, next),
+        let verdict = match protocol {
+            Protocol::Sync => Verdict::Full(FullReason::OldProtocol),
+            Protocol::Psync => self.judge_resync(now, asked, &name),
         };
-        self.mark_verdict(asked, verdict);
-        let decision = match verdict {
-            Ok(()) => Verdict::Continue,
-            Err(reason) => Verdict::Full(reason),
-        };
+        let standing = self.history.standing();
+        let decision = Decision { conn: id, asked, standing, verdict };
+        self.mark_verdict(&decision);
         match verdict {
-            Ok(()) => self.grant_continue(now, id, asked.map_or(0, |(_, next)| next), &name),
-            Err(reason) => {
-                self.log_refusal(reason, asked, &name);
+            Verdict::Continue => {
+                self.grant_continue(now, id, asked.map_or(0, |(_, next)| next), &name);
+            }
+            Verdict::Full(reason) => {
+                self.log_refusal(reason, &standing, &name);
                 self.grant_full(now, id, protocol, asked.is_some());
             }
         }
-        self.effects.push_back(Effect::Decided(Decision { conn: id, asked, verdict: decision }));
+        self.note_decision(now, &decision, name);
+        self.effects.push_back(Effect::Decided(Box::new(decision)));
         Ok(())
+    }
+
+    fn refuse_offset(&mut self, name: &str) {
+        self.marks.hit(Mark::RefusedOffset);
+        let text = format!("Replica {name} asks for synchronization but with a wrong offset");
+        self.log(Level::Warning, text);
     }
 
     /// Our master wants to follow us: `PSYNC replid offset FAILOVER`.
@@ -124,26 +129,30 @@ impl Node {
         Ok(())
     }
 
-    fn log_refusal(&mut self, reason: FullReason, asked: Option<(ReplId, u64)>, name: &str) {
-        let (replid, next) = asked.unwrap_or((ReplId::NONE, 0));
+    /// The refusal in the words of Redis, which people and tools look for in logs.
+    fn log_refusal(&mut self, reason: FullReason, standing: &Standing, name: &str) {
+        let Standing { replid, replid2, .. } = standing;
         let text = match reason {
-            FullReason::Asked => format!("Full resync requested by replica {name}"),
-            FullReason::OtherHistory => format!(
-                "Partial resynchronization not accepted: Replication ID mismatch (Replica asked \
-                 for '{replid}', my replication IDs are '{}' and '{}')",
-                self.history.replid(),
-                self.history.replid2(),
-            ),
-            FullReason::BeyondSwitch => format!(
+            FullReason::Asked | FullReason::OldProtocol | FullReason::BrokenOff(_) => {
+                format!("Full resync requested by replica {name}")
+            }
+            FullReason::OtherHistory { asked, .. } | FullReason::LeftHistory { asked, .. } => {
+                format!(
+                    "Partial resynchronization not accepted: Replication ID mismatch (Replica \
+                     asked for '{asked}', my replication IDs are '{replid}' and '{replid2}')"
+                )
+            }
+            FullReason::BeyondSwitch { next, switch } => format!(
                 "Partial resynchronization not accepted: Requested offset for second ID was \
-                 {next}, but I can reply up to {}",
-                self.history.switch().unwrap_or(0),
+                 {next}, but I can reply up to {switch}"
             ),
-            FullReason::BeforeBacklog => format!(
+            FullReason::NoBacklog { next }
+            | FullReason::BeforeBegin { next, .. }
+            | FullReason::BeforeBacklog { next, .. } => format!(
                 "Unable to partial resync with replica {name} for lack of backlog (Replica request \
                  was: {next})."
             ),
-            FullReason::AfterEnd => format!(
+            FullReason::AfterEnd { .. } => format!(
                 "Warning: replica {name} tried to PSYNC with an offset that is greater than the \
                  master replication offset."
             ),
@@ -280,7 +289,7 @@ impl Node {
             self.marks.hit(Mark::AckBeyondEnd);
         }
         // Nobody can have applied a byte that does not exist.
-        if session.acknowledge(offset.min(end), now.mono) {
+        if session.acknowledge(offset.min(end), end, now.mono) {
             let name = replica_name(conn);
             self.log(Level::Notice, format!("Synchronization with replica {name} succeeded"));
             self.marks.hit(Mark::AckStartsStream);

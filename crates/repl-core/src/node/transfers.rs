@@ -11,7 +11,7 @@ use crate::{
         time::{Instant, Now},
     },
     conn::{Conn, Fate},
-    io::Level,
+    io::{Level, LossCause},
     marks::Mark,
     rdb::{Checksum, Compression, Options},
     repl::{
@@ -43,10 +43,19 @@ impl Node {
         if self.replicas.is_empty() {
             return None;
         }
-        if self.transfers.iter().any(|transfer| !transfer.is_readable()) {
-            return Some(Instant::ORIGIN);
-        }
-        GROUPS.into_iter().filter_map(|group| self.group_start(group)).min()
+        let encoded = self.transfers.iter().filter_map(|transfer| {
+            let is_ahead = !transfer.is_readable();
+            let is_read_up = || transfer.due().is_some() && self.has_starving_reader(transfer);
+            let is_waited_for = !transfer.is_complete() && (is_ahead || is_read_up());
+            is_waited_for.then(|| transfer.due().unwrap_or(Instant::ORIGIN))
+        });
+        encoded.chain(GROUPS.into_iter().filter_map(|group| self.group_start(group))).min()
+    }
+
+    /// Whether somebody has read all that is encoded.
+    fn has_starving_reader(&self, transfer: &Transfer) -> bool {
+        let mut readers = self.replicas.iter();
+        readers.any(|id| self.position_in(*id, transfer.id()) == Some(transfer.end()))
     }
 
     pub(super) fn group_of(&self, session: &Session) -> Group {
@@ -128,6 +137,9 @@ impl Node {
             Group::Mark | Group::Empty => Framing::Length,
         };
         self.transfers.push(Transfer::new(transfer, framing, snapshot, options, origin));
+        // Redis names the child process that does it. Here it is this one.
+        let started = format!("Background RDB transfer started by pid {}", self.facts.pid);
+        self.log(Level::Notice, started);
         let line = format!("+FULLRESYNC {} {}\r\n", place.replid, place.offset);
         for id in replicas {
             let Some(conn) = self.conns.get_mut(id) else { continue };
@@ -189,23 +201,24 @@ impl Node {
         }
     }
 
-    /// Encodes ahead what must be whole before it is sent.
-    pub(super) fn spool_transfers(&mut self) {
-        let mut complete = Vec::new();
-        for transfer in &mut self.transfers {
-            if transfer.is_readable() {
-                continue;
+    /// Encodes ahead what must be whole before it is sent, and what has a pace and is due.
+    pub(super) fn spool_transfers(&mut self, now: Now) {
+        let pace = self.save_pace(now);
+        let mut transfers = mem::take(&mut self.transfers);
+        for transfer in &mut transfers {
+            let chunks = match transfer.is_readable() {
+                false => SPOOL_CHUNKS_PER_TURN,
+                true if transfer.due().is_some() && self.has_starving_reader(transfer) => 1,
+                true => continue,
+            };
+            for _ in 0..chunks {
+                transfer.produce(&mut self.keyspace, pace);
             }
-            for _ in 0..SPOOL_CHUNKS_PER_TURN {
-                transfer.produce(&mut self.keyspace);
-            }
             if transfer.is_readable() {
-                complete.push(transfer.id());
+                self.wake_readers(transfer.id());
             }
         }
-        for id in complete {
-            self.wake_readers(id);
-        }
+        self.transfers = transfers;
     }
 
     fn wake_readers(&mut self, transfer: TransferId) {
@@ -231,6 +244,23 @@ impl Node {
         self.transfers.iter().find(|transfer| transfer.id() == id)
     }
 
+    /// The `state=` of `INFO replication`.
+    pub(super) fn state_name(&self, session: &Session) -> &'static str {
+        session.state_name(|id| self.transfer(id).is_some_and(Transfer::is_complete))
+    }
+
+    /// Nobody reads a transfer any more: Redis says so of its child process.
+    // redis: replication.c, rdbPipeReadHandler
+    fn log_end(&mut self, transfer: &Transfer) {
+        let have_all = transfer.delivered().iter().filter(|id| self.replicas.contains(id)).count();
+        let text = if have_all == 0 {
+            "Diskless rdb transfer, last replica dropped, killing fork child.".into()
+        } else {
+            format!("Diskless rdb transfer, done reading from pipe, {have_all} replicas still up.")
+        };
+        self.log(Level::Notice, text);
+    }
+
     /// Frees what every reader has read, and ends transfers without readers.
     pub(super) fn drop_unread_transfers(&mut self) {
         let mut transfers = mem::take(&mut self.transfers);
@@ -242,6 +272,7 @@ impl Node {
                     true
                 }
                 None => {
+                    self.log_end(transfer);
                     if let Some(snapshot) = transfer.snapshot() {
                         self.marks.hit(Mark::SnapshotAbandoned);
                         self.keyspace.abandon_snapshot(snapshot);
@@ -304,6 +335,7 @@ impl Node {
     /// A reader has read on: more is encoded when it has read everything.
     fn advance_transfer(&mut self, now: Now, id: ConnId, which: TransferId) {
         let Some(position) = self.position_in(id, which) else { return };
+        let pace = self.save_pace(now);
         let Some(transfer) = self.transfers.iter_mut().find(|one| one.id() == which) else {
             return;
         };
@@ -311,7 +343,7 @@ impl Node {
             if transfer.is_complete() {
                 self.payload_sent(now, id);
             } else {
-                transfer.produce(&mut self.keyspace);
+                transfer.produce(&mut self.keyspace, pace);
                 self.wake_readers(which);
                 self.grown = true;
             }
@@ -338,7 +370,11 @@ impl Node {
             self.close_after_replies(now, id);
             return;
         }
-        let framing = self.transfers.iter().find(|one| one.id() == transfer).map(Transfer::framing);
+        let transfer = self.transfers.iter_mut().find(|one| one.id() == transfer);
+        let framing = transfer.map(|transfer| {
+            transfer.note_delivery(id);
+            transfer.framing()
+        });
         let Some(session) = self.conns.get_mut(id).and_then(Conn::session_mut) else { return };
         session.ack_at = now.mono;
         match framing {
@@ -415,17 +451,23 @@ impl Node {
             };
             if held > hard || too_long {
                 // Named only now: this runs after every write.
-                let mark = if held > hard { Mark::LimitHard } else { Mark::LimitSoft };
-                dropped.push((*id, replica_name(conn), mark));
+                let (mark, cause) = if held > hard {
+                    (Mark::LimitHard, LossCause::HardLimit { held, limit: hard })
+                } else {
+                    let span = limit.soft_after;
+                    (Mark::LimitSoft, LossCause::SoftLimit { held, limit: soft, span })
+                };
+                dropped.push((*id, replica_name(conn), mark, cause));
             }
         }
-        for (id, name, mark) in dropped {
+        for (id, name, mark, cause) in dropped {
             self.marks.hit(mark);
             self.stats.output_limit_disconnections += 1;
             let text = format!(
                 "Client {name} scheduled to be closed ASAP for overcoming of output buffer limits."
             );
             self.log(Level::Warning, text);
+            self.note_loss(now, id, cause);
             self.close(now, id);
         }
     }

@@ -23,7 +23,7 @@ const BLOCK_BYTES_MIN: usize = 16 * 1024;
 const BLOCK_BYTES_MAX: usize = 1024 * 1024;
 
 /// Free blocks kept for the next bytes, so that a steady stream allocates nothing.
-const FREE_BLOCKS_MAX: usize = 4;
+const FREE_BLOCKS_MAX: usize = 2;
 
 /// What became of the oldest bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

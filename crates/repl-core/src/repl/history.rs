@@ -16,12 +16,14 @@
 //! | `restore_as_replica` (boot from a file) | the file's | none | the file's | empty |
 //! | `restore_as_master` (the same) | fresh | the file's, up to there | the file's | empty |
 
+use alloc::collections::VecDeque;
+
 use crate::{
     base::{
         ids::ReplId,
         rng::{Rng, Seed},
     },
-    io::FullReason,
+    io::{Begin, FullReason, Parting, Standing, Start},
     keyspace::DbIndex,
     repl::{
         backlog::{Backlog, Trimmed},
@@ -33,6 +35,9 @@ use crate::{
 /// No history has come so far: it is counted on from here, also by peers that count in signed 64
 /// bits.
 pub const OFFSET_LIMIT: u64 = i64::MAX as u64 / 2;
+
+/// So many histories that this node has left are remembered, to tell replicas what became of them.
+const FORMERS_MAX: usize = 8;
 
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
@@ -50,6 +55,15 @@ pub struct Place {
     pub stream_db: DbIndex,
 }
 
+/// A history that this node tells no more, under neither id.
+#[derive(Clone, Copy, Debug)]
+struct Former {
+    replid: ReplId,
+    /// This node's last byte of it.
+    left_at: u64,
+    parting: Parting,
+}
+
 /// A node's place in the histories of its kind.
 #[derive(Debug)]
 pub struct History {
@@ -62,6 +76,12 @@ pub struct History {
     backlog_bytes: u64,
     /// The database the stream has selected; `None` when the next command must say `SELECT`.
     stream_db: Option<DbIndex>,
+    /// What this node began its life with.
+    start: Start,
+    /// Why the backlog was begun, and its first byte ever.
+    begun: (Begin, u64),
+    /// The newest are last.
+    formers: VecDeque<Former>,
     rng: Rng,
 }
 
@@ -77,6 +97,9 @@ impl History {
             backlog: None,
             backlog_bytes,
             stream_db: None,
+            start: Start::Empty,
+            begun: (Begin::Recording, 1),
+            formers: VecDeque::new(),
             rng,
         }
     }
@@ -124,6 +147,18 @@ impl History {
         Place { replid: self.replid, offset: self.offset, stream_db }
     }
 
+    /// All of its place, as a decision is made by it.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            replid: self.replid,
+            replid2: self.replid2,
+            switch: self.switch,
+            offset: self.offset,
+            backlog: self.backlog.as_ref().map(|backlog| (backlog.first(), backlog.end())),
+            backlog_bytes: self.backlog_bytes,
+        }
+    }
+
     /// Whether bytes are being kept. A master without replicas, past or present, does not count
     /// bytes.
     pub fn is_recording(&self) -> bool {
@@ -137,21 +172,61 @@ impl History {
     // redis: replication.c, masterTryPartialResync
     pub fn can_continue(&self, id: ReplId, next: u64) -> Result<(), FullReason> {
         if id == ReplId::NONE {
-            return Err(FullReason::OtherHistory);
+            return Err(FullReason::OtherHistory { asked: id, start: self.start });
         }
         if id != self.replid {
             match self.switch {
                 Some(switch) if id == self.replid2 && next <= switch => {}
-                Some(_) if id == self.replid2 => return Err(FullReason::BeyondSwitch),
-                Some(_) | None => return Err(FullReason::OtherHistory),
+                Some(switch) if id == self.replid2 => {
+                    return Err(FullReason::BeyondSwitch { next, switch });
+                }
+                Some(_) | None => return Err(self.stranger(id, next)),
             }
         }
-        match &self.backlog {
-            None => Err(FullReason::BeforeBacklog),
-            Some(backlog) if next < backlog.first() => Err(FullReason::BeforeBacklog),
-            Some(backlog) if next > backlog.end() => Err(FullReason::AfterEnd),
-            Some(_) => Ok(()),
+        let Some(backlog) = &self.backlog else { return Err(FullReason::NoBacklog { next }) };
+        let (oldest, end, (begin, first)) = (backlog.first(), backlog.end(), self.begun);
+        match next {
+            next if next < first => Err(FullReason::BeforeBegin { next, begin, first }),
+            next if next < oldest => {
+                let (first, bytes, loss) = (oldest, self.backlog_bytes, None);
+                Err(FullReason::BeforeBacklog { next, first, end, bytes, loss })
+            }
+            next if next > end => Err(FullReason::AfterEnd { next, end }),
+            _ => Ok(()),
         }
+    }
+
+    /// What there is to say of a history that is not ours: whether it was.
+    fn stranger(&self, asked: ReplId, next: u64) -> FullReason {
+        match self.formers.iter().rev().find(|former| former.replid == asked) {
+            Some(&Former { left_at, parting, .. }) => {
+                FullReason::LeftHistory { asked, next, left_at, parting }
+            }
+            None => FullReason::OtherHistory { asked, start: self.start },
+        }
+    }
+
+    /// This history is told no more.
+    fn part(&mut self, replid: ReplId, left_at: u64, parting: Parting) {
+        if replid == ReplId::NONE {
+            return;
+        }
+        if self.formers.len() == FORMERS_MAX {
+            self.formers.pop_front();
+        }
+        self.formers.push_back(Former { replid, left_at, parting });
+    }
+
+    /// Neither id is told any more.
+    fn part_with_both(&mut self, parting: Parting) {
+        let left_at = self.switch.map_or(0, |switch| switch - 1);
+        self.part(self.replid2, left_at, parting);
+        self.part(self.replid, self.offset, parting);
+    }
+
+    fn begin_backlog(&mut self, begin: Begin) {
+        self.begun = (begin, self.next());
+        self.backlog = Some(Backlog::new(self.backlog_bytes, self.next()));
     }
 
     /// As a master: tells what a unit of execution did. More than one command go as one
@@ -224,14 +299,15 @@ impl History {
         if self.backlog.is_some() {
             return false;
         }
-        self.forget();
-        self.backlog = Some(Backlog::new(self.backlog_bytes, self.next()));
+        self.forget(Parting::Uncounted);
+        self.begin_backlog(Begin::Recording);
         true
     }
 
     /// Frees the backlog. Writes are not counted from here on, so the id must not be used again.
     // redis: replication.c, replicationCron: "a new replication ID since without a backlog ..."
-    pub fn forget(&mut self) {
+    pub fn forget(&mut self, parting: Parting) {
+        self.part_with_both(parting);
         self.backlog = None;
         self.replid = ReplId::random(&mut self.rng);
         self.replid2 = ReplId::NONE;
@@ -247,18 +323,32 @@ impl History {
 
     /// A full sync ended: the dataset is the master's at (`replid`, `offset`).
     pub fn adopt_snapshot(&mut self, replid: ReplId, offset: u64, stream_db: Option<DbIndex>) {
+        self.part_with_both(Parting::FullSync);
+        self.formers.retain(|former| former.replid != replid);
         self.replid = replid;
         self.replid2 = ReplId::NONE;
         self.switch = None;
         self.offset = offset;
         self.stream_db = stream_db;
-        self.backlog = Some(Backlog::new(self.backlog_bytes, self.next()));
+        self.begin_backlog(Begin::FullSync);
     }
 
     /// A node that boots as a replica has read its dataset from a file that says it is that of
     /// `place`: it may ask to go on from there.
     pub fn restore_as_replica(&mut self, place: Place) {
         self.adopt_snapshot(place.replid, place.offset, Some(place.stream_db));
+        self.begun.0 = Begin::File;
+        self.start = Start::File;
+    }
+
+    /// A node that boots has read a dataset of no history from a file.
+    pub fn note_file_without_place(&mut self) {
+        self.start = Start::FileWithoutPlace;
+    }
+
+    /// What this node began its life with.
+    pub fn start(&self) -> Start {
+        self.start
     }
 
     /// A node that boots as a master has read its dataset from a file. What it had told since the
@@ -270,14 +360,15 @@ impl History {
         self.offset = place.offset;
         self.switch = Some(self.next());
         self.stream_db = None;
-        self.backlog = Some(Backlog::new(self.backlog_bytes, self.next()));
+        self.begin_backlog(Begin::File);
+        self.start = Start::File;
     }
 
     /// `+CONTINUE [replid]`: the master goes on where this node ended. Returns whether the id
     /// changed, which sub-replicas must learn.
     pub fn resume(&mut self, replid: Option<ReplId>) -> bool {
         if self.backlog.is_none() {
-            self.backlog = Some(Backlog::new(self.backlog_bytes, self.next()));
+            self.begin_backlog(Begin::Recording);
         }
         match replid {
             Some(id) if id != self.replid => {
@@ -289,6 +380,8 @@ impl History {
     }
 
     fn shift(&mut self, id: impl FnOnce(&mut Rng) -> ReplId) {
+        let left_at = self.switch.map_or(0, |switch| switch - 1);
+        self.part(self.replid2, left_at, Parting::Superseded);
         self.replid2 = self.replid;
         self.switch = Some(self.next());
         self.replid = id(&mut self.rng);
@@ -296,6 +389,7 @@ impl History {
 
     /// `DEBUG CHANGE-REPL-ID`.
     pub fn change_id(&mut self) {
+        self.part_with_both(Parting::Debug);
         self.replid = ReplId::random(&mut self.rng);
         self.replid2 = ReplId::NONE;
         self.switch = None;
@@ -330,10 +424,16 @@ fn append_select(backlog: &mut Backlog, db: DbIndex) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::Reason;
     use alloc::{string::String, vec::Vec};
 
     fn history() -> History {
         History::new(Seed::from_u64(1), 1 << 20)
+    }
+
+    /// Why who names (`id`, `next`) cannot go on; `None` if it can.
+    fn refusal(history: &History, id: ReplId, next: u64) -> Option<Reason> {
+        history.can_continue(id, next).err().map(|reason| reason.name())
     }
 
     fn effects(ops: &[(u32, &[&[u8]])]) -> Effects {
@@ -383,17 +483,17 @@ mod tests {
         let old = history.replid();
         history.promote();
         let here = history.next();
-        assert_eq!(history.can_continue(old, here), Ok(()));
-        assert_eq!(history.can_continue(old, here + 1), Err(FullReason::BeyondSwitch));
+        assert_eq!(refusal(&history, old, here), None);
+        assert_eq!(refusal(&history, old, here + 1), Some(Reason::BeyondPromotion));
         history.feed_ping();
-        assert_eq!(history.can_continue(old, here), Ok(()));
-        assert_eq!(history.can_continue(old, here + 1), Err(FullReason::BeyondSwitch));
-        assert_eq!(history.can_continue(history.replid(), history.next()), Ok(()));
+        assert_eq!(refusal(&history, old, here), None);
+        assert_eq!(refusal(&history, old, here + 1), Some(Reason::BeyondPromotion));
+        assert_eq!(refusal(&history, history.replid(), history.next()), None);
         assert_eq!(
-            history.can_continue(history.replid(), history.next() + 1),
-            Err(FullReason::AfterEnd)
+            refusal(&history, history.replid(), history.next() + 1),
+            Some(Reason::BeyondEnd)
         );
-        assert_eq!(history.can_continue(ReplId::NONE, 1), Err(FullReason::OtherHistory));
+        assert_eq!(refusal(&history, ReplId::NONE, 1), Some(Reason::UnknownHistory));
     }
 
     #[test]
@@ -401,7 +501,7 @@ mod tests {
         let mut history = history();
         history.begin();
         // A node that has no second id must not match a peer that asks for forty zeros.
-        assert_eq!(history.can_continue(ReplId::NONE, 1), Err(FullReason::OtherHistory));
+        assert_eq!(refusal(&history, ReplId::NONE, 1), Some(Reason::UnknownHistory));
     }
 
     #[test]
@@ -444,9 +544,9 @@ mod tests {
         master.restore_as_master(place);
         assert_eq!((master.replid(), master.replid2()), (boot, replid));
         assert_eq!((master.offset(), master.stream_db()), (100, None));
-        assert_eq!(master.can_continue(replid, 101), Ok(()));
-        assert_eq!(master.can_continue(replid, 102), Err(FullReason::BeyondSwitch));
-        assert_eq!(master.can_continue(replid, 100), Err(FullReason::BeforeBacklog));
+        assert_eq!(refusal(&master, replid, 101), None);
+        assert_eq!(refusal(&master, replid, 102), Some(Reason::BeyondPromotion));
+        assert_eq!(refusal(&master, replid, 100), Some(Reason::BeforeBacklogBegan));
     }
 
     #[test]

@@ -36,9 +36,9 @@ pub struct About {
 
 impl About {
     /// Where in a history the dataset stands, if the snapshot says all of it.
-    // redis: server.c, loadDataFromDisk: an offset of 0 counts as none
+    // redis: server.c, loadDataFromDisk
     pub fn place(&self) -> Option<Place> {
-        let offset = self.offset.filter(|offset| (1..OFFSET_LIMIT).contains(offset))?;
+        let offset = self.offset.filter(|offset| *offset < OFFSET_LIMIT)?;
         Some(Place { replid: self.replid?, offset, stream_db: self.stream_db? })
     }
 }
@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(place(&[id, offset]), None);
         assert_eq!(place(&[("repl-stream-db", "-1"), id, offset]), None);
         assert_eq!(place(&[("repl-stream-db", "2"), id, offset]), None, "there are two");
-        assert_eq!(place(&[db, id, ("repl-offset", "0")]), None);
+        assert_eq!(place(&[db, id, ("repl-offset", "0")]), Some((0, 1)), "nothing told yet");
         assert_eq!(
             place(&[db, id, ("repl-offset", "18446744073709551615")]),
             None,

@@ -46,7 +46,7 @@ impl Bench {
         let now = Now { mono: Instant::ORIGIN, wall: UnixMillis(1_000_000) };
         let mut node = Node::new(config, Seed::from_u64(7), now);
         node.set_stopwatch(Box::new(watch.clone()));
-        let peer = PeerInfo { ip: "127.0.0.1".into(), port: 7, local: String::new() };
+        let peer = PeerInfo { ip: "127.0.0.1".into(), port: 7, ..PeerInfo::default() };
         let client = node.accept(now, peer);
         Self { node, watch, wall: 1_000_000, client }
     }
@@ -247,6 +247,9 @@ fn the_slow_log_shows_what_was_sent_without_secrets_and_in_part() {
     check("HELLO 2 SETNAME bob", "HELLO 2 SETNAME bob");
     check("CONFIG SET masterauth pw hz 10", "CONFIG SET masterauth (redacted) hz 10");
     check("CONFIG SET MasterUser me", "CONFIG SET MasterUser (redacted)");
+    check("ACL SETUSER me >pw", "ACL SETUSER (redacted) (redacted)");
+    check("ACL GETUSER me", "ACL GETUSER (redacted)");
+    check("ACL DRYRUN me GET k", "ACL DRYRUN (redacted) (redacted) (redacted)");
     check(&format!("SET k {}", "x".repeat(128)), &format!("SET k {}", "x".repeat(128)));
     let long = format!("SET k {}... (72 more bytes)", "x".repeat(128));
     check(&format!("SET k {}", "x".repeat(200)), &long);

@@ -3,19 +3,16 @@
 
 use std::time::Duration;
 
-use repl_core::{
-    base::config::Config,
-    io::{FullReason, Verdict},
-};
+use repl_core::{base::config::Config, io::Reason};
 
 use crate::{
     net::{Net, command, config},
     script::{MODERN, OTHER_ID, attach, feed, greet, psync, text},
 };
 
-/// What the last replica that asked `name` got.
-fn last(net: &Net, name: &str) -> Verdict {
-    net.decisions(name).last().expect("somebody asked").verdict
+/// Why the last replica that asked `name` got everything; `None` if it goes on.
+fn last(net: &Net, name: &str) -> Option<Reason> {
+    net.decisions(name).last().expect("somebody asked").verdict.full()
 }
 
 #[test]
@@ -30,7 +27,7 @@ fn a_short_cut_costs_no_snapshot() {
     net.heal();
     net.pass_secs(2);
     net.assert_same(&["a", "b"]);
-    assert_eq!(last(&net, "a"), Verdict::Continue);
+    assert_eq!(last(&net, "a"), None);
     assert_eq!(net.node("a").stats().sync_full, 1);
 }
 
@@ -41,7 +38,7 @@ fn a_lost_link_is_made_again_at_once() {
     net.reset("a", "b");
     net.settle();
     net.assert_same(&["a", "b"]);
-    assert_eq!((last(&net, "a"), net.view("b").link), (Verdict::Continue, "connected"));
+    assert_eq!((last(&net, "a"), net.view("b").link), (None, "connected"));
 }
 
 #[test]
@@ -125,7 +122,7 @@ fn half_a_command_is_no_part_of_what_a_promoted_replica_tells() {
     net.assert_same(&["b", "c"]);
     let told = net.node("b").backlog_bytes(applied + 1).concat();
     assert_eq!(String::from_utf8_lossy(&told), text("SELECT 0") + &text("SET k 3"));
-    assert_eq!(last(&net, "b"), Verdict::Continue, "the sub-replica went on with the old id");
+    assert_eq!(last(&net, "b"), None, "the sub-replica went on with the old id");
 }
 
 #[test]
@@ -144,17 +141,17 @@ fn every_reason_for_a_full_sync_is_found() {
     }
     let end = net.view("a").offset;
     let id = old.as_str();
-    assert_eq!(ask(&mut net, "a", OTHER_ID, end + 1), Verdict::Full(FullReason::OtherHistory));
-    assert_eq!(ask(&mut net, "a", "short", 1), Verdict::Full(FullReason::OtherHistory));
-    assert_eq!(ask(&mut net, "a", &"0".repeat(40), 1), Verdict::Full(FullReason::OtherHistory));
-    assert_eq!(ask(&mut net, "a", id, 1), Verdict::Full(FullReason::BeforeBacklog));
-    assert_eq!(ask(&mut net, "a", id, end + 2), Verdict::Full(FullReason::AfterEnd));
-    assert_eq!(ask(&mut net, "a", id, end + 1), Verdict::Continue);
-    assert_eq!(ask(&mut net, "a", &id.to_uppercase(), end), Verdict::Continue);
-    assert_eq!(ask(&mut net, "a", "?", end), Verdict::Full(FullReason::Asked));
+    assert_eq!(ask(&mut net, "a", OTHER_ID, end + 1), Some(Reason::UnknownHistory));
+    assert_eq!(ask(&mut net, "a", "short", 1), Some(Reason::UnknownHistory));
+    assert_eq!(ask(&mut net, "a", &"0".repeat(40), 1), Some(Reason::UnknownHistory));
+    assert_eq!(ask(&mut net, "a", id, 1), Some(Reason::BacklogTooSmall));
+    assert_eq!(ask(&mut net, "a", id, end + 2), Some(Reason::BeyondEnd));
+    assert_eq!(ask(&mut net, "a", id, end + 1), None);
+    assert_eq!(ask(&mut net, "a", &id.to_uppercase(), end), None);
+    assert_eq!(ask(&mut net, "a", "?", end), Some(Reason::NoHistoryNamed));
     net.run("b", "REPLICAOF NO ONE");
-    assert_eq!(ask(&mut net, "b", id, end + 1), Verdict::Continue);
-    assert_eq!(ask(&mut net, "b", id, end + 2), Verdict::Full(FullReason::BeyondSwitch));
+    assert_eq!(ask(&mut net, "b", id, end + 1), None);
+    assert_eq!(ask(&mut net, "b", id, end + 2), Some(Reason::BeyondPromotion));
 }
 
 #[test]
@@ -180,8 +177,8 @@ fn siblings_and_the_demoted_master_go_on_with_a_promoted_replica() {
     net.follow("c", "b");
     net.follow("a", "b");
     net.assert_same(&["a", "b", "c"]);
-    let verdicts: Vec<_> = net.decisions("b").iter().map(|one| one.verdict).collect();
-    assert_eq!(verdicts, [Verdict::Continue; 2]);
+    let verdicts: Vec<_> = net.decisions("b").iter().map(|one| one.verdict.full()).collect();
+    assert_eq!(verdicts, [None; 2]);
     net.run("b", "SELECT 9");
     net.run("b", "SET k 3");
     net.assert_same(&["a", "b", "c"]);
@@ -197,7 +194,7 @@ fn a_demoted_master_with_writes_of_its_own_starts_over() {
     net.run("b", "SET k 222");
     net.heal();
     net.follow("a", "b");
-    assert_eq!(last(&net, "b"), Verdict::Full(FullReason::BeyondSwitch));
+    assert_eq!(last(&net, "b"), Some(Reason::BeyondPromotion));
     net.assert_same(&["a", "b"]);
     assert_eq!(net.ask("a", "GET k"), "$3\r\n222\r\n");
 }
@@ -207,7 +204,7 @@ fn a_master_that_never_had_replicas_starts_over_when_demoted() {
     let mut net = Net::with(&["a", "b"], &config());
     net.run("a", "SET only:here 1");
     net.follow("a", "b");
-    assert_eq!(last(&net, "b"), Verdict::Full(FullReason::Asked));
+    assert_eq!(last(&net, "b"), Some(Reason::NoHistoryNamed));
     net.assert_same(&["a", "b"]);
 }
 
@@ -223,7 +220,7 @@ fn a_new_id_reaches_the_end_of_a_chain_without_a_snapshot() {
     net.pass_secs(2);
     net.run("d", "SET k 2");
     net.assert_same(&["d", "b", "c"]);
-    assert_eq!((last(&net, "d"), last(&net, "b")), (Verdict::Continue, Verdict::Continue));
+    assert_eq!((last(&net, "d"), last(&net, "b")), (None, None));
 }
 
 #[test]
@@ -238,7 +235,7 @@ fn a_full_sync_in_the_middle_of_a_chain_reaches_its_end() {
     net.heal();
     net.pass_secs(8);
     net.assert_same(&["x", "b", "c"]);
-    assert_eq!(last(&net, "b"), Verdict::Full(FullReason::OtherHistory));
+    assert_eq!(last(&net, "b"), Some(Reason::GranterResynced));
 }
 
 #[test]
@@ -255,7 +252,7 @@ fn a_backlog_nobody_used_for_its_time_goes_and_so_does_the_id() {
     assert!(net.view("a").backlog.is_none());
     assert_ne!(net.view("a").replid.as_str(), id);
     psync(&mut net, "a", MODERN, &format!("PSYNC {id} {}", offset + 1));
-    assert_eq!(last(&net, "a"), Verdict::Full(FullReason::OtherHistory));
+    assert_eq!(last(&net, "a"), Some(Reason::BacklogFreed));
 }
 
 #[test]
@@ -292,5 +289,5 @@ fn another_size_of_the_backlog_keeps_its_bytes_as_far_as_they_fit() {
     net.assert_same(&["a", "b"]);
     net.reset("a", "b");
     net.settle();
-    assert_eq!(last(&net, "a"), Verdict::Continue);
+    assert_eq!(last(&net, "a"), None);
 }

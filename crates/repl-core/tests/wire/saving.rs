@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use repl_core::{
     base::config::{Access, Config},
-    io::{DiskRequest, FullReason, SaveStep, Verdict},
+    io::{DiskRequest, Reason, SaveStep},
 };
 
 use crate::net::{Net, command, config};
@@ -30,8 +30,8 @@ fn three() -> Net {
     net
 }
 
-fn last_verdict(net: &Net, name: &str) -> Verdict {
-    net.decisions(name).last().expect("somebody asked").verdict
+fn last_verdict(net: &Net, name: &str) -> Option<Reason> {
+    net.decisions(name).last().expect("somebody asked").verdict.full()
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn a_restarted_replica_goes_on_from_its_file() {
     let following = net.node("b").config().clone();
     net.restart("b", following);
     net.pass_secs(2);
-    assert_eq!(last_verdict(&net, "a"), Verdict::Continue);
+    assert_eq!(last_verdict(&net, "a"), None);
     net.assert_same(&["a", "b", "c"]);
     assert_eq!(net.node("b").stats().sync_full, 0);
 }
@@ -304,7 +304,7 @@ fn a_restarted_master_is_followed_by_whoever_came_no_further_than_its_file() {
     assert_eq!((after.replid2, after.second_offset), (id, Some(before.offset + 1)));
     assert_ne!(after.replid, id, "what it told after the file may be known elsewhere");
     net.pass_secs(3);
-    assert_eq!(last_verdict(&net, "a"), Verdict::Continue);
+    assert_eq!(last_verdict(&net, "a"), None);
     net.run("a", "SET more 1");
     net.pass_secs(2);
     net.assert_same(&["a", "b", "c"]);
@@ -320,8 +320,8 @@ fn a_replica_that_came_further_than_the_file_of_its_master_needs_everything() {
     net.pass_secs(1);
     net.restart("a", config());
     net.pass_secs(5);
-    let full = Verdict::Full(FullReason::BeyondSwitch);
-    assert!(net.decisions("a").iter().any(|decision| decision.verdict == full));
+    let full = Some(Reason::BeyondPromotion);
+    assert!(net.decisions("a").iter().any(|decision| decision.verdict.full() == full));
     net.assert_same(&["a", "b", "c"]);
 }
 
@@ -341,6 +341,40 @@ fn what_expired_while_a_master_was_down_is_deleted_everywhere() {
     net.assert_same(&["a", "b", "c"]);
     net.run("b", "SELECT 3");
     assert_eq!(net.ask("b", "DBSIZE"), ":0\r\n");
+}
+
+#[test]
+fn nobody_goes_on_from_a_file_of_which_too_much_has_expired() {
+    let small = Config { repl_backlog_size: 1024, ..config() };
+    let mut net = Net::with(&["a", "b"], &small);
+    net.follow("b", "a");
+    for number in 0..200 {
+        net.run("a", &format!("SET brief-{number} 1 PX 60000"));
+    }
+    net.run("a", "BGSAVE");
+    net.save("a");
+    net.cut("a", "b");
+    net.pass_secs(70);
+    net.restart("a", small);
+    let (first, end) = net.view("a").backlog.expect("the file names a history");
+    assert!(end - first < 2 * 1024, "{} bytes are kept", end - first);
+    net.heal();
+    net.pass_secs(3);
+    assert_eq!(last_verdict(&net, "a"), Some(Reason::BacklogTooSmall));
+    net.assert_same(&["a", "b"]);
+}
+
+#[test]
+fn a_restarted_master_that_had_told_nothing_is_still_known_by_its_replicas() {
+    let mut net = Net::with(&["a", "b"], &config());
+    net.follow("b", "a");
+    net.run("a", "BGSAVE");
+    net.save("a");
+    assert_eq!(net.view("a").offset, 0, "it is about a history of no bytes");
+    net.restart("a", config());
+    net.pass_secs(3);
+    assert_eq!(net.node("a").stats().sync_full, 0);
+    net.assert_same(&["a", "b"]);
 }
 
 #[test]
@@ -430,7 +464,7 @@ fn nothing_comes_behind_the_cut_of_a_shutdown() {
     assert_eq!(net.exit("a"), Some(0));
     net.restart("a", saving());
     net.pass_secs(3);
-    assert_eq!(last_verdict(&net, "a"), Verdict::Continue);
+    assert_eq!(last_verdict(&net, "a"), None);
     net.assert_same(&["a", "b"]);
 }
 
@@ -452,7 +486,7 @@ fn a_full_sync_takes_the_place_of_what_is_being_saved() {
     let following = net.node("b").config().clone();
     net.restart("b", following);
     net.pass_secs(2);
-    assert_eq!(last_verdict(&net, "a"), Verdict::Continue);
+    assert_eq!(last_verdict(&net, "a"), None);
 }
 
 #[test]

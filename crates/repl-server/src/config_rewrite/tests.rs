@@ -67,11 +67,23 @@ fn several_lines_of_one_directive_are_taken_in_order() {
 #[test]
 fn lines_of_others_stay_and_lines_of_nobody_become_comments() {
     let config = Config::default();
-    let old = b"include /x/*.conf\nrename-command A \"\"\nnosuch 1 2\nhz \"1\nuser me on\n";
+    let old = b"include /x/*.conf\nrename-command A \"\"\nnosuch 1 2\nhz \"1\n";
     let new = String::from_utf8(rewrite(old, &config)).expect("text stays text");
-    let expect = "include /x/*.conf\nrename-command A \"\"\n# ??? nosuch 1 2\n# ??? hz \"1\n\
-                  user me on\n\n# Generated";
+    let expect = "include /x/*.conf\nrename-command A \"\"\n# ??? nosuch 1 2\n# ??? hz \"1\n\n\
+                  # Generated";
     assert!(new.starts_with(expect), "{new}");
+}
+
+#[test]
+fn users_take_the_places_of_users() {
+    let users = ["default on nopass ~* &* +@all", "me off resetchannels -@all"].map(String::from);
+    let config = Config { users: users.into(), ..Config::default() };
+    let old = b"user you on >plain\n# mine\nhz 20\n";
+    let new = String::from_utf8(rewrite(old, &config)).expect("text stays text");
+    let expect = "user default on nopass ~* &* +@all\n# mine\nhz 10\n\n# Generated";
+    assert!(new.starts_with(expect), "{new}");
+    assert!(new.ends_with("\nuser me off resetchannels -@all\n"), "{new}");
+    assert_eq!(rewrite(new.as_bytes(), &config), new.as_bytes());
 }
 
 /// A valid value of some directive, or none that was hit.

@@ -274,7 +274,7 @@ impl<P: Platform> Shared<P> {
                 }
                 Some(Effect::Log(level, text)) => shared.platform.log(level, &text),
                 Some(Effect::Decided(decision)) => {
-                    shared.platform.observe(&shared.node.borrow(), Event::Decided(decision));
+                    shared.platform.observe(&shared.node.borrow(), Event::Decided(&decision));
                 }
                 Some(Effect::StandStill(span)) => Self::stand_still(shared, span),
                 Some(Effect::Exit(status)) => shared.exit.set(Some(status)),
@@ -481,11 +481,12 @@ impl<P: Platform> Shared<P> {
         let mut has_read = false;
         let mut put_off = false;
         for _ in 0..TURN_BUDGET {
+            let interest = shared.node.borrow().interest(conn);
+            // What was closed before the process stood still does not wait for it to go on.
+            let Interest::Open { read, write } = interest else { return Poll::Ready(None) };
             if shared.still_until.get().is_some() {
                 return Poll::Pending;
             }
-            let interest = shared.node.borrow().interest(conn);
-            let Interest::Open { read, write } = interest else { return Poll::Ready(None) };
             let mut moved = false;
             let mut may_read = read == Want::Ready;
             if write == Want::Ready && has_read && !put_off {

@@ -34,7 +34,7 @@ use tokio::{
 use self::{alarm::Alarm, host::Host};
 pub use self::{
     files::{HostDisk, HostFile},
-    socket::{BindError, TcpAcceptor, TcpConnection, bind_all},
+    socket::{Acceptor, BindError, Connection, bind_all, bind_unix},
 };
 use crate::{
     log::{self, Role},
@@ -114,8 +114,8 @@ impl WallSeen {
 }
 
 impl Platform for TokioPlatform {
-    type Stream = TcpConnection;
-    type Listener = TcpAcceptor;
+    type Stream = Connection;
+    type Listener = Acceptor;
     type Disk = HostDisk;
 
     fn now(&self) -> Now {

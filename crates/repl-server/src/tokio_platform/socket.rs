@@ -1,19 +1,25 @@
-//! TCP on tokio: connections, dialling, listening.
+//! Sockets on tokio: connections, dialling, listening.
 
 use std::{
-    fmt, io,
+    fmt, fs, io,
     io::IoSlice,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _},
+    os::{fd::OwnedFd, unix::fs::PermissionsExt as _},
+    path::{Path, PathBuf},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
-use repl_core::{base::config::Config, base::ids::Endpoint, io::PeerInfo};
-use socket2::{SockRef, TcpKeepalive};
+use repl_core::{
+    base::config::Config,
+    base::ids::Endpoint,
+    io::{PeerInfo, Transport},
+};
+use socket2::{SockAddr, SockRef, TcpKeepalive};
 use tokio::{
-    io::{AsyncRead as _, AsyncWrite as _, ReadBuf},
-    net::{TcpListener, TcpSocket, TcpStream, lookup_host},
+    io::{AsyncRead as _, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream, lookup_host},
 };
 
 use crate::{
@@ -26,13 +32,19 @@ const PROBES: u32 = 3;
 
 /// A connected socket.
 #[derive(Debug)]
-pub struct TcpConnection {
-    socket: TcpStream,
+pub struct Connection {
+    socket: Socket,
     peer: PeerInfo,
 }
 
-impl TcpConnection {
-    fn new(socket: TcpStream, remote: SocketAddr, keepalive: Duration) -> io::Result<Self> {
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Connection {
+    fn over_tcp(socket: TcpStream, remote: SocketAddr, keepalive: Duration) -> io::Result<Self> {
         socket.set_nodelay(true)?;
         if !keepalive.is_zero() {
             // redis: anet.c, anetKeepAlive: probes a third of the time apart.
@@ -44,11 +56,20 @@ impl TcpConnection {
         let local = socket.local_addr()?;
         let remote = plain(remote);
         let peer = PeerInfo {
+            transport: Transport::Tcp,
             ip: remote.ip().to_string(),
             port: remote.port(),
             local: plain(local).to_string(),
         };
-        Ok(Self { socket, peer })
+        Ok(Self { socket: Socket::Tcp(socket), peer })
+    }
+
+    /// A client that came through the socket file at `path`: Redis shows that for both ends.
+    fn over_unix(socket: UnixStream, path: &Path) -> Self {
+        let path = path.to_string_lossy();
+        let local = format!("{path}:0");
+        let peer = PeerInfo { transport: Transport::Unix, ip: path.into_owned(), port: 0, local };
+        Self { socket: Socket::Unix(socket), peer }
     }
 }
 
@@ -57,10 +78,13 @@ fn plain(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-impl Stream for TcpConnection {
+impl Stream for Connection {
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut room = ReadBuf::new(into);
-        let polled = Pin::new(&mut self.socket).poll_read(cx, &mut room);
+        let polled = match &mut self.socket {
+            Socket::Tcp(socket) => Pin::new(socket).poll_read(cx, &mut room),
+            Socket::Unix(socket) => Pin::new(socket).poll_read(cx, &mut room),
+        };
         polled.map_ok(|()| room.filled().len())
     }
 
@@ -69,10 +93,9 @@ impl Stream for TcpConnection {
         cx: &mut Context<'_>,
         from: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let socket = Pin::new(&mut self.socket);
-        match from {
-            [one] => socket.poll_write(cx, one),
-            several => socket.poll_write_vectored(cx, several),
+        match &mut self.socket {
+            Socket::Tcp(socket) => write_slices(Pin::new(socket), cx, from),
+            Socket::Unix(socket) => write_slices(Pin::new(socket), cx, from),
         }
     }
 
@@ -81,41 +104,104 @@ impl Stream for TcpConnection {
     }
 }
 
+/// One slice is written by the plain call, which the system carries out faster.
+fn write_slices(
+    socket: Pin<&mut impl AsyncWrite>,
+    cx: &mut Context<'_>,
+    from: &[IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    match from {
+        [one] => socket.poll_write(cx, one),
+        several => socket.poll_write_vectored(cx, several),
+    }
+}
+
 /// A listening socket.
 #[derive(Debug)]
-pub struct TcpAcceptor {
-    socket: TcpListener,
-    keepalive: Duration,
+pub struct Acceptor(Listening);
+
+#[derive(Debug)]
+enum Listening {
+    Tcp { socket: TcpListener, keepalive: Duration },
+    Unix { socket: UnixListener, file: SocketFile },
 }
 
-impl TcpAcceptor {
-    /// Where it listens: tells the port when port 0 was asked for.
+impl Acceptor {
+    /// Where it listens, if that is in a network: tells the port when port 0 was asked for.
     ///
     /// # Errors
-    /// As the operating system reports them.
+    /// As the operating system reports them; `Unsupported` for a Unix socket.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        match &self.0 {
+            Listening::Tcp { socket, .. } => socket.local_addr(),
+            Listening::Unix { .. } => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 }
 
-impl Listener for TcpAcceptor {
-    type Stream = TcpConnection;
+impl Listener for Acceptor {
+    type Stream = Connection;
 
     async fn accept(&mut self) -> io::Result<Self::Stream> {
-        let (socket, remote) = self.socket.accept().await?;
-        TcpConnection::new(socket, remote, self.keepalive)
+        match &self.0 {
+            Listening::Tcp { socket, keepalive } => {
+                let (socket, remote) = socket.accept().await?;
+                Connection::over_tcp(socket, remote, *keepalive)
+            }
+            Listening::Unix { socket, file } => {
+                let (socket, _) = socket.accept().await?;
+                Ok(Connection::over_unix(socket, &file.0))
+            }
+        }
     }
+}
+
+/// The file of a Unix socket, removed when nobody listens any more.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Whoever removed it before has done the work.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Listens on the Unix socket `unixsocket`, in the place of whatever lay there. `None` if it is
+/// empty.
+///
+/// # Errors
+/// As the operating system reports them: no such folder, a path that is too long, no permission.
+// redis: anet.c, anetUnixServer
+pub fn bind_unix(config: &Config) -> io::Result<Option<Acceptor>> {
+    if config.unixsocket.is_empty() {
+        return Ok(None);
+    }
+    let path = PathBuf::from(&config.unixsocket);
+    // The socket of a process that was killed would be in the way; other trouble shows in a moment.
+    let _ = fs::remove_file(&path);
+    let backlog = i32::try_from(config.tcp_backlog).unwrap_or(i32::MAX);
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(&path)?)?;
+    let file = SocketFile(path);
+    if config.unixsocketperm != 0 {
+        fs::set_permissions(&file.0, fs::Permissions::from_mode(config.unixsocketperm))?;
+    }
+    socket.listen(backlog)?;
+    socket.set_nonblocking(true)?;
+    let socket = UnixListener::from_std(OwnedFd::from(socket).into())?;
+    Ok(Some(Acceptor(Listening::Unix { socket, file })))
 }
 
 /// Connects to the first address of `to` that answers.
-pub(super) async fn dial(to: Endpoint, keepalive: Duration) -> io::Result<TcpConnection> {
+pub(super) async fn dial(to: Endpoint, keepalive: Duration) -> io::Result<Connection> {
     // A failed look-up becomes `NotFound`, which says more than the resolver's own kinds.
     let not_found = |error| io::Error::new(io::ErrorKind::NotFound, error);
     let addresses = lookup_host((to.host.as_str(), to.port)).await.map_err(not_found)?;
     let mut failure = io::Error::from(io::ErrorKind::NotFound);
     for address in addresses {
         match TcpStream::connect(address).await {
-            Ok(socket) => return TcpConnection::new(socket, address, keepalive),
+            Ok(socket) => return Connection::over_tcp(socket, address, keepalive),
             Err(error) => failure = error,
         }
     }
@@ -146,7 +232,7 @@ impl std::error::Error for BindError {}
 ///
 /// # Errors
 /// The first address that cannot be had.
-pub fn bind_all(config: &Config) -> Result<Vec<TcpAcceptor>, BindError> {
+pub fn bind_all(config: &Config) -> Result<Vec<Acceptor>, BindError> {
     let mut acceptors = Vec::new();
     for written in &config.bind {
         let name = written.strip_prefix('-').unwrap_or(written);
@@ -164,7 +250,7 @@ pub fn bind_all(config: &Config) -> Result<Vec<TcpAcceptor>, BindError> {
     Ok(acceptors)
 }
 
-fn bind(name: &str, config: &Config) -> io::Result<TcpAcceptor> {
+fn bind(name: &str, config: &Config) -> io::Result<Acceptor> {
     let address = resolve(name, config.port)?;
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
@@ -178,7 +264,7 @@ fn bind(name: &str, config: &Config) -> io::Result<TcpAcceptor> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     let socket = socket.listen(config.tcp_backlog)?;
-    Ok(TcpAcceptor { socket, keepalive: config.tcp_keepalive })
+    Ok(Acceptor(Listening::Tcp { socket, keepalive: config.tcp_keepalive }))
 }
 
 fn resolve(name: &str, port: u16) -> io::Result<SocketAddr> {

@@ -12,25 +12,25 @@ fn platform() -> TokioPlatform {
 }
 
 /// A listener on a free port of the loopback address, and how to reach it.
-fn listen() -> (TcpAcceptor, Endpoint) {
+fn listen() -> (Acceptor, Endpoint) {
     let config = Config { bind: vec!["127.0.0.1".into()], port: 0, ..Config::default() };
     let acceptor = bind_all(&config).expect("loopback has free ports").remove(0);
     let port = acceptor.local_addr().expect("bound").port();
     (acceptor, Endpoint { host: "127.0.0.1".into(), port })
 }
 
-async fn pair(platform: &TokioPlatform) -> (TcpConnection, TcpConnection) {
+async fn pair(platform: &TokioPlatform) -> (Connection, Connection) {
     let (mut acceptor, to) = listen();
     let dialled = platform.dial(to).await.expect("somebody listens");
     (dialled, acceptor.accept().await.expect("somebody dialled"))
 }
 
-async fn write(stream: &mut TcpConnection, parts: &[&[u8]]) -> io::Result<usize> {
+async fn write(stream: &mut Connection, parts: &[&[u8]]) -> io::Result<usize> {
     let slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
     poll_fn(|cx| stream.poll_write(cx, &slices)).await
 }
 
-async fn read(stream: &mut TcpConnection) -> io::Result<Vec<u8>> {
+async fn read(stream: &mut Connection) -> io::Result<Vec<u8>> {
     let mut room = [0; 64];
     let count = poll_fn(|cx| stream.poll_read(cx, &mut room)).await?;
     Ok(room[..count].to_vec())

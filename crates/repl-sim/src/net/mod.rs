@@ -30,7 +30,10 @@ use std::{
     time::Duration,
 };
 
-use repl_core::{base::time::Instant, io::PeerInfo};
+use repl_core::{
+    base::time::Instant,
+    io::{PeerInfo, Transport},
+};
 
 pub use self::link::Breakage;
 use self::{conn::Connection, link::Link};
@@ -363,6 +366,7 @@ impl Network {
         let connection = self.conns.get(&conn).expect("an open end keeps its connection");
         let (here, there) = (connection.end(side), connection.end(side.other()));
         PeerInfo {
+            transport: Transport::Tcp,
             ip: self.ip(there.host).into(),
             port: there.port,
             local: format!("{}:{}", self.ip(here.host), here.port),

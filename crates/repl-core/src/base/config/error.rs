@@ -48,6 +48,10 @@ pub enum Reason {
         /// Largest value allowed.
         max: i128,
     },
+    /// Not a whole number in base eight.
+    NotOctal,
+    /// A number in base eight below zero or above this.
+    NotWithinOctal(u32),
     /// None of these words.
     NotOneOf(&'static [&'static str]),
     /// Bytes that are no text. Redis takes them; see `docs/CONFIG.md`.
@@ -68,6 +72,7 @@ impl fmt::Display for Reason {
             Self::Duplicate => "duplicate parameter",
             Self::NotYesNo => "argument must be 'yes' or 'no'",
             Self::NotInteger => "argument couldn't be parsed into an integer",
+            Self::NotOctal => "argument couldn't be parsed as an octal number",
             Self::NotMemory => "argument must be a memory value",
             Self::NotMemoryOrPercent => "argument must be a memory or percent value",
             Self::NotUtf8 => "argument must be valid UTF-8 text",
@@ -83,6 +88,9 @@ impl fmt::Display for Reason {
             }
             Self::OutOfRange { min, max } => {
                 return write!(f, "argument must be between {min} and {max} inclusive");
+            }
+            Self::NotWithinOctal(max) => {
+                return write!(f, "argument must be between 0 and {max:o} inclusive");
             }
             Self::NotOneOf(words) => {
                 f.write_str("argument(s) must be one of the following: ")?;

@@ -147,6 +147,12 @@ pub struct Config {
     pub stop_writes_on_bgsave_error: bool,
     /// `bind`: addresses to listen on.
     pub bind: Vec<String>,
+    /// `unixsocket`: empty for none.
+    pub unixsocket: String,
+    /// `unixsocketperm`: permission bits; zero leaves them to the process' umask.
+    pub unixsocketperm: u32,
+    /// `always-show-logo`.
+    pub always_show_logo: bool,
     /// `tcp-backlog`: connections that may wait to be accepted.
     pub tcp_backlog: u32,
     /// `tcp-keepalive`: how long a silent client is left unprobed; zero for ever.
@@ -192,6 +198,10 @@ pub struct Config {
     pub zset_max_listpack_entries: u64,
     /// `zset-max-listpack-value` in bytes.
     pub zset_max_listpack_value: u64,
+    /// `rdb-key-save-delay` in microseconds.
+    pub rdb_key_save_delay: i32,
+    /// `key-load-delay` in microseconds.
+    pub key_load_delay: i32,
     /// `enable-debug-command`.
     pub enable_debug_command: Access,
     /// `enable-protected-configs`.
@@ -206,6 +216,9 @@ pub struct Config {
     pub latency_tracking: bool,
     /// `latency-tracking-info-percentiles`, as it is shown.
     pub latency_tracking_info_percentiles: String,
+    /// The lines about users behind the word `user`, as `acl::line` makes them: who there is at
+    /// the boot, and when the file is written anew. Neither `CONFIG GET` nor `SET` knows them.
+    pub users: Vec<String>,
     /// The values of directives that have no field.
     pub kept: Kept,
 }
@@ -345,6 +358,8 @@ impl Default for Config {
     fn default() -> Self {
         const MB: u64 = 1024 * 1024;
         let secs = Duration::from_secs;
+        let limit =
+            |hard_bytes, soft_bytes, soft_after| OutputLimit { hard_bytes, soft_bytes, soft_after };
         Self {
             port: 6379,
             databases: 16,
@@ -365,17 +380,9 @@ impl Default for Config {
             repl_diskless_sync: true,
             repl_diskless_sync_delay: secs(5),
             repl_diskless_sync_max_replicas: 0,
-            output_limit_normal: OutputLimit { hard_bytes: 0, soft_bytes: 0, soft_after: secs(0) },
-            output_limit_replica: OutputLimit {
-                hard_bytes: 256 * MB,
-                soft_bytes: 64 * MB,
-                soft_after: secs(60),
-            },
-            output_limit_pubsub: OutputLimit {
-                hard_bytes: 32 * MB,
-                soft_bytes: 8 * MB,
-                soft_after: secs(60),
-            },
+            output_limit_normal: limit(0, 0, secs(0)),
+            output_limit_replica: limit(256 * MB, 64 * MB, secs(60)),
+            output_limit_pubsub: limit(32 * MB, 8 * MB, secs(60)),
             client_query_buffer_limit: 1024 * MB,
             proto_max_bulk_len: 512 * MB,
             maxclients: 10_000,
@@ -387,6 +394,9 @@ impl Default for Config {
             save_given: Given::No,
             stop_writes_on_bgsave_error: true,
             bind: ["*", "-::*"].map(String::from).into(),
+            unixsocket: String::new(),
+            unixsocketperm: 0,
+            always_show_logo: false,
             tcp_backlog: 511,
             tcp_keepalive: secs(300),
             protected_mode: true,
@@ -409,6 +419,8 @@ impl Default for Config {
             set_max_intset_entries: 512,
             zset_max_listpack_entries: 128,
             zset_max_listpack_value: 64,
+            rdb_key_save_delay: 0,
+            key_load_delay: 0,
             enable_debug_command: Access::No,
             enable_protected_configs: Access::No,
             slowlog_log_slower_than: 10_000,
@@ -416,6 +428,7 @@ impl Default for Config {
             latency_monitor_threshold: 0,
             latency_tracking: true,
             latency_tracking_info_percentiles: "50 99 99.9".to_owned(),
+            users: Vec::new(),
             kept: Kept::default(),
         }
     }

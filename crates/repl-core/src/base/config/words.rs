@@ -13,7 +13,7 @@ use core::{str, time::Duration};
 
 use super::{
     Config, Given, OutputLimit, ShutdownOptions, When,
-    directive::{parse_choice, parse_memory, parse_text},
+    directive::{only, parse_choice, parse_memory, parse_text},
     error::Reason,
 };
 use crate::base::ids::Endpoint;
@@ -63,6 +63,17 @@ pub(super) fn take_replicaof(config: &mut Config, args: &[&[u8]], _: When) -> Re
     let port = port.ok_or(Reason::Other("Invalid master port"))?;
     config.replicaof = Some(Endpoint { host: parse_text(host)?.to_owned(), port });
     Ok(())
+}
+
+pub(super) fn show_octal(number: u32) -> String {
+    format!("{number:o}")
+}
+
+/// A number from 0 to `max` in base eight.
+pub(super) fn octal(args: &[&[u8]], max: u32) -> Result<u32, Reason> {
+    let text = str::from_utf8(only(args)?).map_err(|_| Reason::NotOctal)?;
+    let number = i64::from_str_radix(text, 8).map_err(|_| Reason::NotOctal)?;
+    u32::try_from(number).ok().filter(|number| *number <= max).ok_or(Reason::NotWithinOctal(max))
 }
 
 pub(super) fn show_bind(config: &Config) -> String {

@@ -4,7 +4,7 @@ use alloc::{collections::VecDeque, string::String, vec::Vec};
 
 use crate::{
     base::number::{DIGITS_MAX, format_u64},
-    command::{ConfigCommand, Handler, NodeCommand, Spec},
+    command::{AclCommand, ConfigCommand, Handler, NodeCommand, Spec},
     resp::Args,
 };
 
@@ -87,6 +87,11 @@ pub(in crate::node) fn is_secret(spec: &Spec, args: Args<'_>, at: usize) -> bool
         at > 2 && (is(at - 1, &["AUTH"]) || is(at - 2, &["AUTH"]))
     } else if command == NodeCommand::Config(ConfigCommand::Set) {
         at > 2 && at % 2 == 1 && is(at - 1, SENSITIVE)
+    } else if let NodeCommand::Acl(
+        AclCommand::Deluser | AclCommand::Dryrun | AclCommand::Getuser | AclCommand::Setuser,
+    ) = command
+    {
+        at > 1
     } else {
         false
     }

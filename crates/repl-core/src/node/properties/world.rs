@@ -224,7 +224,12 @@ impl World {
 
     fn accept(&mut self, link: Link) {
         if self.links.len() < PEERS_MAX {
-            let peer = PeerInfo { ip: "127.0.0.1".into(), port: 9, local: "here:1".into() };
+            let peer = PeerInfo {
+                ip: "127.0.0.1".into(),
+                port: 9,
+                local: "here:1".into(),
+                ..PeerInfo::default()
+            };
             let conn = self.node.accept(self.now, peer);
             self.links.push((conn, link));
             self.drain();

@@ -5,7 +5,7 @@ use super::{
     Outcome,
 };
 use crate::{
-    base::{REDIS_VERSION, number::parse_i64},
+    base::{REDIS_VERSION, ids::UserId, number::parse_i64},
     command::{CommandError, SessionError},
     conn::{Exempt, Hears, Login},
     keyspace::DbIndex,
@@ -19,7 +19,9 @@ impl Node {
         match args.len() {
             // Without a password the default user lets everybody in, but the short form is a
             // mistake.
-            2 if self.config.requirepass.is_empty() => return Err(CommandError::AuthNotConfigured),
+            2 if self.users.default_user().asks_for_nothing() => {
+                return Err(CommandError::AuthNotConfigured);
+            }
             2 => self.authenticate(caller, b"default", args.get(1))?,
             3 => self.authenticate(caller, args.get(1), args.get(2))?,
             _ => return Err(CommandError::Syntax),
@@ -29,11 +31,8 @@ impl Node {
     }
 
     fn authenticate(&mut self, caller: Caller, user: &[u8], password: &[u8]) -> Outcome<'static> {
-        let wanted = self.config.requirepass.as_bytes();
-        let right = wanted.is_empty() || equal_in_constant_time(wanted, password);
-        if !right || user != b"default" {
-            return Err(CommandError::WrongPass);
-        }
+        let user = self.users.authenticate(user, password).ok_or(CommandError::WrongPass)?;
+        self.become_user(caller, user);
         if let Some(client) = self.client(caller) {
             client.login = Login::Known;
         }
@@ -69,7 +68,7 @@ impl Node {
         if let Some((user, password)) = login {
             self.authenticate(caller, user, password)?;
         }
-        let open = self.config.requirepass.is_empty();
+        let open = self.users.default_user().lets_everybody_in();
         if let Some(client) = self.client(caller) {
             if !open && client.login == Login::Stranger {
                 return Err(CommandError::Session(SessionError::HelloUnauthenticated));
@@ -125,6 +124,7 @@ impl Node {
         let Caller::Conn(id) = caller else { return Ok(()) };
         self.forget_client(id);
         let login = self.first_login();
+        self.become_user(caller, UserId::DEFAULT);
         if let Some(client) = self.client(caller) {
             client.login = login;
             client.db = DbIndex(0);
@@ -140,7 +140,7 @@ impl Node {
 
     /// What a client is that has not said anything.
     pub(in crate::node) fn first_login(&self) -> Login {
-        if self.config.requirepass.is_empty() { Login::Known } else { Login::Stranger }
+        if self.users.default_user().lets_everybody_in() { Login::Known } else { Login::Stranger }
     }
 }
 
@@ -151,10 +151,4 @@ pub(super) fn client_name(text: &[u8]) -> Result<&str, CommandError<'static>> {
 
 pub(super) fn printable(text: &[u8]) -> Option<&str> {
     text.iter().all(u8::is_ascii_graphic).then(|| core::str::from_utf8(text).ok()).flatten()
-}
-
-/// Compares secrets without telling by the time it takes where they differ. Their lengths may show.
-fn equal_in_constant_time(one: &[u8], other: &[u8]) -> bool {
-    let differences = one.iter().zip(other).fold(0_u8, |all, (a, b)| all | (a ^ b));
-    core::hint::black_box(differences) == 0 && one.len() == other.len()
 }

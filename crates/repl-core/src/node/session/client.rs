@@ -10,7 +10,12 @@ use super::{
     waiting::{Paused, timeout},
 };
 use crate::{
-    base::{ids::ConnId, number::parse_i64, time::Now},
+    acl::Users,
+    base::{
+        ids::{ConnId, UserId},
+        number::parse_i64,
+        time::Now,
+    },
     command::{ClientCommand, CommandError, SessionError, at_most},
     conn::{Client, Conn, Hears, Role, Wait, Waits},
     io::CloseCause,
@@ -25,6 +30,7 @@ struct Filter<'a> {
     kind: Option<ClientType>,
     address: Option<&'a [u8]>,
     local_address: Option<&'a [u8]>,
+    user: Option<UserId>,
     spared: Option<ConnId>,
 }
 
@@ -154,7 +160,7 @@ impl Node {
         let filter = if old_form {
             Filter { address: Some(args.get(2)), ..Filter::default() }
         } else {
-            kill_filter(args, own)?
+            kill_filter(&self.users, args, own)?
         };
         let meant = |(id, conn): &(ConnId, &Conn)| filter.means(*id, conn);
         let found: Vec<ConnId> = self.listed().filter(meant).map(|(id, _)| id).collect();
@@ -223,13 +229,14 @@ impl Node {
 
 impl Filter<'_> {
     fn means(&self, id: ConnId, conn: &Conn) -> bool {
-        let Self { number, kind, address, local_address, spared } = self;
+        let Self { number, kind, address, local_address, user, spared } = self;
         let is_address =
             |wanted: &&[u8]| format!("{}:{}", conn.peer.ip, conn.peer.port).as_bytes() == *wanted;
         number.is_none_or(|number| conn.number == number)
             && kind.is_none_or(|kind| ClientType::of(conn) == kind)
             && address.as_ref().is_none_or(is_address)
             && local_address.is_none_or(|wanted| conn.peer.local.as_bytes() == wanted)
+            && user.is_none_or(|user| conn.user == user && !matches!(conn.role, Role::Master))
             && *spared != Some(id)
     }
 }
@@ -244,7 +251,11 @@ fn switch(args: Args<'_>) -> Result<bool, CommandError<'static>> {
 }
 
 /// The pairs of `CLIENT KILL`.
-fn kill_filter<'a>(args: Args<'a>, own: Option<ConnId>) -> Result<Filter<'a>, CommandError<'a>> {
+fn kill_filter<'a>(
+    users: &Users,
+    args: Args<'a>,
+    own: Option<ConnId>,
+) -> Result<Filter<'a>, CommandError<'a>> {
     let mut filter = Filter { spared: own, ..Filter::default() };
     for at in (2..args.len()).step_by(2) {
         let (option, Some(value)) = (args.get(at), args.try_get(at + 1)) else {
@@ -263,10 +274,8 @@ fn kill_filter<'a>(args: Args<'a>, own: Option<ConnId>) -> Result<Filter<'a>, Co
         } else if is("LADDR") {
             filter.local_address = Some(value);
         } else if is("USER") {
-            // Everybody is the default user.
-            if value != b"default" {
-                return Err(CommandError::Session(SessionError::NoSuchUser(value)));
-            }
+            let found = users.find(value);
+            filter.user = Some(found.ok_or(SessionError::NoSuchUser(value))?);
         } else if is("SKIPME") && value.eq_ignore_ascii_case(b"yes") {
             filter.spared = own;
         } else if is("SKIPME") && value.eq_ignore_ascii_case(b"no") {

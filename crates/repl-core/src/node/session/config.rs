@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     base::{
-        config::{ConfigError, Reason},
+        config::{Config, ConfigError, Reason},
         glob::{self, Case},
         ids::ConnId,
     },
@@ -63,6 +63,9 @@ impl Node {
         let set = self.config.set_running(&pairs).and_then(|()| self.can_serve_all());
         match set {
             Ok(()) => {
+                if pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"requirepass")) {
+                    self.require_password();
+                }
                 self.keyspace.set_limits(&self.config);
                 self.resize_backlog();
                 self.grown = true;
@@ -83,7 +86,7 @@ impl Node {
             return Err(CommandError::Session(SessionError::NoConfigFile));
         }
         let Caller::Conn(asker) = caller else { return Ok(()) };
-        let config = Box::new(self.config.clone());
+        let config = Box::new(Config { users: self.users.lines(), ..self.config.clone() });
         self.effects.push_back(Effect::RewriteConfig { asker, config });
         if self.within_transaction {
             self.with_reply(caller, |reply| reply.ok());

@@ -7,6 +7,7 @@ use crate::{
     base::{ids::ConnId, number::parse_i64, time::Now},
     command::{CommandError, SessionError},
     conn::{Client, Conn, Fate, Role, Topic},
+    io::Transport,
     resp::{Args, Proto},
 };
 
@@ -92,7 +93,7 @@ impl Node {
     /// Fields that mean nothing here are zero: replies are one buffer, and arguments are read where
     /// they lie.
     // redis: networking.c, catClientInfoString
-    fn line(&self, now: Now, id: ConnId, conn: &Conn) -> String {
+    pub(in crate::node) fn line(&self, now: Now, id: ConnId, conn: &Conn) -> String {
         let blank = Client::new(self.first_login());
         let client = conn.client().unwrap_or(&blank);
         let own = client.subscriptions.as_deref();
@@ -132,7 +133,12 @@ impl Node {
             unparsed.capacity() - unparsed.len(),
             unparsed.capacity() + conn.outbox.memory_bytes() + queued,
             if unsent > 0 { "rw" } else { "r" },
-            if matches!(conn.role, Role::Master) { "(superuser)" } else { "default" },
+            match (&conn.role, self.users.get(conn.user)) {
+                (Role::Master, _) => "(superuser)",
+                (Role::Client(_) | Role::Replica(_), Some(user)) => user.name(),
+                // It is on its way out.
+                (Role::Client(_) | Role::Replica(_), None) => "(deleted)",
+            },
             match client.proto {
                 Proto::Resp2 => 2,
                 Proto::Resp3 => 3,
@@ -161,6 +167,7 @@ impl Node {
             (conn.fate == Fate::ClosesAfterReplies, 'c'),
             (client.exempt.eviction, 'e'),
             (client.exempt.touching, 'T'),
+            (conn.peer.transport == Transport::Unix, 'U'),
         ];
         let shown: String =
             flags.iter().filter(|(holds, _)| *holds).map(|(_, flag)| *flag).collect();

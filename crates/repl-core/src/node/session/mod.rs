@@ -2,6 +2,7 @@
 //!
 //! | file | commands |
 //! |---|---|
+//! | `acl` | `ACL`: users, and what they may do |
 //! | `auth` | `AUTH HELLO RESET` |
 //! | `blocking` | clients that wait for a key (`BLPOP`) are served |
 //! | `channels` | `SUBSCRIBE PUBLISH PUBSUB` and their kin |
@@ -16,6 +17,7 @@
 //! | `transactions` | `MULTI EXEC DISCARD WATCH UNWATCH` |
 //! | `waiting`, `waiters` | `WAIT`, and whatever else makes a client wait |
 
+mod acl;
 mod auth;
 mod blocking;
 mod channels;
@@ -65,6 +67,7 @@ impl Node {
             client.last_command = name;
         }
         match command {
+            NodeCommand::Acl(what) => self.acl(now, caller, what, args),
             NodeCommand::Auth => self.auth(caller, args),
             NodeCommand::Bgsave => self.bgsave(now, caller, args),
             NodeCommand::Client(what) => self.client_command(now, caller, what, args),
@@ -111,6 +114,7 @@ impl Node {
                 }
                 Ok(())
             }
+            NodeCommand::ReplExplain => self.repl_explain(caller, args),
             NodeCommand::Replconf => self.replconf(now, caller, args),
             NodeCommand::Replicaof => self.replicaof(now, caller, args),
             NodeCommand::Reset => self.reset(caller),

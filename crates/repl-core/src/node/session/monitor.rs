@@ -11,6 +11,7 @@ use crate::{
     base::time::Now,
     command::{CommandError, Flags, Handler, NodeCommand, SessionError, Spec},
     conn::Conn,
+    io::Transport,
     resp::{Args, Reply},
 };
 
@@ -52,6 +53,7 @@ impl Node {
         let (secs, millis) = (now.wall.0.div_euclid(1000), now.wall.0.rem_euclid(1000));
         let mut line = format!("{secs}.{:06} [{db} ", millis * 1000);
         match conn.map(|conn| &conn.peer) {
+            Some(peer) if peer.transport == Transport::Unix => write!(line, "unix:{}]", peer.ip),
             Some(peer) => write!(line, "{}:{}]", peer.ip, peer.port),
             None => write!(line, "?:0]"),
         }

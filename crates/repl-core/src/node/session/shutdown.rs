@@ -248,7 +248,7 @@ impl Node {
                     "Lagging replica {} reported offset {} behind master, lag={lag}, state={}.",
                     replica_name(conn),
                     written.saturating_sub(session.ack_offset),
-                    session.state_name(),
+                    self.state_name(session),
                 )
             })
             .collect();

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     base::{ids::ConnId, time::Now},
-    command::{CommandError, Flags, Handler, NodeCommand, SessionError, Spec},
+    command::{AclError, CommandError, Flags, Handler, NodeCommand, SessionError, Spec},
     conn::Queue,
     resp::{Args, Argv, Limits, Parsed, Parser, encode_command},
 };
@@ -130,6 +130,12 @@ impl Node {
             if self.is_greedy(id) {
                 self.close_greedy_client(now, id);
                 break;
+            }
+            if let Err(denial) = self.judge(id, spec, request.args) {
+                let error = AclError::DeniedMeanwhile(denial);
+                self.count_rejection(spec, request.args);
+                self.reply_error(caller, &format!("{error}"));
+                continue;
             }
             // A role change inside the transaction counts for what follows it.
             let fresh = !spec.flags.has(Flags::STALE);

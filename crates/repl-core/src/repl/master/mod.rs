@@ -5,6 +5,6 @@ mod session;
 mod transfer;
 
 pub use self::{
-    session::{Capabilities, Completion, Departure, Phase, Protocol, Session, Urgency},
-    transfer::{Framing, Origin, Transfer, TransferId},
+    session::{Capabilities, Completion, Departure, Lag, Phase, Protocol, Session, Urgency},
+    transfer::{Framing, Origin, Pace, Transfer, TransferId},
 };

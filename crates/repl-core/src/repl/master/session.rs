@@ -103,6 +103,16 @@ pub enum Urgency {
     Awaited,
 }
 
+/// How far a replica is behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lag {
+    /// Bytes of the history that it has not acknowledged.
+    pub bytes: u64,
+    /// For how long it may have lacked some of them. Acknowledgements come once a second, so a
+    /// stream without a pause shows up to two, however fast the replica is.
+    pub span: Duration,
+}
+
 /// Whether the replica came with `PSYNC`, or with the old `SYNC`, which knows no acknowledgements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -125,6 +135,11 @@ pub struct Session {
     pub ack_offset: u64,
     /// When it last gave a sign of life.
     pub ack_at: Instant,
+    /// When it had everything that there was, as far as it has said.
+    complete_at: Instant,
+    /// The end of the history at an acknowledgement, and when that was: whoever acknowledges that
+    /// much had everything then.
+    goal: (u64, Instant),
     /// Since when it holds more than the soft output limit.
     pub over_soft_since: Option<Instant>,
     /// When bytes of the stream last left.
@@ -142,6 +157,8 @@ impl Session {
             protocol,
             ack_offset: 0,
             ack_at: now,
+            complete_at: now,
+            goal: (u64::MAX, now),
             over_soft_since: None,
             sent_at: None,
             is_arranged: false,
@@ -193,11 +210,13 @@ impl Session {
         matches!(self.phase, Phase::AwaitAck { .. } | Phase::Online { .. })
     }
 
-    /// The `state=` of `INFO replication`.
-    pub fn state_name(&self) -> &'static str {
+    /// The `state=` of `INFO replication`: `is_encoded` tells whether a transfer is encoded to its
+    /// end.
+    // redis: a replica waits for the child process as long as that writes
+    pub fn state_name(&self, is_encoded: impl Fn(TransferId) -> bool) -> &'static str {
         match self.phase {
-            Phase::Waiting { .. } => "wait_bgsave",
-            Phase::Loading { .. } => "send_bulk",
+            Phase::Loading { transfer, .. } if is_encoded(transfer) => "send_bulk",
+            Phase::Waiting { .. } | Phase::Loading { .. } => "wait_bgsave",
             // redis: a diskless replica counts as online as soon as the payload has left
             Phase::AwaitAck { .. } | Phase::Online { .. } => "online",
         }
@@ -208,8 +227,10 @@ impl Session {
         if self.capabilities.rdb_only { Completion::Close } else { Completion::Stream }
     }
 
-    /// `REPLCONF ACK offset`. Returns whether the stream may start now.
-    pub fn acknowledge(&mut self, offset: u64, now: Instant) -> bool {
+    /// `REPLCONF ACK offset` while the history ends with byte `end`, which is no less. Returns
+    /// whether the stream may start now.
+    pub fn acknowledge(&mut self, offset: u64, end: u64, now: Instant) -> bool {
+        self.note_progress(offset, end, now);
         self.ack_offset = self.ack_offset.max(offset);
         self.ack_at = now;
         if let Phase::AwaitAck { next } = self.phase {
@@ -220,9 +241,54 @@ impl Session {
     }
 }
 
+impl Session {
+    fn note_progress(&mut self, acked: u64, end: u64, now: Instant) {
+        if acked >= self.goal.0 {
+            self.complete_at = self.goal.1;
+        }
+        if acked >= end {
+            self.complete_at = now;
+        }
+        if acked >= self.goal.0 || self.goal.0 == u64::MAX {
+            self.goal = (end, now);
+        }
+    }
+
+    /// How far it is behind a history that ends with byte `end`. `None` before its first
+    /// acknowledgement, when nobody knows.
+    pub fn lag(&self, now: Instant, end: u64) -> Option<Lag> {
+        if !self.is_online() || self.goal.0 == u64::MAX {
+            return None;
+        }
+        let bytes = end.saturating_sub(self.ack_offset);
+        let span = if bytes == 0 { Duration::ZERO } else { now.since(self.complete_at) };
+        Some(Lag { bytes, span })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_replica_lags_since_it_last_had_everything() {
+        let (mut session, start) = just_sent();
+        let at = |millis| start + Duration::from_millis(millis);
+        assert_eq!(session.lag(at(0), 100), None, "it has said nothing yet");
+        session.acknowledge(100, 100, at(0));
+        let lag = |session: &Session, millis, end| {
+            let lag = session.lag(at(millis), end).expect("it has acknowledged something");
+            (lag.bytes, lag.span.as_millis())
+        };
+        assert_eq!(lag(&session, 900, 100), (0, 0), "silence in an idle stream is no lag");
+        assert_eq!(lag(&session, 900, 150), (50, 900));
+        session.acknowledge(120, 150, at(1_000));
+        assert_eq!(lag(&session, 1_000, 150), (30, 1_000), "it had everything at the start");
+        session.acknowledge(150, 190, at(2_000));
+        assert_eq!(lag(&session, 2_000, 190), (40, 1_000), "and after a second again");
+        session.acknowledge(190, 190, at(3_000));
+        assert_eq!(lag(&session, 9_000, 190), (0, 0));
+    }
 
     /// A replica that has just been sent its first hundred bytes, and when.
     fn just_sent() -> (Session, Instant) {

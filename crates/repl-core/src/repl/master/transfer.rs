@@ -6,11 +6,12 @@
 //! beyond it.
 
 use alloc::{collections::VecDeque, vec::Vec};
+use core::time::Duration;
 
 use bytes::Bytes;
 
 use crate::{
-    base::{REDIS_VERSION, rng::Rng},
+    base::{REDIS_VERSION, ids::ConnId, rng::Rng, time::Instant},
     keyspace::{DbIndex, Keyspace, SnapshotId, Walked},
     rdb::{Encoder, Options},
     repl::Place,
@@ -18,6 +19,9 @@ use crate::{
 
 /// A chunk is closed once it is this long. One entry may make it longer.
 const CHUNK_BYTES: usize = 64 * 1024;
+
+/// With a pace a chunk holds what that takes so long.
+const PACED_CHUNK: Duration = Duration::from_millis(10);
 
 /// Names a transfer of a node; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +57,36 @@ pub struct Origin {
     pub used_memory: u64,
 }
 
+/// How fast keys may be encoded.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    now: Instant,
+    per_key: Duration,
+}
+
+impl Pace {
+    /// As fast as readers read.
+    pub const FREE: Self = Self { now: Instant::ORIGIN, per_key: Duration::ZERO };
+
+    /// Each key takes so many microseconds. Redis throws a die for negative ones, which come to
+    /// less than one.
+    // redis: rdb.c, debugDelay
+    pub fn of(now: Instant, micros: i32) -> Self {
+        let micros = u64::try_from(micros).unwrap_or(0);
+        Self { now, per_key: Duration::from_micros(micros) }
+    }
+
+    /// Whether these keys are as many as may go at once: what a moment of the slow pace would hold.
+    fn is_used_up(&self, keys: u32) -> bool {
+        self.per_key * keys >= PACED_CHUNK
+    }
+
+    /// When the next key may go, after so many.
+    pub fn next(&self, keys: u32) -> Option<Instant> {
+        (!self.per_key.is_zero()).then(|| self.now + self.per_key * keys)
+    }
+}
+
 /// Where the bytes come from.
 #[derive(Debug)]
 enum Source {
@@ -71,6 +105,10 @@ pub struct Transfer {
     encoder: Encoder,
     /// The database of the entry encoded last.
     db: Option<DbIndex>,
+    /// Nothing is encoded before that instant.
+    due: Option<Instant>,
+    /// Who has read all of it.
+    delivered: Vec<ConnId>,
     chunks: VecDeque<Bytes>,
     /// Position of the first byte of the first chunk.
     base: u64,
@@ -112,6 +150,8 @@ impl Transfer {
             source: source.map_or(Source::Done, Source::Walk),
             encoder,
             db: None,
+            due: None,
+            delivered: Vec::new(),
             chunks: VecDeque::new(),
             base: 0,
             end: 0,
@@ -161,9 +201,28 @@ impl Transfer {
         self.is_complete() || self.framing != Framing::Length
     }
 
-    /// Encodes one more chunk, if there is more to encode.
-    pub fn produce(&mut self, keyspace: &mut Keyspace) {
+    /// This reader has read all of it.
+    pub fn note_delivery(&mut self, reader: ConnId) {
+        self.delivered.push(reader);
+    }
+
+    /// Who has read all of it.
+    pub fn delivered(&self) -> &[ConnId] {
+        &self.delivered
+    }
+
+    /// The instant before which no chunk will be encoded, if it has a pace.
+    pub fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Encodes one more chunk, if there is more to encode and it is time for that.
+    pub fn produce(&mut self, keyspace: &mut Keyspace, pace: Pace) {
         let Source::Walk(id) = self.source else { return };
+        if self.due.is_some_and(|due| due > pace.now) {
+            return;
+        }
+        let mut keys = 0;
         let Self { encoder, db, .. } = self;
         let mut chunk = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 8);
         let walked = keyspace.walk_snapshot(id, |image| {
@@ -174,8 +233,11 @@ impl Transfer {
                 encoder.resize_db(&mut chunk, keys as u64, expires as u64);
             }
             encoder.value(&mut chunk, image.key, image.value, image.expires_at);
-            if chunk.len() >= CHUNK_BYTES { Walked::Enough } else { Walked::More }
+            keys += 1;
+            let is_full = chunk.len() >= CHUNK_BYTES || pace.is_used_up(keys);
+            if is_full { Walked::Enough } else { Walked::More }
         });
+        self.due = pace.next(keys);
         self.push(chunk);
         if walked == Walked::Enough {
             self.finish();

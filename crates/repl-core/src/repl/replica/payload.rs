@@ -52,8 +52,16 @@ pub struct Loaded {
     pub origin: Option<(ReplId, u64)>,
     /// The database the stream has selected at that byte.
     pub stream_db: DbIndex,
-    /// Whether it ended with a mark: then the stream waits for an acknowledgement.
-    pub has_mark: bool,
+    /// The length that was announced. Without one it ended with a mark, and the stream waits for an
+    /// acknowledgement.
+    pub announced: Option<u64>,
+}
+
+impl Loaded {
+    /// Whether it ended with a mark.
+    pub fn has_mark(&self) -> bool {
+        self.announced.is_none()
+    }
 }
 
 /// What became of some bytes.
@@ -82,9 +90,29 @@ impl Payload {
         }
     }
 
+    /// The history it belongs to, if the master said so.
+    pub fn replid(&self) -> Option<ReplId> {
+        self.origin.map(|(replid, _)| replid)
+    }
+
+    /// Whether the snapshot has begun: the header has come.
+    pub fn has_begun(&self) -> bool {
+        !matches!(self.state, State::ExpectHeader { .. })
+    }
+
+    /// The length that its header announced, if it did.
+    pub fn announced(&self) -> Option<u64> {
+        self.announced
+    }
+
     /// Bytes of the snapshot so far.
     pub fn received_bytes(&self) -> u64 {
         self.received
+    }
+
+    /// Keys that are loaded so far.
+    pub fn key_count(&self) -> u64 {
+        self.loader.key_count()
     }
 
     /// `master_sync_total_bytes`: none before the header, and an unknown number before a mark.
@@ -131,10 +159,10 @@ impl Payload {
     }
 
     fn done(self: Box<Self>, consumed: usize) -> PayloadFed {
-        let has_mark = self.announced.is_none();
+        let announced = self.announced;
         let (keyspace, about) = self.loader.into_parts();
         let stream_db = about.stream_db.unwrap_or(DbIndex(0));
-        let loaded = Loaded { keyspace, origin: self.origin, stream_db, has_mark };
+        let loaded = Loaded { keyspace, origin: self.origin, stream_db, announced };
         PayloadFed::Done { consumed, loaded: Box::new(loaded) }
     }
 

@@ -430,13 +430,13 @@ impl Net {
                 Effect::Log(_, text) => host.log.push(text),
                 Effect::RewriteConfig { asker, config } => host.rewrites.push((asker, config)),
                 Effect::Disk(request) => host.requests.push(request),
-                Effect::Decided(decision) => host.decisions.push(decision),
+                Effect::Decided(decision) => host.decisions.push(*decision),
             }
         }
     }
 
     fn accept(&mut self, at: usize, from: &str) -> End {
-        let peer = PeerInfo { ip: from.into(), port: 9, local: String::new() };
+        let peer = PeerInfo { ip: from.into(), port: 9, ..PeerInfo::default() };
         let conn = self.hosts[at].node.accept(self.now, peer);
         self.drain(at);
         End::Node(at, conn)
@@ -498,7 +498,7 @@ impl Net {
             let peer = Peer { cable: self.cables.len() - 1, side: 1 };
             self.scripts[script].1.push_back(peer);
         }
-        let peer = PeerInfo { ip: to.host.clone(), port: to.port, local: String::new() };
+        let peer = PeerInfo { ip: to.host.clone(), port: to.port, ..PeerInfo::default() };
         self.handle(at, Input::Connected { conn, peer });
     }
 

@@ -14,7 +14,7 @@ use crate::base::config::{
 
 const NO_LIMIT: &str = "No memory limit is enforced yet: nothing is evicted.";
 const NO_FILE: &str = "Nothing is written to disk yet.";
-const NO_ACL: &str = "There is only the default user yet.";
+const NO_ACL_LOG: &str = "What is denied is counted, not listed.";
 const NO_CLUSTER: &str = "There is no cluster mode.";
 const NO_DEFRAG: &str = "Memory is not defragmented.";
 const NO_SCRIPT: &str = "There are no scripts yet.";
@@ -22,7 +22,6 @@ const NO_TYPE: &str = "There is no such type of value yet.";
 const OWN_FREEING: &str = "Freeing is not handed to another thread.";
 const OWN_PROCESS: &str = "The process does not do this.";
 const OWN_THREADS: &str = "One thread serves all clients.";
-const FOR_TESTS: &str = "For tests of Redis; no delay is made.";
 
 const fn kept(
     name: &'static str,
@@ -64,15 +63,13 @@ pub(super) static ROWS: &[Directive] = &[
     unsupported("cluster-enabled", "no", &YesNo, "this server has no cluster mode").at_boot(),
     unsupported("tls-port", "0", &Number(0, 65535), "this server does not speak TLS"),
     unsupported("tls-replication", "no", &YesNo, "this server does not speak TLS"),
-    unsupported("unixsocket", "", &Text, "this server listens on TCP only").at_boot(),
-    unsupported("aclfile", "", &Text, "this server has only the default user").at_boot(),
+    unsupported("aclfile", "", &Text, "this server keeps its users in the configuration file")
+        .at_boot(),
     unsupported("syslog-enabled", "no", &YesNo, "this server logs to a file or standard output")
         .at_boot(),
     // Process.
     kept("supervised", "no", Choice(&["upstart", "systemd", "auto", "no"]), OWN_PROCESS).at_boot(),
-    kept("unixsocketperm", "0", Text, OWN_PROCESS).at_boot(),
     kept("syslog-ident", "redis", Text, OWN_PROCESS).at_boot(),
-    kept("always-show-logo", "no", YesNo, OWN_PROCESS).at_boot(),
     kept("set-proc-title", "yes", YesNo, OWN_PROCESS).at_boot(),
     kept("proc-title-template", "{title} {listen-addr} {server-mode}", Text, OWN_PROCESS),
     kept("crash-log-enabled", "yes", YesNo, OWN_PROCESS),
@@ -137,8 +134,13 @@ pub(super) static ROWS: &[Directive] = &[
     ),
     kept("sanitize-dump-payload", "no", Choice(&["no", "yes", "clients"]), "Always done in full."),
     // Users.
-    kept("acl-pubsub-default", "resetchannels", Choice(&["allchannels", "resetchannels"]), NO_ACL),
-    kept("acllog-max-len", "128", POSITIVE_LONG, NO_ACL),
+    unsupported(
+        "acl-pubsub-default",
+        "resetchannels",
+        &Choice(&["allchannels", "resetchannels"]),
+        "a new user may use no channel here",
+    ),
+    kept("acllog-max-len", "128", POSITIVE_LONG, NO_ACL_LOG),
     // Observation.
     kept(
         "notify-keyspace-events",
@@ -154,12 +156,17 @@ pub(super) static ROWS: &[Directive] = &[
         Choice(&["ignore", "panic", "panic-on-replicas"]),
         "Errors in the master's stream are counted and ignored.",
     ),
+    kept(
+        "loading-process-events-interval-bytes",
+        "2097152",
+        Number(1024, INT_MAX),
+        "Clients are served while anything is loaded.",
+    )
+    .hidden(),
+    kept("watchdog-period", "0", POSITIVE, "The server never waits for anything.").hidden(),
     // Cluster.
     kept("cluster-config-file", "nodes.conf", Text, NO_CLUSTER).at_boot(),
     kept("cluster-node-timeout", "15000", POSITIVE_LONG, NO_CLUSTER),
     kept("cluster-announce-ip", "", Text, NO_CLUSTER),
     kept("cluster-announce-port", "0", Number(0, 65535), NO_CLUSTER),
-    // Tests.
-    kept("key-load-delay", "0", Number(-INT_MAX - 1, INT_MAX), FOR_TESTS).hidden(),
-    kept("rdb-key-save-delay", "0", Number(-INT_MAX - 1, INT_MAX), FOR_TESTS).hidden(),
 ];

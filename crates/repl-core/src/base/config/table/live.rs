@@ -20,6 +20,8 @@ const BACKLOG_BYTES_MIN: u64 = 16 * 1024;
 /// Redis' bounds of `hz`; values outside are moved to them.
 const HZ_MIN: i64 = 1;
 const HZ_MAX: i64 = 500;
+/// `unixsocketperm` ends here.
+const PERMISSIONS_MAX: u32 = 0o777;
 /// `client-query-buffer-limit` and `proto-max-bulk-len` begin here.
 const MB: u64 = 1024 * 1024;
 
@@ -127,6 +129,22 @@ pub(super) static PROCESS: &[Directive] = &[
         "Addresses to listen on; one with a leading - may be missing.",
     )
     .at_boot(),
+    row("unixsocket", Server, text!(unixsocket), "Unix socket to listen on as well; empty: none.")
+        .at_boot(),
+    row(
+        "unixsocketperm",
+        Server,
+        Kind::Words(Words {
+            show: |c| words::show_octal(c.unixsocketperm),
+            take: |c, args, _| {
+                c.unixsocketperm = words::octal(args, PERMISSIONS_MAX)?;
+                Ok(())
+            },
+            lines: |c| lines::shown("unixsocketperm", |c| words::show_octal(c.unixsocketperm), c),
+        }),
+        "Permissions of the Unix socket, octal; 0: what the process' umask leaves.",
+    )
+    .at_boot(),
     row(
         "tcp-backlog",
         Server,
@@ -143,6 +161,13 @@ pub(super) static PROCESS: &[Directive] = &[
     row("loglevel", Server, choice!(loglevel, LogLevel), "The quietest line that is still logged."),
     row("logfile", Server, text!(logfile), "Where the log goes; empty: standard output.").at_boot(),
     row("pidfile", Server, text!(pidfile), "File to write the process id to.").at_boot(),
+    row(
+        "always-show-logo",
+        Server,
+        yes_no!(always_show_logo),
+        "Say at boot in one more line of the log what runs: mode, port, process id.",
+    )
+    .at_boot(),
     row("dir", Server, text!(dir), "Working directory, entered at boot.").at_boot(),
     row(
         "jemalloc-bg-thread",
@@ -233,6 +258,20 @@ pub(super) static NODE: &[Directive] = &[
         shutdown_options!(shutdown_on_sigint, "shutdown-on-sigint"),
         "Options of the SHUTDOWN that SIGINT means.",
     ),
+    row(
+        "rdb-key-save-delay",
+        Node,
+        number!(rdb_key_save_delay, -INT_MAX - 1, INT_MAX),
+        "Microseconds each key of a full sync takes longer to send; for tests.",
+    )
+    .hidden(),
+    row(
+        "key-load-delay",
+        Node,
+        number!(key_load_delay, -INT_MAX - 1, INT_MAX),
+        "Microseconds each key of a full sync takes longer to load; for tests.",
+    )
+    .hidden(),
     row("enable-debug-command", Node, choice!(enable_debug_command, Access), "Who may use DEBUG.")
         .at_boot(),
     row(

@@ -5,14 +5,25 @@
 //! pulled by [`Node::transmit`](crate::Node::transmit) when the socket has room, and by
 //! [`Node::snapshot_piece`](crate::Node::snapshot_piece) when the disk has.
 
+mod decision;
+mod reason;
+mod wording;
+
 use alloc::{boxed::Box, string::String};
 use core::{fmt, time::Duration};
 
 use bytes::Bytes;
 
+pub use self::{
+    decision::{Decision, Standing, Verdict, Why},
+    reason::{
+        Begin, FullReason, LinkLoss, Loss, LossCause, LossPhase, NeedReason, Parting, Reason,
+        Remedy, Scratch, Start,
+    },
+};
 use crate::base::{
     config::Config,
-    ids::{ConnId, Endpoint, ReplId},
+    ids::{ConnId, Endpoint},
     time::Instant,
 };
 
@@ -168,18 +179,30 @@ impl fmt::Display for CloseCause {
 /// Both ends of a connection, as text the protocol shows.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct PeerInfo {
-    /// The peer's address without port.
+    /// What the connection runs over.
+    pub transport: Transport,
+    /// The peer's address without port; of a Unix socket its path.
     pub ip: String,
-    /// The peer's port.
+    /// The peer's port; 0 for a Unix socket.
     pub port: u16,
-    /// Our end, `ip:port`.
+    /// Our end, `ip:port`, or `path:0` of a Unix socket.
     pub local: String,
+}
+
+/// What a connection runs over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Transport {
+    /// A network.
+    #[default]
+    Tcp,
+    /// A socket of this host's file system.
+    Unix,
 }
 
 impl PeerInfo {
     /// Whether the peer is on this host.
     pub fn is_local(&self) -> bool {
-        self.ip.starts_with("127.") || self.ip == "::1"
+        self.transport == Transport::Unix || self.ip.starts_with("127.") || self.ip == "::1"
     }
 }
 
@@ -201,7 +224,7 @@ pub enum Effect {
     /// A line for the log.
     Log(Level, String),
     /// The answer to a replica's `PSYNC`, for whoever checks such answers. The log has it as text.
-    Decided(Decision),
+    Decided(Box<Decision>),
     /// Write the configuration file anew, so that it says what is in force now, then say
     /// `ConfigRewritten`.
     RewriteConfig {
@@ -216,41 +239,6 @@ pub enum Effect {
     StandStill(Duration),
     /// End the process with this status.
     Exit(i32),
-}
-
-/// What a replica asked with `PSYNC` or `SYNC` and what it was granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// The replica's connection.
-    pub conn: ConnId,
-    /// The (replication id, first byte wanted) it named; `None` for `PSYNC ? -1` and `SYNC`.
-    pub asked: Option<(ReplId, u64)>,
-    /// What it got.
-    pub verdict: Verdict,
-}
-
-/// The two answers to `PSYNC`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// `+CONTINUE`: the stream goes on at the byte asked for.
-    Continue,
-    /// `+FULLRESYNC`, once a snapshot is cut.
-    Full(FullReason),
-}
-
-/// Why a partial resynchronisation was not possible.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FullReason {
-    /// The replica named no history (`?`, or plain `SYNC`).
-    Asked,
-    /// It named a history that is neither ours nor the one before ours.
-    OtherHistory,
-    /// It named our previous history, but holds bytes of it that we never saw.
-    BeyondSwitch,
-    /// It wants a byte the backlog does not reach back to, or there is no backlog.
-    BeforeBacklog,
-    /// It wants a byte that does not exist yet.
-    AfterEnd,
 }
 
 /// How loud a log line is, with the marks of Redis' log.
