@@ -60,6 +60,13 @@ fn tells_why(kind: Kind) {
     for key in 0..200 {
         client.ok(&format!("SET {key} {}", "x".repeat(1000)));
     }
+    // A replica that is still being sent the snapshot has the backlog outgrow its size.
+    wait_for("the backlog to be trimmed", || {
+        match master.count("repl_backlog_first_byte_offset") {
+            1 => Err("its first byte is there"),
+            _ => Ok(()),
+        }
+    });
     psync(&master, 7, &format!("PSYNC {id} 1"));
     psync(&master, 8, &format!("PSYNC {id} 99999999"));
     psync(&master, 9, "PSYNC ? -1");
