@@ -90,8 +90,6 @@ impl Restored {
             let untouched = saves.changes_since_cut == 0;
             let dataset = untouched.then(|| node_view::dataset_hash(state));
             let place = saves.cut_at.map(|place| (place.replid, place.offset));
-            // An offset of zero says nothing, and is read so.
-            let place = place.filter(|(_, offset)| *offset > 0);
             books.possible.push(Cut::At { place, dataset });
         }
         books.seen = (saves.begun, saves.done);
