@@ -8,9 +8,8 @@
 //! * *unknown asker*: a peer that is no node of the lab and names no history;
 //! * *unfinished full sync*: the asker was granted a snapshot before and may have dropped its own
 //!   history for it;
-//! * *a question given up*: it names no history, and the asker's link to another master is up, or
-//!   it is a master itself: it asked over a connection that it has since closed, before it had the
-//!   history it holds now;
+//! * *a question given up*: it names no history, and the asker waits for no answer: it asked over a
+//!   connection that it has since closed, before it had the history it holds now;
 //! * *older than the second id*: the asker's id is two promotions old; a node remembers one id
 //!   before its own;
 //! * *beyond the switch the granter knows*: a granter that was told of a promotion late knows the
@@ -21,7 +20,6 @@
 use repl_core::base::ids::ReplId;
 
 use super::{Broken, Question, Seen, ledger::Ledger};
-use crate::node_view::Role;
 
 pub(super) const NAME: &str = "needless-full";
 
@@ -40,8 +38,7 @@ impl NeedlessFull {
     ) -> Result<(), Broken> {
         let held = match (asked, asker) {
             (Some((id, wanted)), _) => (id, wanted.saturating_sub(1)),
-            (None, Some(seen)) if seen.view.link == "connected" => return Ok(()),
-            (None, Some(seen)) if seen.view.role == Role::Master => return Ok(()),
+            (None, Some(seen)) if seen.view.link != "handshake" => return Ok(()),
             (None, Some(seen)) if !seen.full_sync_pending => (seen.view.replid, seen.view.offset),
             (None, Some(_) | None) => return Ok(()),
         };
@@ -79,7 +76,7 @@ mod tests {
     use super::*;
     use crate::{
         invariants::samples::{ids, master, question, seen},
-        node_view::View,
+        node_view::{Role, View},
     };
 
     fn check(
@@ -131,6 +128,8 @@ mod tests {
         assert_eq!(check(&granter, Some(&linked), Some((a, 81))), Err(NAME), "it named a history");
         let promoted = seen(master(a, 61..=80));
         assert_eq!(check(&granter, Some(&promoted), None), Ok(0), "nor does a master");
+        let dials = seen(View { link: "connecting", ..master(a, 61..=80) });
+        assert_eq!(check(&granter, Some(&dials), None), Ok(0), "it has yet to ask");
         assert_eq!(check(&granter, None, None), Ok(0));
     }
 }
