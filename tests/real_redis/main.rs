@@ -10,6 +10,7 @@ mod config_file;
 mod differential;
 mod explain;
 mod fixture;
+mod inspect;
 mod measures;
 mod replication;
 mod sentinel;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     trials.extend(config_file::trials());
     trials.extend(differential::trials());
     trials.extend(explain::trials());
+    trials.extend(inspect::trials());
     trials.extend(measures::trials());
     trials.extend(sentinel::trials());
     trials.extend(snapshots::trials());

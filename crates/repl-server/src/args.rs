@@ -8,7 +8,11 @@
 
 use repl_core::base::config::quoted;
 
-use crate::{NAME, VERSION, config_file::split_words};
+use crate::{
+    NAME, VERSION,
+    config_file::split_words,
+    inspect::{Target, tail::Until},
+};
 
 /// The version of Redis whose behaviour clients see.
 pub const REDIS_VERSION: &str = "7.0.15";
@@ -22,6 +26,10 @@ pub enum Request {
     Version,
     /// Explain the log in this file; `-` is standard input.
     Explain(Vec<u8>),
+    /// Print the stream of this server.
+    Tail(Target, Until),
+    /// Compare these two servers.
+    Diff(Target, Target),
     /// Nothing that can be done: print this and how it is used.
     Misuse(&'static str),
     /// Run with this configuration.
@@ -62,6 +70,8 @@ pub fn parse(args: &[Vec<u8>]) -> Request {
                 _ => Request::Misuse("explain takes the log of one server: explain FILE"),
             };
         }
+        Some(b"tail") => return tail(args),
+        Some(b"diff") => return diff(args),
         Some(_) | None => {}
     }
     let mut sources = Sources::default();
@@ -84,6 +94,54 @@ pub fn parse(args: &[Vec<u8>]) -> Request {
     }
     sources.lines = lines(rest);
     Request::Run(sources)
+}
+
+/// `tail HOST:PORT [--user NAME] [--pass WORD] [--count N]`
+fn tail(args: &[Vec<u8>]) -> Request {
+    const USAGE: &str =
+        "tail takes one server: tail HOST:PORT [--user NAME] [--pass WORD] [--count N]";
+    let Some(Asked { targets, count }) = asked(args) else { return Request::Misuse(USAGE) };
+    match <[Target; 1]>::try_from(targets) {
+        Ok([target]) => Request::Tail(target, count.map_or(Until::Interrupted, Until::Count)),
+        Err(_) => Request::Misuse(USAGE),
+    }
+}
+
+/// `diff HOST:PORT HOST:PORT [--user NAME] [--pass WORD]`
+fn diff(args: &[Vec<u8>]) -> Request {
+    const USAGE: &str =
+        "diff takes two servers: diff HOST:PORT HOST:PORT [--user NAME] [--pass WORD]";
+    let Some(Asked { targets, count: None }) = asked(args) else { return Request::Misuse(USAGE) };
+    match <[Target; 2]>::try_from(targets) {
+        Ok([one, other]) => Request::Diff(one, other),
+        Err(_) => Request::Misuse(USAGE),
+    }
+}
+
+/// What follows the name of a command that looks at servers.
+struct Asked {
+    targets: Vec<Target>,
+    count: Option<u64>,
+}
+
+fn asked(args: &[Vec<u8>]) -> Option<Asked> {
+    let mut asked = Asked { targets: Vec::new(), count: None };
+    let (mut user, mut password) = (String::new(), String::new());
+    let mut words = args.iter().skip(1).map(|word| core::str::from_utf8(word).ok());
+    while let Some(word) = words.next() {
+        match word? {
+            "--user" => user = words.next()??.to_owned(),
+            "--pass" => password = words.next()??.to_owned(),
+            "--count" => {
+                asked.count = Some(words.next()??.parse().ok().filter(|count| *count > 0)?);
+            }
+            place => asked.targets.push(Target::parse(place)?),
+        }
+    }
+    for target in &mut asked.targets {
+        (target.user, target.password) = (user.clone(), password.clone());
+    }
+    Some(asked)
 }
 
 /// The options as lines. The word after a lone `--name` is its value even if it begins with `--`;
@@ -130,6 +188,8 @@ pub fn help() -> String {
         "\
 Usage: {NAME} [/path/to/{NAME}.conf] [--directive value ...] [-]
        {NAME} explain FILE
+       {NAME} tail HOST:PORT [--user NAME] [--pass WORD] [--count N]
+       {NAME} diff HOST:PORT HOST:PORT [--user NAME] [--pass WORD]
        {NAME} -v or --version
        {NAME} -h or --help
 
@@ -137,6 +197,11 @@ Every directive of a configuration file is also an option; options win over the 
 A last argument - reads more lines from standard input.
 explain tells of each resynchronisation in the log of a Redis, a Valkey or this server why it was
 a full one, and which directive would have saved it; - is standard input.
+tail prints the stream of a server as a replica is told it: offset, database, command. It shows up
+among the server's replicas, and WAIT does not count it.
+diff follows two servers until both have told the same bytes, names the keys that differ, and ends
+with 0 when there are none, 1 when there are, 2 when it cannot tell.
+Both take the password from REDISCLI_AUTH, too.
 
 Examples:
        {NAME}                                        (port 6379, nothing saved)
@@ -160,6 +225,8 @@ mod tests {
             other @ (Request::Help
             | Request::Version
             | Request::Explain(_)
+            | Request::Tail(..)
+            | Request::Diff(..)
             | Request::Misuse(_)) => panic!("{other:?}"),
         }
     }

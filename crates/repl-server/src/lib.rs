@@ -13,6 +13,7 @@ pub mod config_rewrite;
 pub mod disk;
 pub mod driver;
 pub mod explain;
+pub mod inspect;
 pub mod log;
 pub mod open_files;
 pub mod platform;

@@ -27,6 +27,11 @@ use repl_server::{
     config_file::{LoadError, Origin, load_file, load_text},
     driver::Driver,
     explain::{ExplainError, explain},
+    inspect::{
+        Target,
+        diff::{Found, diff},
+        tail::{Until, tail},
+    },
     log::{self, Role},
     open_files,
     platform::Platform as _,
@@ -44,6 +49,8 @@ fn main() -> ExitCode {
         Request::Help => print!("{}", args::help()),
         Request::Version => println!("{}", args::version()),
         Request::Explain(file) => return explain_log(&file),
+        Request::Tail(target, until) => return tail_stream(target, until),
+        Request::Diff(one, other) => return diff_servers(one, other),
         Request::Misuse(text) => {
             eprintln!("{NAME}: {text}\n\n{}", args::help());
             return ExitCode::from(2);
@@ -65,6 +72,38 @@ fn explain_log(file: &[u8]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// `tail HOST:PORT`: 0, or 1 when there is no stream any more.
+fn tail_stream(target: Target, until: Until) -> ExitCode {
+    match tail(&with_password(target), until, &mut io::stdout().lock()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{NAME}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `diff HOST:PORT HOST:PORT`: 0 when they are equal, 1 when not, 2 when that is unknown.
+fn diff_servers(one: Target, other: Target) -> ExitCode {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match diff(&with_password(one), &with_password(other), &mut out) {
+        Ok(Found::Equal) => ExitCode::SUCCESS,
+        Ok(Found::Different) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{NAME}: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Secrets need not stand on the command line, where all users of the host see them.
+fn with_password(mut target: Target) -> Target {
+    if target.password.is_empty() {
+        target.password = env::var("REDISCLI_AUTH").unwrap_or_default();
+    }
+    target
 }
 
 /// Boots in the order that lets every error be seen: configuration, folder, log, process id,

@@ -35,7 +35,14 @@ fn entry_digest(entry: &Entry) -> Sum {
 /// The value's type, itself, and whether it expires.
 // redis: debug.c, xorObjectDigest
 fn mix_value(sum: &mut Sum, entry: &Entry) {
-    let view = entry.view();
+    mix_content(sum, entry.view());
+    if entry.expires_at().is_some() {
+        xor(sum, b"!!expire!!");
+    }
+}
+
+/// The value's type, and itself.
+fn mix_content(sum: &mut Sum, view: View<'_>) {
     let type_number: u32 = match view {
         View::String(_) => 0,
         View::List(_) => 1,
@@ -68,9 +75,6 @@ fn mix_value(sum: &mut Sum, entry: &Entry) {
                 xor(sum, &pair);
             }
         }
-    }
-    if entry.expires_at().is_some() {
-        xor(sum, b"!!expire!!");
     }
 }
 
@@ -124,6 +128,13 @@ impl Keyspace {
     pub fn value_digest(entry: &Entry) -> Sum {
         let mut sum = Sum::default();
         mix_value(&mut sum, entry);
+        sum
+    }
+
+    /// As [`Keyspace::value_digest`], of the value alone.
+    pub fn content_digest(entry: &Entry) -> Sum {
+        let mut sum = Sum::default();
+        mix_content(&mut sum, entry.view());
         sum
     }
 

@@ -279,6 +279,12 @@ impl Node {
         }
     }
 
+    /// How much of the stream has come: what is applied, and half a command or transaction.
+    #[must_use]
+    pub fn received_offset(&self) -> u64 {
+        self.history.offset() + self.unapplied_bytes() as u64
+    }
+
     /// Bytes of the stream that came and are not applied: half a command, half a transaction.
     fn unapplied_bytes(&self) -> usize {
         let Some(following) = &self.following else { return 0 };
