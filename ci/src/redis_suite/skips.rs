@@ -5,7 +5,8 @@
 //! forked child: test integration/replication: a name
 //! ```
 //! A *block* is one from the first column of a file to its closing brace; it is left out, with the
-//! number of tests that it holds and the rest of the file does not. A *test* is skipped by its name.
+//! number of tests that it holds and the rest of the file does not. A *test* is skipped by its
+//! name.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
