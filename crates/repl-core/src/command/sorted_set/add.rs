@@ -137,7 +137,9 @@ pub(super) fn zincrby<'a>(
     data: &mut Data<'_>,
     args: Args<'a>,
 ) -> Result<Outcome, CommandError<'a>> {
-    add(data, args, Options { incr: true, ..Options::default() }, 2)
+    // Redis reads it as a `ZADD`, to which there is a score too few if the increment is an option.
+    let (options, at) = Options::parse(args)?;
+    add(data, args, Options { incr: true, ..options }, at)
 }
 
 /// Adds the members whose scores begin at `at`.

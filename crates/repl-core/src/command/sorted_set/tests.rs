@@ -59,6 +59,7 @@ fn a_score_is_added_to_and_infinity_has_no_sum_with_its_opposite() {
     bench.check("ZADD z inf a", ":0", "ZADD z inf a");
     let error = "-ERR resulting score is not a number (NaN)";
     bench.check("ZINCRBY z -inf a", error, "");
+    bench.check("ZINCRBY z xx a", "-ERR syntax error", "");
     bench.check("ZSCORE z a", "$3 inf", "");
 }
 
