@@ -273,6 +273,8 @@ fn alike_of(words: &[Vec<u8>]) -> Alike {
         b"SPOP" | b"SRANDMEMBER" | b"HRANDFIELD" | b"ZRANDMEMBER" | b"RANDOMKEY" | b"TIME" => {
             Alike::InShape
         }
+        // A part of what has no order may be any part.
+        b"SORT" | b"SORT_RO" if has_free_order(words) && has(b"LIMIT") => Alike::InShape,
         b"SORT" | b"SORT_RO" if has_free_order(words) => Alike::InAnyOrder,
         b"HELLO" => Alike::NotAtAll,
         _ => Alike::Exactly,
