@@ -21,6 +21,7 @@ mod script;
 mod session;
 mod shutdown;
 mod silence;
+mod slow_syncs;
 mod sorted_sets;
 mod stream;
 mod waiting;
