@@ -1,10 +1,6 @@
 //! `repl-server explain` on logs that servers have just written.
 
-use std::{
-    env,
-    path::Path,
-    process::{Command, Output},
-};
+use std::{env, path::Path, process::Output};
 
 use libtest_mimic::Trial;
 
@@ -17,6 +13,7 @@ use crate::{
         },
         wait_for,
     },
+    inspect::run,
     trial,
 };
 
@@ -31,13 +28,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// Runs the command of this build, whoever stands in for our server otherwise.
 fn explain(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_repl-server"))
-        .arg("explain")
-        .args(words)
-        .output()
-        .expect("it can be started")
+    run(&[&["explain"], words].concat())
 }
 
 fn explained(log: &Path) -> String {
