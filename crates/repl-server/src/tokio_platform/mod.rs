@@ -10,7 +10,7 @@ mod socket;
 
 use std::{
     cell::Cell,
-    future::Future,
+    future::{self, Future},
     io::{self, Write as _},
     path::PathBuf,
     rc::Rc,
@@ -20,6 +20,7 @@ use std::{
 use repl_core::{
     Node,
     base::{
+        config::{Config, ConfigError},
         ids::Endpoint,
         time::{Instant, Now, Stopwatch, UnixMillis},
     },
@@ -34,6 +35,7 @@ use tokio::{
 use self::{alarm::Alarm, host::Host};
 pub use self::{
     files::{HostDisk, HostFile},
+    host::enter_folder,
     socket::{Acceptor, BindError, Connection, bind_all, bind_unix},
 };
 use crate::{
@@ -155,6 +157,10 @@ impl Platform for TokioPlatform {
 
     fn log(&self, level: Level, text: &str) {
         log::write(self.speaker.get(), level, text);
+    }
+
+    fn apply(&self, config: Config) -> impl Future<Output = Result<Config, ConfigError>> + 'static {
+        future::ready(enter_folder(config))
     }
 
     fn disk(&self) -> HostDisk {
