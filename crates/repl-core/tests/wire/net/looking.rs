@@ -67,7 +67,7 @@ impl Net {
         apply: impl FnOnce(&mut Config) -> Result<(), ConfigError>,
     ) {
         let at = self.host_at(name);
-        let mut change = self.hosts[at].changes.remove(0);
+        let mut change = Box::new(self.hosts[at].changes.remove(0));
         let outcome = apply(&mut change.config);
         self.handle(at, Input::ConfigApplied { change, outcome });
         self.settle();

@@ -88,7 +88,7 @@ struct Host {
     exit: Option<i32>,
     decisions: Vec<Decision>,
     rewrites: Vec<(ConnId, Box<Config>)>,
-    changes: Vec<Box<ConfigChange>>,
+    changes: Vec<ConfigChange>,
     /// What it wants of its disk and has not been given.
     requests: Vec<DiskRequest>,
     /// Its snapshot file.
@@ -433,7 +433,7 @@ impl Net {
                 Effect::Dial { conn, to } => self.dials.push_back((at, conn, to)),
                 Effect::Log(_, text) => host.log.push(text),
                 Effect::RewriteConfig { asker, config } => host.rewrites.push((asker, config)),
-                Effect::ApplyConfig(change) => host.changes.push(change),
+                Effect::ApplyConfig(change) => host.changes.push(*change),
                 Effect::Disk(request) => host.requests.push(request),
                 Effect::Decided(decision) => host.decisions.push(*decision),
             }
