@@ -1,13 +1,13 @@
-//! What clients feel of a full sync: four writers at full speed on a master of a million keys while a
-//! replica takes them all, with our server and with `redis-server` from `PATH` in turn.
+//! What clients feel of a full sync: four writers at full speed on a master of a million keys while
+//! a replica takes them all, with our server and with `redis-server` from `PATH` in turn.
 //!
 //! ```sh
 //! cargo bench -p repl-server --bench full_sync                     # three rounds
 //! cargo bench -p repl-server --bench full_sync -- --rounds 5 --keys 1000000
 //! ```
 //!
-//! Where that is allowed, masters and writers go before everything else on the machine, the replicas
-//! too, so that what is measured is the servers and not the scheduler.
+//! Where that is allowed, masters and writers go before everything else on the machine, the
+//! replicas too, so that what is measured is the servers and not the scheduler.
 
 use std::{
     env,
@@ -50,7 +50,9 @@ fn main() {
     }
     let class = if goes_first(process::id()) { "before all others" } else { "as all others" };
     println!("{keys} keys of {VALUE_BYTES} bytes, {WRITERS} writers, {class}");
-    println!("| server | writes | p50 us | p99 us | p99.9 us | max us | a second | sync s | MB more |");
+    println!(
+        "| server | writes | p50 us | p99 us | p99.9 us | max us | a second | sync s | MB more |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|");
     for _ in 0..rounds {
         for program in &programs {
