@@ -33,6 +33,35 @@ scenarios! {
         assert!(master.took(Mark::LimitHard));
     }
 
+    /// More is written than the link of a replica carries. It is dropped once; the full sync that
+    /// it needs then is the last, because from there on writes wait for it.
+    async fn a_slow_replica_needs_one_more_full_sync_and_no_third(lab: Lab) seeds = 20 {
+        lab.configure(|config| {
+            config.repl_backlog_size = 16 * 1024;
+            config.repl_timeout = secs(60);
+            config.output_limit_replica.hard_bytes = 1_000_000;
+            config.output_limit_replica.soft_bytes = 100_000;
+            config.output_limit_replica.soft_after = secs(2);
+            config.rdbcompression = false;
+        });
+        let [master, replica] = lab.peers().await;
+        replica.follow(&master).await;
+        master.client().write_bytes(100_000).await;
+        lab.settle().await;
+        lab.slow(&master, &replica, Duration::ZERO, 8_000);
+        while replica.syncs().full < 2 {
+            master.client().write_bytes(100_000).await;
+        }
+        for _ in 0..10 {
+            master.client().write_bytes(100_000).await;
+        }
+        lab.heal_all();
+        lab.settle().await;
+        assert_eq!(replica.syncs().full, 2, "it was waited for");
+        assert_eq!(replica.dataset(), master.dataset());
+        assert!(master.took(Mark::WritesSlowed));
+    }
+
     /// Less is held back, and for too long.
     async fn much_is_held_back_for_long(lab: Lab) seeds = 20 {
         lab.configure(|config| {

@@ -240,6 +240,8 @@ marks! {
     LoadedLength = "load.length",
     /// A payload without a history is loaded.
     LoadedWithoutOrigin = "load.without-origin",
+    /// Writes are slowed down for a replica that is on its way to be in sync.
+    WritesSlowed = "limits.writes-slowed",
     /// A payload is refused that would take the dataset away for next to nothing.
     EmptyMasterRefused = "load.empty-master-refused",
     /// The master gives up instead of sending a payload.

@@ -163,6 +163,18 @@ pub enum FullReason {
     },
 }
 
+impl FullReason {
+    /// Whether the replica was lost because too much was held for it.
+    pub fn was_too_slow(&self) -> bool {
+        match self {
+            Self::BrokenOff(loss) | Self::BeforeBacklog { loss: Some(loss), .. } => {
+                matches!(loss.cause, LossCause::HardLimit { .. } | LossCause::SoftLimit { .. })
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Why a node could not go on with its master, as it saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NeedReason {

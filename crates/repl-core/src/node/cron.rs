@@ -29,6 +29,7 @@ impl Node {
     pub(super) fn on_timer(&mut self, now: Now) {
         self.dial(now);
         self.end_waits(now);
+        self.end_throttle(now);
         self.spool_transfers(now);
         self.read_link_again(now);
         self.start_transfers(now);

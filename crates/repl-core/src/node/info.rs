@@ -258,6 +258,7 @@ impl Node {
             ("total_reads_processed", stats.reads),
             ("total_writes_processed", stats.writes),
             ("client_output_buffer_limit_disconnections", stats.output_limit_disconnections),
+            ("repl_writes_slowed_ms", self.throttled.total.as_millis() as u64),
         ];
         let counts = counts.into_iter().map(|(name, count)| (name, format!("{count}")));
         rates.into_iter().chain(counts).collect()

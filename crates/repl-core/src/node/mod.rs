@@ -46,6 +46,7 @@ mod saves;
 mod session;
 mod stats;
 mod sync;
+mod throttle;
 mod transfers;
 mod view;
 
@@ -61,6 +62,7 @@ use self::{
     saves::Saves,
     session::{Failover, MemorySeen, Pause, Shutdown, Waiting},
     sync::replica_name,
+    throttle::{Throttle, Throttled},
 };
 pub use self::{
     saves::SavesView,
@@ -138,6 +140,8 @@ pub struct Node {
     within_transaction: bool,
     /// `CLIENT PAUSE`.
     pause: Option<Pause>,
+    throttle: Option<Throttle>,
+    throttled: Throttled,
     /// `SHUTDOWN`, once it is under way.
     shutdown: Option<Shutdown>,
     /// `FAILOVER`, while it is under way.
@@ -234,6 +238,8 @@ impl Node {
             wants_acks: false,
             within_transaction: false,
             pause: None,
+            throttle: None,
+            throttled: Throttled::default(),
             shutdown: None,
             failover: None,
             saves: Saves::new(now),
@@ -327,7 +333,8 @@ impl Node {
         let ends = self.shutdown_deadline();
         let hands = self.failover_deadline();
         let reads = self.following.as_ref().and_then(|following| following.reads_at);
-        [link, reads, sync, ends, hands, self.wait_deadline()]
+        let slowed = self.throttle_deadline();
+        [link, reads, sync, ends, hands, slowed, self.wait_deadline()]
             .into_iter()
             .flatten()
             .chain([self.next_cron])

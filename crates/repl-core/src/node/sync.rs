@@ -14,7 +14,7 @@ use crate::{
     conn::{Conn, Role},
     io::{Decision, Effect, FullReason, Level, Standing, Verdict},
     marks::Mark,
-    repl::master::{Phase, Protocol, Session},
+    repl::master::{Phase, Protocol, Session, Settling},
     resp::Args,
 };
 
@@ -91,6 +91,10 @@ impl Node {
             Verdict::Full(reason) => {
                 self.log_refusal(reason, &standing, &name);
                 self.grant_full(now, id, protocol, asked.is_some());
+                let session = self.conns.get_mut(id).and_then(Conn::session_mut);
+                if let Some(session) = session.filter(|_| reason.was_too_slow()) {
+                    session.settling = Settling::Indulged;
+                }
             }
         }
         self.note_decision(now, &decision, name);

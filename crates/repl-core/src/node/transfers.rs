@@ -16,7 +16,9 @@ use crate::{
     rdb::{Checksum, Compression, Options},
     repl::{
         Place,
-        master::{Completion, Framing, Origin, Phase, Protocol, Session, Transfer, TransferId},
+        master::{
+            Completion, Framing, Origin, Phase, Protocol, Session, Settling, Transfer, TransferId,
+        },
     },
 };
 
@@ -431,18 +433,25 @@ impl Node {
     // redis: the hard limit is never less than the backlog, which would be kept anyway
     pub(super) fn enforce_replica_limits(&mut self, now: Now) {
         let limit = self.config.output_limit_replica;
-        let raise = |bytes: u64| match bytes {
-            0 => u64::MAX,
-            bytes => bytes.max(self.config.repl_backlog_size),
-        };
-        let (hard, soft) = (raise(limit.hard_bytes), raise(limit.soft_bytes));
+        let (hard, soft) = (self.hard_limit(), self.raised(limit.soft_bytes));
+        let in_step = self.config.repl_backlog_size;
+        let waits = self.config.repl_sync_slows_writes;
         let next = self.history.next();
         let mut dropped = Vec::new();
+        let mut fullest: Option<(u64, ConnId)> = None;
         for id in &self.replicas {
             let held = self.held_for(*id, next);
             let Some(conn) = self.conns.get_mut(*id) else { continue };
             let Some(session) = conn.session_mut() else { continue };
-            let too_long = if held > soft {
+            if session.is_online() && held <= in_step && session.settling == Settling::Syncing {
+                session.settling = Settling::Settled;
+            }
+            let syncs = waits && session.settling != Settling::Settled;
+            if syncs && held <= hard {
+                fullest = fullest.max(Some((held, *id)));
+            }
+            // Who is waited for may take its time.
+            let too_long = if held > soft && !syncs {
                 let since = *session.over_soft_since.get_or_insert(now.mono);
                 now.mono.since(since) > limit.soft_after
             } else {
@@ -460,6 +469,11 @@ impl Node {
                 dropped.push((*id, replica_name(conn), mark, cause));
             }
         }
+        if let Some((held, id)) = fullest
+            && hard < u64::MAX
+        {
+            self.slow_writes(now, id, held, hard);
+        }
         for (id, name, mark, cause) in dropped {
             self.marks.hit(mark);
             self.stats.output_limit_disconnections += 1;
@@ -472,9 +486,19 @@ impl Node {
         }
     }
 
+    /// What may be held for one replica at the most.
+    pub(super) fn hard_limit(&self) -> u64 {
+        self.raised(self.config.output_limit_replica.hard_bytes)
+    }
+
+    /// A limit that is none below the backlog's size, which is kept anyway.
+    fn raised(&self, bytes: u64) -> u64 {
+        if bytes == 0 { u64::MAX } else { bytes.max(self.config.repl_backlog_size) }
+    }
+
     /// Bytes of memory that are kept for this replica: what of the history it has yet to read, and
     /// what its snapshot holds back.
-    fn held_for(&self, id: ConnId, next: u64) -> u64 {
+    pub(super) fn held_for(&self, id: ConnId, next: u64) -> u64 {
         let Some(session) = self.conns.get(id).and_then(Conn::session) else { return 0 };
         let stream = session.reader().map_or(0, |reader| next.saturating_sub(reader));
         let payload = match session.phase {

@@ -1,8 +1,6 @@
 //! A master that has lost its dataset, and how its replicas come back to it: none of them gives its
 //! own away, and none of them storms.
 
-use core::time::Duration;
-
 use repl_core::base::config::Config;
 
 use crate::{
@@ -118,18 +116,6 @@ fn a_restarted_replica_guards_the_dataset_of_its_file() {
     assert_eq!(net.ask("a", "DBSIZE"), ":0\r\n");
 }
 
-/// The time until the node dials again.
-fn until_dialled(net: &mut Net, name: &str) -> f64 {
-    let step = Duration::from_millis(50);
-    let mut waited = Duration::ZERO;
-    while !net.is_dialled(name) {
-        net.pass(step);
-        waited += step;
-        assert!(waited < Duration::from_secs(60), "it dials in the end");
-    }
-    waited.as_secs_f64()
-}
-
 #[test]
 fn full_syncs_that_fail_are_tried_more_and_more_rarely_and_never_in_step() {
     let mut first = Vec::new();
@@ -145,7 +131,7 @@ fn full_syncs_that_fail_are_tried_more_and_more_rarely_and_never_in_step() {
             let damaged = with_length(&snapshot(0, &[("key", "value")])[..30]);
             net.send(master, &damaged);
             net.close(master);
-            waits.push(until_dialled(&mut net, &master_name));
+            waits.push(net.until_dialled(&master_name).as_secs_f64());
         }
         for (wait, mean) in waits.iter().zip([1.0, 2.0, 4.0, 8.0, 16.0, 16.0]) {
             assert!((mean..=mean * 1.5 + 0.05).contains(wait), "{waits:?}");

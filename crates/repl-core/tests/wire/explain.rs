@@ -98,7 +98,12 @@ fn value(reply: &str, wanted: &str) -> String {
 fn limited() -> Config {
     let output_limit_replica =
         OutputLimit { hard_bytes: 100_000, soft_bytes: 0, soft_after: Duration::ZERO };
-    Config { output_limit_replica, repl_backlog_size: 20_000, ..config() }
+    Config {
+        output_limit_replica,
+        repl_backlog_size: 20_000,
+        repl_sync_slows_writes: false,
+        ..config()
+    }
 }
 
 fn one(config: &Config) -> Net {
@@ -458,7 +463,7 @@ fn a_replica_and_its_master_tell_how_a_full_sync_goes_and_how_far_it_lags() {
     net.pass_secs(20);
     assert_eq!(field(&mut net, "master_sync_eta_ms").len(), 23, "nearly for ever");
     net.close(master);
-    net.pass_secs(1);
+    net.until_dialled("x");
     let master = feed(&mut net, "x", 100, &[]);
 
     let replica = psync(&mut net, "b", NAMED, &format!("PSYNC {OTHER_ID} 101"));

@@ -140,7 +140,7 @@ fn a_payload_cut_short_at_any_byte_leaves_the_old_dataset_and_is_tried_again() {
             net.close(master);
             assert_eq!(net.ask("b", "GET old"), "$1\r\n1\r\n", "cut at {at}");
             assert!(!net.is_dialled("x"), "the next attempt comes later");
-            net.pass_secs(1);
+            net.until_dialled("x");
             feed(&mut net, "x", 9, &[("new", "2")]);
             assert_eq!(net.ask("b", "GET old"), "$-1\r\n");
             assert_eq!(net.ask("b", "GET new"), "$1\r\n2\r\n");
@@ -162,7 +162,7 @@ fn refuses(payload: &[u8], reason: &str) {
     assert!(net.log("b").contains(reason), "{reason} is not in:\n{}", net.log("b"));
     assert_eq!(net.ask("b", "GET old"), "$1\r\n1\r\n");
     assert!(!net.is_dialled("x"));
-    net.pass_secs(1);
+    net.until_dialled("x");
     let (_, psync) = greet(&mut net, "x");
     assert_eq!(psync, "PSYNC ? -1");
 }
@@ -351,7 +351,7 @@ fn a_plain_continue_that_nobody_asked_for_is_refused() {
         net.send(master, &command("SET k 1"));
         assert!(!net.is_open(master), "there is nothing to continue");
         assert_eq!(net.ask("b", "GET k"), "$-1\r\n");
-        net.pass_secs(1);
+        net.until_dialled("x");
         assert!(net.is_dialled("x"));
     }
 }

@@ -75,7 +75,8 @@ fn a_replica_that_catches_up_in_time_is_forgiven() {
 
 #[test]
 fn old_images_kept_for_a_slow_snapshot_count_against_its_reader() {
-    let config = Config { rdbcompression: false, ..limited(300_000, 0) };
+    let limited = limited(300_000, 0);
+    let config = Config { rdbcompression: false, repl_sync_slows_writes: false, ..limited };
     let mut net = Net::with(&["a", "b"], &config);
     for i in 0..2_000 {
         net.run("a", &format!("SET key:{i} {}", "x".repeat(500)));

@@ -23,6 +23,7 @@ mod session;
 mod shutdown;
 mod silence;
 mod slow_syncs;
+mod slowed_writes;
 mod sorted_sets;
 mod stream;
 mod waiting;

@@ -48,7 +48,7 @@ fn how_far_a_full_sync_has_come_is_told() {
     let expect = format!("1 {total} {half} {left} {percent:.2} 0");
     assert_eq!(info(&mut net, "b", SYNC), expect);
     net.close(master);
-    net.pass_secs(1);
+    net.until_dialled("x");
     let (master, _) = greet(&mut net, "x");
     net.send(master, &fullresync(100));
     net.send(master, format!("$EOF:{MARK}\r\n").as_bytes());

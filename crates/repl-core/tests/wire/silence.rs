@@ -172,7 +172,7 @@ fn a_refusal_for_the_moment_costs_nothing_but_time() {
         let (master, _) = greet(&mut net, "x");
         net.send(master, format!("{line}\r\n").as_bytes());
         assert!(!net.is_open(master) && !net.is_dialled("x"));
-        net.pass_secs(1);
+        net.until_dialled("x");
         let (_, asked) = greet(&mut net, "x");
         assert_eq!(asked, format!("PSYNC {OTHER_ID} 101"), "after {line}");
     }
@@ -180,7 +180,7 @@ fn a_refusal_for_the_moment_costs_nothing_but_time() {
     let master = net.accept_dial("x");
     net.send(master, b"-MASTERDOWN Link with MASTER is down\r\n");
     assert!(!net.is_open(master));
-    net.pass_secs(1);
+    net.until_dialled("x");
     let (_, asked) = greet(&mut net, "x");
     assert_eq!(asked, format!("PSYNC {OTHER_ID} 101"));
 }

@@ -97,6 +97,8 @@ pub struct Config {
     pub replica_serve_stale_data: bool,
     /// `replica-read-only`.
     pub replica_read_only: bool,
+    /// `repl-sync-slows-writes`.
+    pub repl_sync_slows_writes: bool,
     /// `replica-refuse-empty-master`.
     pub replica_refuse_empty_master: bool,
     /// `replica-priority`.
@@ -386,6 +388,7 @@ impl Default for Config {
             replicaof: None,
             replica_serve_stale_data: true,
             replica_read_only: true,
+            repl_sync_slows_writes: true,
             replica_refuse_empty_master: true,
             replica_priority: 100,
             replica_announced: true,

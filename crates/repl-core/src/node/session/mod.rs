@@ -41,7 +41,7 @@ use alloc::string::String;
 
 pub(super) use self::{
     channels::is_for_listeners, failover::Failover, memory::MemorySeen, shutdown::Shutdown,
-    transactions::waits_in_queue, waiters::Waiting, waiting::Pause,
+    transactions::waits_in_queue, waiters::Waiting, waiting::Pause, waiting::Paused,
 };
 use super::{Node, requests::Caller};
 use crate::{

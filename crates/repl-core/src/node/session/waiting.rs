@@ -264,6 +264,7 @@ impl Node {
     #[inline]
     pub(in crate::node) fn may_hold_back(&self) -> bool {
         self.pause.is_some()
+            || self.held_by_throttle().is_some()
             || self.shutdown.is_some()
             || self.failover.is_some()
             || self.is_reloading()
@@ -273,7 +274,8 @@ impl Node {
     fn holds_back(&self, now: Now) -> Option<Paused> {
         let pause = self.pause.filter(|pause| pause.until > now.mono).map(|pause| pause.of);
         let reload = self.is_reloading().then_some(Paused::All);
-        pause.max(self.held_by_shutdown()).max(self.held_by_failover()).max(reload)
+        let ends = self.held_by_shutdown().max(self.held_by_failover());
+        pause.max(ends).max(self.held_by_throttle()).max(reload)
     }
 
     /// A pause is over. What another one still holds back is held back again.

@@ -5,6 +5,8 @@ mod session;
 mod transfer;
 
 pub use self::{
-    session::{Capabilities, Completion, Departure, Lag, Phase, Protocol, Session, Urgency},
+    session::{
+        Capabilities, Completion, Departure, Lag, Phase, Protocol, Session, Settling, Urgency,
+    },
     transfer::{Framing, Origin, Pace, Transfer, TransferId},
 };

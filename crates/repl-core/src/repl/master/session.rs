@@ -122,6 +122,18 @@ pub enum Protocol {
     Sync,
 }
 
+/// Whether a replica is in step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settling {
+    /// A full sync is ahead, under way, or so fresh that the replica has yet to catch up.
+    Syncing,
+    /// It was in step since it came, at least for a moment.
+    Settled,
+    /// It was too slow once and needed everything again. That must not go on for ever, so it is
+    /// waited for as long as it stays.
+    Indulged,
+}
+
 /// One replica.
 #[derive(Debug)]
 pub struct Session {
@@ -140,6 +152,8 @@ pub struct Session {
     /// The end of the history at an acknowledgement, and when that was: whoever acknowledges that
     /// much had everything then.
     goal: (u64, Instant),
+    /// Whether it has ever been in step.
+    pub settling: Settling,
     /// Since when it holds more than the soft output limit.
     pub over_soft_since: Option<Instant>,
     /// When bytes of the stream last left.
@@ -151,7 +165,14 @@ pub struct Session {
 impl Session {
     /// A replica in `phase`, at `now`.
     pub fn new(capabilities: Capabilities, protocol: Protocol, phase: Phase, now: Instant) -> Self {
+        let settling = match phase {
+            Phase::Online { .. } => Settling::Settled,
+            Phase::Waiting { .. } | Phase::Loading { .. } | Phase::AwaitAck { .. } => {
+                Settling::Syncing
+            }
+        };
         Self {
+            settling,
             capabilities,
             phase,
             protocol,

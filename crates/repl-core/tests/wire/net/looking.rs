@@ -1,5 +1,7 @@
 //! What tests look at in a node, and the inputs that no peer sends.
 
+use core::time::Duration;
+
 use repl_core::{
     Node,
     base::config::{Config, ConfigError},
@@ -58,6 +60,19 @@ impl Net {
         self.handle(at, Input::ConfigRewritten { asker, outcome });
         self.settle();
         *config
+    }
+
+    /// Lets time pass until a scripted name is dialled: how much. A failed link is tried again at a
+    /// moment that chance decides.
+    pub(crate) fn until_dialled(&mut self, name: &str) -> Duration {
+        let step = Duration::from_millis(50);
+        let mut waited = Duration::ZERO;
+        while !self.is_dialled(name) {
+            assert!(waited < Duration::from_secs(60), "nobody dials {name}");
+            self.pass(step);
+            waited += step;
+        }
+        waited
     }
 
     /// What the node wants of its host, which answers with what `apply` makes of it.

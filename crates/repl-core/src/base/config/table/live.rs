@@ -412,6 +412,12 @@ pub(super) static REPLICATION: &[Directive] = &[
     )
     .alias("slave-priority"),
     row(
+        "repl-sync-slows-writes",
+        Node,
+        yes_no!(repl_sync_slows_writes),
+        "Writes wait for part of the time when a full sync could not finish otherwise.",
+    ),
+    row(
         "replica-refuse-empty-master",
         Node,
         yes_no!(replica_refuse_empty_master),
