@@ -117,3 +117,31 @@ pub(super) fn outlive_the_timeout(kinds: &[Kind]) {
     settle(&[master, replica]);
     assert_eq!((master.count("sync_full"), master.count("sync_partial_ok")), (1, 0));
 }
+
+/// The names of the lines of `INFO replication`.
+fn told(server: &Server) -> Vec<String> {
+    let text = server.client().ask("INFO replication").text();
+    let names = text.lines().filter_map(|line| line.split_once(':'));
+    names.map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Every line that Redis prints of a master, a replica, and a replica without its master, is there,
+/// and in the same order; there may be others in between.
+pub(super) fn are_told_in_order(kinds: &[Kind]) {
+    let [ours, redis] = [kinds[0], kinds[1]].map(|kind| {
+        let good = ("min-replicas-to-write", "1");
+        let pair = [Server::start(kind, &[good]), Server::start(kind, &[])];
+        let alone = Server::start(kind, &[]);
+        let before = told(&alone);
+        pair[1].follow(pair[0].port());
+        settle(&[&pair[0], &pair[1]]);
+        // Nobody listens there.
+        alone.follow(1);
+        [before, told(&pair[0]), told(&pair[1]), told(&alone)]
+    });
+    for (mut ours, redis) in ours.into_iter().zip(redis) {
+        ours.retain(|name| redis.contains(name));
+        assert!(redis.len() > 10, "{redis:?}");
+        assert_eq!(ours, redis);
+    }
+}

@@ -111,8 +111,11 @@ pub(crate) fn trials() -> Vec<Trial> {
     add(&CHAINS[2..], &CHAIN_OF_THREE_CASES);
     add(&CHAINS[..2], &PAIR_CASES);
     let both = [Arrangement { name: "ours beside redis", kinds: &[Ours, Redis] }];
-    let alone = [("replicas without a master answer alike", access::without_a_master as Case)];
-    add(&both, &alone);
+    let beside: [(&str, Case); 2] = [
+        ("replicas without a master answer alike", access::without_a_master),
+        ("INFO replication has the lines of Redis in their order", links::are_told_in_order),
+    ];
+    add(&both, &beside);
     for kind in [Ours, Redis] {
         for (case, body) in wire::CASES {
             let name = format!("{} on the wire: {case}", kind.name());
