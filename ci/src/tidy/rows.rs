@@ -194,7 +194,8 @@ mod tests {
 
     #[test]
     fn a_title_is_what_a_trial_is_called_and_nothing_else_that_is_quoted() {
-        let text = "[(\"a b\", f::g), (\"c d\", \"e f\")]; ask(\"g h\"); trial(\"i j\".to_owned(), x); \
+        let text = "[(\"a b\", f::g), (\"c d\", \"e f\")]; ask(\"g h\"); \
+                    trial(\"i j\".to_owned(), x); \
                     let title = format!(\"{}: k l {x} m n\", y); assert!(a, \"o p\");";
         let found = known("tests/real_redis/one/two.rs", text);
         assert_eq!(found, ["a b", "i j", "k l", "m n", "one", "real_redis"]);

@@ -6,7 +6,7 @@ use repl_core::base::config::{Config, DisklessLoad, PropagationError};
 
 use crate::{
     net::{Net, Peer, command, config},
-    script::{OTHER_ID, attach, feed, text},
+    script::{MODERN, OTHER_ID, attach, feed, psync, read_fullresync, text},
 };
 
 /// A replica of the scripted `x`, and the connection to that.
@@ -178,4 +178,64 @@ fn pings_come_as_often_as_they_are_told_to() {
     }
     let count = heard.matches(&text("PING")).count();
     assert!((9..=11).contains(&count) && heard == text("PING").repeat(count), "{heard:?}");
+}
+
+/// The snapshot that a master sends, its framing taken off.
+fn snapshot_of(config: &Config) -> Vec<u8> {
+    let mut net = Net::with(&["a"], config);
+    net.run("a", &format!("SET k {}", "x".repeat(1000)));
+    let replica = psync(&mut net, "a", MODERN, "PSYNC ? -1");
+    let (.., payload) = read_fullresync(&net.read(replica));
+    payload[47..payload.len() - 40].to_vec()
+}
+
+#[test]
+fn snapshots_are_compressed_and_summed_up_as_they_are_told_to() {
+    let plain = Config { rdbcompression: false, rdbchecksum: false, ..config() };
+    let [small, large] = [snapshot_of(&config()), snapshot_of(&plain)];
+    assert!(small.len() < 400 && large.len() > 1000, "{} and {}", small.len(), large.len());
+    assert_eq!(large[large.len() - 8..], [0; 8], "nobody checks that");
+    assert_ne!(small[small.len() - 8..], [0; 8]);
+}
+
+#[test]
+fn the_periodic_work_runs_as_often_as_hz_says() {
+    for (hz, keys_left) in [(1, ":1\r\n"), (100, ":0\r\n")] {
+        let mut net = Net::with(&["a"], &Config { hz, ..config() });
+        net.pass_secs(3);
+        net.run("a", "SET k 1 PX 100");
+        net.pass(Duration::from_millis(500));
+        assert_eq!(net.ask("a", "DBSIZE"), keys_left, "hz {hz}");
+    }
+}
+
+#[test]
+fn what_the_backlog_and_replicas_take_is_told() {
+    let mut net = Net::with(&["a"], &config());
+    let memory = |net: &mut Net| {
+        let text = net.ask("a", "INFO memory");
+        let names = ["mem_replication_backlog", "mem_total_replication_buffers"];
+        names.map(|name| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            line.and_then(|number| number.parse::<u64>().ok()).expect("it is told")
+        })
+    };
+    assert_eq!(memory(&mut net), [0, 0]);
+    attach(&mut net, "a");
+    for number in 0..100 {
+        net.run("a", &format!("SET key:{number} {}", "x".repeat(1000)));
+    }
+    let [backlog, all] = memory(&mut net);
+    assert!(backlog > 100_000 && all >= backlog, "{backlog}, {all}");
+}
+
+#[test]
+fn directives_of_newer_servers_are_unknown() {
+    let mut net = Net::with(&["a"], &config());
+    for name in ["repl-rdb-channel", "dual-channel-replication-enabled", "rdb-version-check"] {
+        let refused =
+            format!("-ERR Unknown option or number of arguments for CONFIG SET - '{name}'\r\n");
+        assert_eq!(net.ask("a", &format!("CONFIG SET {name} yes")), refused);
+        assert_eq!(net.ask("a", &format!("CONFIG GET {name}")), "*0\r\n");
+    }
 }
