@@ -116,6 +116,17 @@ fn enough_replicas_end_the_wait_for_more() {
 }
 
 #[test]
+fn without_diskless_sync_nobody_waits_for_company() {
+    let repl_diskless_sync_delay = Duration::from_secs(30);
+    for (repl_diskless_sync, link) in [(true, "handshake"), (false, "connected")] {
+        let config = Config { repl_diskless_sync, repl_diskless_sync_delay, ..config() };
+        let mut net = Net::with(&["a", "b"], &config);
+        net.follow("b", "a");
+        assert_eq!(net.view("b").link, link);
+    }
+}
+
+#[test]
 fn a_backlog_without_a_time_limit_stays_and_so_does_that_of_a_replica() {
     let forever = Config { repl_backlog_ttl: Duration::ZERO, ..config() };
     let mut net = Net::with(&["a"], &forever);
