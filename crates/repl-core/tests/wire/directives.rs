@@ -241,7 +241,7 @@ fn what_the_backlog_and_replicas_take_is_told() {
 }
 
 #[test]
-fn directives_of_newer_servers_are_unknown() {
+fn what_newer_servers_have_of_their_own_is_unknown() {
     let mut net = Net::with(&["a"], &config());
     for name in ["repl-rdb-channel", "dual-channel-replication-enabled", "rdb-version-check"] {
         let refused =
@@ -249,4 +249,6 @@ fn directives_of_newer_servers_are_unknown() {
         assert_eq!(net.ask("a", &format!("CONFIG SET {name} yes")), refused);
         assert_eq!(net.ask("a", &format!("CONFIG GET {name}")), "*0\r\n");
     }
+    let refused = net.ask("a", "CLIENT CAPA redirect");
+    assert!(refused.starts_with("-ERR unknown subcommand"), "{refused}");
 }

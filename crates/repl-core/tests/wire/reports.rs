@@ -197,6 +197,27 @@ fn both_ends_of_a_link_count_the_same_bytes() {
 }
 
 #[test]
+fn the_rates_of_a_link_are_told_on_both_ends() {
+    let mut net = chain(&config());
+    for number in 0..20 {
+        net.run("a", &format!("SET key:{number} {}", "x".repeat(1024)));
+        net.pass(Duration::from_millis(100));
+    }
+    // A kilobyte and a little more, ten times a second.
+    let rates = ["input", "output"].map(|direction| {
+        ["a", "b", "c"].map(|name| {
+            let text = net.ask(name, "INFO stats");
+            let name = format!("instantaneous_{direction}_repl_kbps:");
+            let rate = text.lines().find_map(|line| line.strip_prefix(&name));
+            let rate: f64 = rate.and_then(|rate| rate.parse().ok()).expect("it is told");
+            (rate > 9.0 && rate < 12.0, rate > 0.0)
+        })
+    });
+    let (flows, rests) = ((true, true), (false, false));
+    assert_eq!(rates, [[rests, flows, flows], [flows, flows, rests]]);
+}
+
+#[test]
 fn the_timeout_of_idle_clients_closes_no_link() {
     let impatient = Config { timeout: Duration::from_secs(1), ..config() };
     let mut net = chain(&impatient);
