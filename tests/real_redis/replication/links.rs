@@ -3,6 +3,7 @@
 
 use super::{Chain, NO_PINGS, settle};
 use crate::fixture::{
+    client::Client,
     server::{Kind, Server},
     wait_for,
 };
@@ -95,6 +96,27 @@ pub(super) fn killed(kinds: &[Kind]) {
     assert_eq!(replica.info("master_link_down_since_seconds"), "");
     settle(&[master, replica]);
     assert_eq!(master.count("sync_full"), 1);
+}
+
+/// `propagation-error-behavior`: a replica whose dataset is not its master's may have to end.
+pub(super) fn fatal_error(kinds: &[Kind]) {
+    let chain = Chain::attached(kinds, &[NO_PINGS]);
+    let [master, replica] = &chain.servers[..] else {
+        panic!("two servers are arranged");
+    };
+    let mut client = replica.client();
+    let spoil = |client: &mut Client, key: &str| {
+        client.ok("CONFIG SET replica-read-only no");
+        client.ask(&format!("RPUSH {key} own"));
+        client.ok("CONFIG SET replica-read-only yes");
+        master.client().ask(&format!("INCR {key}"));
+    };
+    spoil(&mut client, "ignored");
+    chain.settle();
+    assert_eq!(replica.count("unexpected_error_replies"), 1);
+    client.ok("CONFIG SET propagation-error-behavior panic");
+    spoil(&mut client, "fatal");
+    wait_for("the end of the replica", || client.is_closed().then_some(()).ok_or("it lives"));
 }
 
 /// `timeout` is for clients: a link that says nothing for longer stays.

@@ -56,11 +56,12 @@ const CHAIN_CASES: [(&str, Case); 9] = [
 ];
 
 /// Cases for a master and a replica.
-const PAIR_CASES: [(&str, Case); 10] = [
+const PAIR_CASES: [(&str, Case); 11] = [
     ("passwords on both sides", access::passwords),
     ("a master without enough replicas takes no writes", access::enough_replicas),
     ("transactions over role changes", access::transactions_over_role_changes),
     ("a writable replica deletes what its own clients let expire", access::own_expiries),
+    ("a command that fails ends a replica that is told so", links::fatal_error),
     ("a killed link goes on where it was", links::killed),
     ("the timeout of idle clients closes no link", links::outlive_the_timeout),
     ("a silent link is given up and resumed", limits::silence),
