@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use ci::{
     shell,
-    tidy::{self, File, Finding, documents, imports, lengths, words},
+    tidy::{self, File, Finding, documents, imports, lengths, rows, words},
 };
 
 static TREE: LazyLock<Vec<File>> = LazyLock::new(|| tidy::tree(&shell::root()));
@@ -118,4 +118,19 @@ fn the_change_log_keeps_its_form() {
 #[test]
 fn the_first_screen_of_the_readme_shows_the_commands() {
     none(&documents::readme(file("README.md")));
+}
+
+/// Tables whose rows end with the tests that hold them.
+const HELD: [&str; 2] = ["docs/DEVIATIONS.md", "docs/REPLICATION.md"];
+
+#[test]
+fn every_promise_of_the_documents_names_a_test_that_exists() {
+    let tests = rows::tests(&TREE);
+    assert!(tests.len() > 500, "only {} tests are found", tests.len());
+    none(&HELD.iter().flat_map(|path| rows::held(file(path), &tests)).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_row_about_replication_has_an_id_of_its_own() {
+    none(&rows::numbered(file("docs/REPLICATION.md")));
 }

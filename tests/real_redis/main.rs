@@ -8,6 +8,7 @@
 mod clients;
 mod config_file;
 mod differential;
+mod directives;
 mod explain;
 mod fixture;
 mod inspect;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     trials.extend(clients::trials());
     trials.extend(config_file::trials());
     trials.extend(differential::trials());
+    trials.extend(directives::trials());
     trials.extend(explain::trials());
     trials.extend(inspect::trials());
     trials.extend(measures::trials());

@@ -14,7 +14,7 @@ const README_COMMANDS: [&str; 3] = [
 const CHANGE_KINDS: [&str; 3] = ["### Correctness", "### Features", "### Internals"];
 
 /// The lines of a markdown text outside fenced blocks, counted from one.
-fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(super) fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut fenced = false;
     (1..).zip(text.lines()).filter(move |(_, line)| {
         let fence = line.trim_start().starts_with("```");

@@ -12,6 +12,7 @@ use std::{
 pub mod documents;
 pub mod imports;
 pub mod lengths;
+pub mod rows;
 pub mod source;
 pub mod words;
 

@@ -3,6 +3,7 @@
 
 use super::{Chain, NO_PINGS, settle};
 use crate::fixture::{
+    client::Client,
     server::{Kind, Server},
     wait_for,
 };
@@ -97,6 +98,27 @@ pub(super) fn killed(kinds: &[Kind]) {
     assert_eq!(master.count("sync_full"), 1);
 }
 
+/// `propagation-error-behavior`: a replica whose dataset is not its master's may have to end.
+pub(super) fn fatal_error(kinds: &[Kind]) {
+    let chain = Chain::attached(kinds, &[NO_PINGS]);
+    let [master, replica] = &chain.servers[..] else {
+        panic!("two servers are arranged");
+    };
+    let mut client = replica.client();
+    let spoil = |client: &mut Client, key: &str| {
+        client.ok("CONFIG SET replica-read-only no");
+        client.ask(&format!("RPUSH {key} own"));
+        client.ok("CONFIG SET replica-read-only yes");
+        master.client().ask(&format!("INCR {key}"));
+    };
+    spoil(&mut client, "ignored");
+    chain.settle();
+    assert_eq!(replica.count("unexpected_error_replies"), 1);
+    client.ok("CONFIG SET propagation-error-behavior panic");
+    spoil(&mut client, "fatal");
+    wait_for("the end of the replica", || client.is_closed().then_some(()).ok_or("it lives"));
+}
+
 /// `timeout` is for clients: a link that says nothing for longer stays.
 pub(super) fn outlive_the_timeout(kinds: &[Kind]) {
     let chain = Chain::attached(kinds, &[NO_PINGS, ("timeout", "1")]);
@@ -116,4 +138,32 @@ pub(super) fn outlive_the_timeout(kinds: &[Kind]) {
     }
     settle(&[master, replica]);
     assert_eq!((master.count("sync_full"), master.count("sync_partial_ok")), (1, 0));
+}
+
+/// The names of the lines of `INFO replication`.
+fn told(server: &Server) -> Vec<String> {
+    let text = server.client().ask("INFO replication").text();
+    let names = text.lines().filter_map(|line| line.split_once(':'));
+    names.map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Every line that Redis prints of a master, a replica, and a replica without its master, is there,
+/// and in the same order; there may be others in between.
+pub(super) fn are_told_in_order(kinds: &[Kind]) {
+    let [ours, redis] = [kinds[0], kinds[1]].map(|kind| {
+        let good = ("min-replicas-to-write", "1");
+        let pair = [Server::start(kind, &[good]), Server::start(kind, &[])];
+        let alone = Server::start(kind, &[]);
+        let before = told(&alone);
+        pair[1].follow(pair[0].port());
+        settle(&[&pair[0], &pair[1]]);
+        // Nobody listens there.
+        alone.follow(1);
+        [before, told(&pair[0]), told(&pair[1]), told(&alone)]
+    });
+    for (mut ours, redis) in ours.into_iter().zip(redis) {
+        ours.retain(|name| redis.contains(name));
+        assert!(redis.len() > 10, "{redis:?}");
+        assert_eq!(ours, redis);
+    }
 }

@@ -57,11 +57,12 @@ const CHAIN_CASES: [(&str, Case); 9] = [
 ];
 
 /// Cases for a master and a replica.
-const PAIR_CASES: [(&str, Case); 10] = [
+const PAIR_CASES: [(&str, Case); 11] = [
     ("passwords on both sides", access::passwords),
     ("a master without enough replicas takes no writes", access::enough_replicas),
     ("transactions over role changes", access::transactions_over_role_changes),
     ("a writable replica deletes what its own clients let expire", access::own_expiries),
+    ("a command that fails ends a replica that is told so", links::fatal_error),
     ("a killed link goes on where it was", links::killed),
     ("the timeout of idle clients closes no link", links::outlive_the_timeout),
     ("a silent link is given up and resumed", limits::silence),
@@ -112,8 +113,11 @@ pub(crate) fn trials() -> Vec<Trial> {
     add(&CHAINS[2..], &CHAIN_OF_THREE_CASES);
     add(&CHAINS[..2], &PAIR_CASES);
     let both = [Arrangement { name: "ours beside redis", kinds: &[Ours, Redis] }];
-    let alone = [("replicas without a master answer alike", access::without_a_master as Case)];
-    add(&both, &alone);
+    let beside: [(&str, Case); 2] = [
+        ("replicas without a master answer alike", access::without_a_master),
+        ("INFO replication has the lines of Redis in their order", links::are_told_in_order),
+    ];
+    add(&both, &beside);
     for kind in [Ours, Redis] {
         for (case, body) in wire::CASES {
             let name = format!("{} on the wire: {case}", kind.name());

@@ -7,7 +7,7 @@ use super::{
     Node,
     following::{Consent, Following, Resume},
     requests::{Caller, Request},
-    session::is_for_clients,
+    session::{Shutdown, is_for_clients},
 };
 use crate::{
     base::{
@@ -416,7 +416,7 @@ impl Node {
         let (mut at, mut touched) = (0, 0);
         let mut ack = false;
         let result = loop {
-            if at == buf.len() || !self.is_link(id) {
+            if at == buf.len() || !self.is_link(id) || self.has_ended() {
                 break Ok(at);
             }
             match parser.next(buf, at, &Limits::MASTER_LINK, &mut argv) {
@@ -482,7 +482,7 @@ impl Node {
     fn apply_transaction(&mut self, now: Now, buf: &[u8]) -> bool {
         let (mut parser, mut argv) = (Parser::new(), crate::resp::Argv::new());
         let (mut at, mut ack) = (0, false);
-        while at < buf.len() {
+        while at < buf.len() && !self.has_ended() {
             match parser.next(buf, at, &Limits::MASTER_LINK, &mut argv) {
                 Ok(Parsed::Request { end, .. }) => {
                     let args = argv.view(buf);
@@ -534,6 +534,11 @@ impl Node {
             self.keyspace.forget_ready();
         }
         false
+    }
+
+    /// An error has ended the process: what comes behind it is not applied.
+    fn has_ended(&self) -> bool {
+        self.shutdown == Some(Shutdown::Ending)
     }
 
     /// A command of our master that is not even run.

@@ -8,6 +8,7 @@
 //! | `session` | commands about a connection or the server, a file per subject |
 //! | `sync` | what our replicas ask for and are granted: `PSYNC REPLCONF` |
 //! | `transfers` | snapshots on their way, what each replica is sent, and their limits |
+//! | `unread` | replies that nobody reads: of our master's stream, and of replicas |
 //! | `following` | whom we follow, and what we may ask of it |
 //! | `link` | our master: the link, its failures, the stream we apply |
 //! | `saves` | snapshot files: when one is begun, how it goes, the last one |
@@ -48,6 +49,7 @@ mod stats;
 mod sync;
 mod throttle;
 mod transfers;
+mod unread;
 mod view;
 
 use alloc::{boxed::Box, collections::VecDeque, format, string::String, vec::Vec};

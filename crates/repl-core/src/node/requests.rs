@@ -1,6 +1,6 @@
 //! From the bytes of a client to executed commands.
 
-use alloc::{format, string::String};
+use alloc::format;
 use core::mem;
 
 use super::{Node, gate::unknown_command, measure::Noted, session::waits_in_queue};
@@ -555,46 +555,5 @@ impl Node {
             self.grown = true;
         }
         self.unit.clear();
-    }
-
-    /// A reply to our master or a replica cannot be sent. From a replica it means that the peer is
-    /// none; from our master's stream an error means that the datasets differ.
-    #[inline]
-    pub(super) fn drop_unread(&mut self, now: Now, caller: Caller, command: &str) {
-        if !self.unread.is_empty() {
-            self.explain_unread(now, caller, command);
-        }
-    }
-
-    // redis: networking.c, prepareClientToWrite and afterErrorReply
-    fn explain_unread(&mut self, now: Now, caller: Caller, command: &str) {
-        let reply = mem::take(&mut self.unread);
-        let is_error = reply.first() == Some(&b'-');
-        self.stats.unexpected_error_replies += u64::from(is_error);
-        if let Caller::Conn(id) = caller {
-            let whom = self.conns.get(id).map(|conn| self.line(now, id, conn));
-            let whom = whom.unwrap_or_default();
-            let text = format!(
-                "Replica generated a reply to command '{command}', disconnecting it: {}",
-                whom.trim_end()
-            );
-            self.log(Level::Warning, text);
-            self.close(now, id);
-        }
-        if is_error {
-            let text = String::from_utf8_lossy(&reply).trim_end().replace('\r', " ");
-            let text = text.strip_prefix("-ERR ").unwrap_or(&text);
-            let (we, they) = match caller {
-                Caller::Master => ("replica", "master"),
-                Caller::Conn(_) => ("master", "replica"),
-            };
-            let text = format!(
-                "== CRITICAL == This {we} is sending an error to its {they}: '{text}' after \
-                 processing the command '{command}'"
-            );
-            self.log(Level::Warning, text);
-        }
-        self.unread = reply;
-        self.unread.clear();
     }
 }

@@ -83,6 +83,8 @@ fn a_message_reaches_the_listeners_of_replicas_and_their_replicas() {
     assert_eq!(net.ask("a", "PUBLISH x hi"), ":0\r\n");
     assert_eq!(net.read_text(listener), "*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$2\r\nhi\r\n");
     assert!(net.read_text(stream).ends_with(&text("PUBLISH x hi")));
+    net.run("a", "SPUBLISH s hi");
+    assert_eq!(net.read_text(stream), text("SPUBLISH s hi"));
     net.assert_same(&["a", "b", "c"]);
     // A replica's own messages stay with it.
     assert_eq!(net.ask("b", "PUBLISH x hi"), ":0\r\n");

@@ -188,6 +188,17 @@ fn a_damaged_payload_is_refused_and_the_old_dataset_stays() {
 }
 
 #[test]
+fn a_payload_with_a_type_that_is_not_here_is_refused_by_name() {
+    // redis: rdb.h: values of modules, streams of three versions, hashes whose fields expire
+    for code in [7, 15, 19, 21, 22] {
+        let snapshot = [b"REDIS0010\xfe\x00", &[code, 1, b'k', 0][..]].concat();
+        let reason = format!("Unknown RDB encoding type {code}");
+        refuses(&with_length(&snapshot), &reason);
+        refuses(&with_mark(&snapshot), &reason);
+    }
+}
+
+#[test]
 fn a_wrong_fullresync_line_still_brings_the_payload_but_no_history() {
     let mut net = Net::with(&["b"], &config());
     net.script("x");
@@ -249,6 +260,8 @@ fn an_rdb_only_replica_gets_a_payload_and_is_closed() {
     let empty = psync(&mut net, "a", "capa eof rdb-filter-only functions", "SYNC");
     let nothing = net.read(empty);
     assert!(nothing.starts_with(b"$EOF:") && nothing.len() < payload.len());
+    let both = psync(&mut net, "a", "capa eof rdb-only 1 rdb-filter-only functions", "SYNC");
+    assert!(net.read(both).starts_with(b"$EOF:") && !net.is_open(both));
 }
 
 /// A master whose snapshot takes a while over a slow link.
@@ -354,4 +367,56 @@ fn a_plain_continue_that_nobody_asked_for_is_refused() {
         net.until_dialled("x");
         assert!(net.is_dialled("x"));
     }
+}
+
+#[test]
+fn the_offset_of_a_full_sync_is_that_of_the_cut_and_not_of_the_question() {
+    let repl_diskless_sync_delay = std::time::Duration::from_secs(3);
+    let mut net = Net::with(&["a"], &Config { repl_diskless_sync_delay, ..config() });
+    let first = psync(&mut net, "a", MODERN, "PSYNC ? -1");
+    net.run("a", "SET k 1");
+    net.pass_secs(4);
+    let answer = |net: &mut Net, replica| {
+        let heard = net.read_text(replica);
+        let line = heard.trim_start_matches('\n');
+        assert_eq!(heard.len() - line.len(), 2, "signs of life until then: {heard:?}");
+        line.split_once("\r\n").map(|(line, _)| line.to_owned()).expect("there is a line")
+    };
+    let offset_of = |line: String| {
+        line.rsplit(' ').next().and_then(|word| word.parse().ok()).unwrap_or(u64::MAX)
+    };
+    let asked_at = offset_of(answer(&mut net, first));
+    let replica = psync(&mut net, "a", MODERN, "PSYNC ? -1");
+    assert_eq!(net.read_text(replica), "", "there is no offset yet");
+    net.run("a", "SET k 2");
+    let cut_at = net.view("a").offset;
+    net.pass_secs(4);
+    let offset = offset_of(answer(&mut net, replica));
+    assert_eq!(offset, cut_at);
+    assert!(offset > asked_at);
+    net.run("a", "SET k 3");
+    net.send(replica, &command(&format!("REPLCONF ACK {offset}")));
+    assert_eq!(net.read_text(replica), text("SELECT 0") + &text("SET k 3"));
+}
+
+#[test]
+fn a_snapshot_that_nobody_reads_any_more_is_given_up() {
+    let mut net = Net::with(&["a"], &config());
+    large(&mut net, "a");
+    let readers = [0; 2].map(|_| {
+        let replica = net.connect("a");
+        net.command(replica, "REPLCONF capa eof");
+        net.hold(replica);
+        net.send(replica, &command("PSYNC ? -1"));
+        replica
+    });
+    let under_way = |net: &mut Net| {
+        net.ask("a", "INFO persistence").contains("\r\nrdb_bgsave_in_progress:1\r\n")
+    };
+    assert!(under_way(&mut net));
+    net.close(readers[0]);
+    assert!(under_way(&mut net), "one is left");
+    net.close(readers[1]);
+    assert!(!under_way(&mut net));
+    assert!(net.log("a").contains("last replica dropped, killing fork child"));
 }

@@ -116,6 +116,7 @@ fn errors_on_either_end_of_a_link_are_counted() {
     let (replica, ..) = attach(&mut net, "a");
     net.send(replica, &command("nonsense"));
     assert_eq!(net.node("a").stats().unexpected_error_replies, 1);
+    assert!(net.log("a").contains("Replica generated a reply to command '<unknown>', disconn"));
     assert!(!net.is_open(replica));
 }
 
@@ -196,6 +197,27 @@ fn both_ends_of_a_link_count_the_same_bytes() {
 }
 
 #[test]
+fn the_rates_of_a_link_are_told_on_both_ends() {
+    let mut net = chain(&config());
+    for number in 0..20 {
+        net.run("a", &format!("SET key:{number} {}", "x".repeat(1024)));
+        net.pass(Duration::from_millis(100));
+    }
+    // A kilobyte and a little more, ten times a second.
+    let rates = ["input", "output"].map(|direction| {
+        ["a", "b", "c"].map(|name| {
+            let text = net.ask(name, "INFO stats");
+            let name = format!("instantaneous_{direction}_repl_kbps:");
+            let rate = text.lines().find_map(|line| line.strip_prefix(&name));
+            let rate: f64 = rate.and_then(|rate| rate.parse().ok()).expect("it is told");
+            (rate > 9.0 && rate < 12.0, rate > 0.0)
+        })
+    });
+    let (flows, rests) = ((true, true), (false, false));
+    assert_eq!(rates, [[rests, flows, flows], [flows, flows, rests]]);
+}
+
+#[test]
 fn the_timeout_of_idle_clients_closes_no_link() {
     let impatient = Config { timeout: Duration::from_secs(1), ..config() };
     let mut net = chain(&impatient);
@@ -252,4 +274,93 @@ fn a_full_sync_changes_the_watched_keys_that_are_there_before_or_after() {
         net.command(client, "EXEC")
     });
     assert_eq!(outcomes, ["*-1\r\n", "*-1\r\n", "*-1\r\n", "*1\r\n+PONG\r\n"]);
+}
+
+#[test]
+fn a_fresh_node_has_an_id_and_no_history() {
+    let mut net = Net::with(&["a", "b"], &config());
+    let fields = ["master_replid2", "second_repl_offset", "master_repl_offset"];
+    let backlog = ["repl_backlog_active", "repl_backlog_first_byte_offset", "repl_backlog_histlen"];
+    let mut ids = ["a", "b"].map(|name| {
+        assert_eq!(info(&mut net, name, &fields), format!("{} -1 0", "0".repeat(40)));
+        assert_eq!(info(&mut net, name, &backlog), "0 0 0");
+        let id = info(&mut net, name, &["master_replid"]);
+        assert!(id.len() == 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+        id
+    });
+    assert_ne!(ids[0], ids[1]);
+    attach(&mut net, "a");
+    ids[1] = info(&mut net, "a", &["master_replid"]);
+    let text = format!("Replication backlog created, my new replication IDs are '{}'", ids[1]);
+    assert!(ids[0] != ids[1] && net.log("a").contains(&text), "{}", net.log("a"));
+    net.run("a", "SET k 1");
+    let end = net.view("a").offset;
+    assert_eq!(info(&mut net, "a", &backlog), format!("1 1 {end}"));
+}
+
+/// The state and the offset in the `ROLE` of a replica.
+fn standing(net: &mut Net, name: &str) -> (String, String) {
+    let role = net.ask(name, "ROLE");
+    let lines: Vec<&str> = role.lines().collect();
+    assert_eq!(lines[..3], ["*5", "$5", "slave"], "{role}");
+    (lines[7].to_owned(), lines[8].to_owned())
+}
+
+#[test]
+fn every_state_of_a_link_has_its_name() {
+    let mut net = Net::with(&["b"], &config());
+    net.script("x");
+    let at = |state: &str, offset: &str| (state.to_owned(), offset.to_owned());
+    net.run("b", "REPLICAOF nobody 1");
+    net.settle();
+    assert_eq!(standing(&mut net, "b"), at("connect", ":-1"));
+    net.run("b", "REPLICAOF void 1");
+    assert_eq!(standing(&mut net, "b"), at("connecting", ":-1"));
+    net.run("b", "REPLICAOF x 1");
+    let (master, _) = greet(&mut net, "x");
+    assert_eq!(standing(&mut net, "b"), at("handshake", ":-1"));
+    net.send(master, &fullresync(100));
+    assert_eq!(standing(&mut net, "b"), at("sync", ":-1"));
+    net.send(master, &with_mark(&snapshot(0, &[])));
+    assert_eq!(standing(&mut net, "b"), at("connected", ":100"));
+}
+
+#[test]
+fn a_replica_is_on_the_list_of_role_when_its_snapshot_has_left() {
+    let patient = Config { repl_diskless_sync_delay: Duration::from_secs(3), ..config() };
+    let mut net = Net::with(&["a"], &patient);
+    net.run("a", &format!("SET k {}", "x".repeat(1000)));
+    let waiting = psync(&mut net, "a", MODERN, "PSYNC ? -1");
+    let state = |net: &mut Net| {
+        let is_listed = !net.ask("a", "ROLE").ends_with(":0\r\n*0\r\n");
+        let line = info(net, "a", &["slave0"]);
+        let state = line.split("state=").nth(1).and_then(|rest| rest.split(',').next());
+        (state.unwrap_or_default().to_owned(), is_listed)
+    };
+    assert_eq!(state(&mut net), ("wait_bgsave".into(), false));
+    net.close(waiting);
+    // It waits for no company, and what it is sent is encoded ahead.
+    let replica = net.connect("a");
+    net.hold(replica);
+    net.send(replica, &command("PSYNC ? -1"));
+    assert_eq!(state(&mut net), ("send_bulk".into(), false));
+    net.release(replica);
+    assert_eq!(state(&mut net), ("online".into(), true));
+}
+
+#[test]
+fn another_process_has_another_run_id() {
+    let mut net = Net::with(&["a"], &config());
+    let run_id = |net: &mut Net| {
+        let text = net.ask("a", "INFO server");
+        let id = text.lines().find_map(|line| line.strip_prefix("run_id:"));
+        id.expect("it is told").to_owned()
+    };
+    let before = run_id(&mut net);
+    assert_eq!(before.len(), 40);
+    assert_eq!(run_id(&mut net), before);
+    net.run("a", "BGSAVE");
+    net.save("a");
+    net.restart("a", config());
+    assert_ne!(run_id(&mut net), before);
 }

@@ -199,6 +199,14 @@ fn keys_that_a_scan_finds_expired_have_nothing_to_do_with_each_other() {
     let heard = net.read_text(replica);
     assert!(heard.contains(&text("DEL x")) && heard.contains(&text("DEL y")), "{heard:?}");
     assert!(!heard.contains("MULTI"), "{heard:?}");
+    // Nor do those that one turn of the cycle finds.
+    net.run("a", "SET x 1 PX 10");
+    net.run("a", "SET y 1 PX 10");
+    net.read(replica);
+    net.pass_secs(1);
+    let heard = net.read_text(replica);
+    assert!(heard.contains(&text("DEL x")) && heard.contains(&text("DEL y")), "{heard:?}");
+    assert!(!heard.contains("MULTI"), "{heard:?}");
 }
 
 /// `INFO`'s count of the keys that a writable replica will delete itself.

@@ -167,3 +167,50 @@ fn a_master_cannot_make_its_replica_panic_with_any_command() {
         assert_eq!(net.ask("b", "PING"), "+PONG\r\n", "after {words}");
     }
 }
+
+#[test]
+fn a_monitor_of_a_replica_sees_what_its_master_says() {
+    let mut net = Net::with(&["b"], &config());
+    net.script("x");
+    net.run("b", "REPLICAOF x 1");
+    let master = feed(&mut net, "x", 100, &[]);
+    let monitor = net.connect("b");
+    net.command(monitor, "MONITOR");
+    assert!(net.ask("b", "CLIENT LIST").contains(" flags=O "));
+    net.send(master, &[command("SELECT 3"), command("set k 1")].concat());
+    let seen = net.read_text(monitor);
+    let line = seen.lines().last().unwrap_or_default();
+    assert!(line.contains(" [3 x:1] \"set\" \"k\" \"1\""), "{seen}");
+}
+
+#[test]
+fn commands_that_are_not_here_are_passed_on_and_counted_and_nothing_stops() {
+    let mut net = Net::with(&["b"], &config());
+    net.script("x");
+    net.run("b", "REPLICAOF x 1");
+    let master = feed(&mut net, "x", 100, &[]);
+    let (replica, ..) = attach(&mut net, "b");
+    let said = [
+        "XADD s 5-1 f v",
+        "XTRIM s MAXLEN = 5",
+        "EVAL return 0",
+        "FUNCTION FLUSH",
+        "PFADD h a",
+        "SETBIT bits 7 1",
+        "BITOP NOT to bits",
+        "GEOSEARCHSTORE a b FROMMEMBER c BYRADIUS 1 m",
+        "HPEXPIREAT h 1 FIELDS 1 f",
+    ];
+    for words in said {
+        net.send(master, &command(words));
+        assert_eq!(net.read_text(replica), text(words));
+    }
+    net.send(master, &command("SET k 1"));
+    assert_eq!(net.ask("b", "GET k"), "$1\r\n1\r\n");
+    assert_eq!(net.node("b").stats().unexpected_error_replies, said.len() as u64);
+    assert_eq!(net.log("b").matches("'unknown command' after").count(), said.len());
+    // And clients are told.
+    for words in said.iter().chain(&["WAITAOF 0 1 0", "MIGRATE h 1 k 0 5", "GEOADD g 1 1 m"]) {
+        assert!(net.ask("b", words).starts_with("-ERR unknown command"), "{words}");
+    }
+}

@@ -57,6 +57,18 @@ choice!(
 );
 
 choice!(
+    /// `propagation-error-behavior`: what a replica does when a command of its master fails.
+    PropagationError {
+        /// It says so and goes on.
+        Ignore = "ignore",
+        /// The process ends.
+        Panic = "panic",
+        /// The same: only replicas are in this position here.
+        PanicOnReplicas = "panic-on-replicas",
+    }
+);
+
+choice!(
     /// `enable-debug-command`, `enable-protected-configs`: who may use what can harm the server.
     Access {
         /// Nobody.

@@ -25,7 +25,7 @@ use core::time::Duration;
 use super::ids::Endpoint;
 
 pub use self::{
-    choice::{Access, DisklessLoad, LogLevel},
+    choice::{Access, DisklessLoad, LogLevel, PropagationError},
     directive::{Change, Directive, Effect, Listing},
     error::{ConfigError, Reason},
     lines::{Line, Need, quoted},
@@ -182,6 +182,8 @@ pub struct Config {
     pub min_replicas_max_lag: Duration,
     /// `repl-diskless-load`.
     pub repl_diskless_load: DisklessLoad,
+    /// `propagation-error-behavior`.
+    pub propagation_error_behavior: PropagationError,
     /// `repl-disable-tcp-nodelay`.
     pub repl_disable_tcp_nodelay: bool,
     /// `shutdown-timeout`: how long a shutdown waits for replicas that lag.
@@ -430,6 +432,7 @@ impl Default for Config {
             min_replicas_to_write: 0,
             min_replicas_max_lag: secs(10),
             repl_diskless_load: DisklessLoad::Disabled,
+            propagation_error_behavior: PropagationError::Ignore,
             repl_disable_tcp_nodelay: false,
             shutdown_timeout: secs(10),
             shutdown_on_sigterm: ShutdownOptions::default(),

@@ -150,12 +150,6 @@ pub(super) static ROWS: &[Directive] = &[
     ),
     kept("tracking-table-max-keys", "1000000", POSITIVE_LONG, "Clients cannot track keys yet."),
     kept("busy-reply-threshold", "5000", POSITIVE_LONG, NO_SCRIPT).alias("lua-time-limit"),
-    kept(
-        "propagation-error-behavior",
-        "ignore",
-        Choice(&["ignore", "panic", "panic-on-replicas"]),
-        "Errors in the master's stream are counted and ignored.",
-    ),
     kept("watchdog-period", "0", POSITIVE, "The server never waits for anything.").hidden(),
     // Cluster.
     kept("cluster-config-file", "nodes.conf", Text, NO_CLUSTER).at_boot(),

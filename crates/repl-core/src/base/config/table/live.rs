@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::{BYTES_MAX, INT_MAX, row};
 use crate::base::config::{
-    choice::{Access, DisklessLoad, LogLevel},
+    choice::{Access, DisklessLoad, LogLevel, PropagationError},
     directive::{
         Directive,
         Effect::{Host, Inert, Node, Server},
@@ -493,6 +493,12 @@ pub(super) static REPLICATION: &[Directive] = &[
         Inert,
         choice!(repl_diskless_load, DisklessLoad),
         "How a replica takes in a snapshot: always straight from the socket here.",
+    ),
+    row(
+        "propagation-error-behavior",
+        Node,
+        choice!(propagation_error_behavior, PropagationError),
+        "What a read-only replica does when a command of its master fails.",
     ),
     row(
         "repl-disable-tcp-nodelay",
