@@ -26,7 +26,7 @@ Where this differs from Redis on purpose:
 - Files that include each other without end are refused; Redis 7.0 crashes.
 - An error in an included file names that file and its line; one on the command line counts the
   options.
-- `notify-keyspace-events` shows `n` beside `A`; Redis 7.0 drops it from the answer.
+- A rewritten file keeps the `n` of `notify-keyspace-events` beside `A`; Redis 7.0 loses it.
 - Log lines show UTC.
 ";
 

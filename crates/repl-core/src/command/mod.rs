@@ -36,7 +36,7 @@ mod string;
 mod subcommands;
 
 use alloc::boxed::Box;
-use core::ptr;
+use core::{mem, ptr};
 
 use crate::{
     base::{
@@ -44,7 +44,7 @@ use crate::{
         rng::Rng,
         time::UnixMillis,
     },
-    keyspace::{DbIndex, Entry, KeyHash, Keyspace},
+    keyspace::{DbIndex, Entry, Event, KeyHash, Keyspace},
     marks::{Mark, Marks},
     repl::Effects,
     resp::Reply,
@@ -97,6 +97,15 @@ pub enum Sight {
     Hidden,
 }
 
+/// Whether it is told of a key (`keymiss`) that somebody wanted to read it and it was not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misses {
+    /// Whoever reads, and does not only look.
+    Told,
+    /// Who looks for a key in order to write it, or looks without touching it.
+    Untold,
+}
+
 /// Everything a handler may touch.
 pub struct Data<'a> {
     /// The dataset.
@@ -113,6 +122,9 @@ pub struct Data<'a> {
     pub expiry: Expiry,
     /// `proto-max-bulk-len` in bytes.
     pub value_bytes_max: u64,
+    /// Whether keys that are looked for in vain are told of: if the command only reads. One that
+    /// also writes says where it reads with [`reading`](Self::reading).
+    pub misses: Misses,
     /// For what a client leaves to chance.
     pub rng: &'a mut Rng,
     /// Counts keys deleted because their time has passed.
@@ -136,17 +148,55 @@ impl Data<'_> {
                 Expiry::Ignore => self.marks.hit(Mark::ExpiredIgnored),
                 Expiry::Hide => {
                     self.marks.hit(Mark::ExpiredHidden);
+                    if self.misses == Misses::Told {
+                        self.keyspace.note(db, Event::KEY_MISS, key);
+                    }
                     return (hash, Sight::Hidden);
                 }
                 Expiry::Delete => {
                     self.marks.hit(Mark::ExpiredOnAccess);
                     self.keyspace.remove(db, hash, key);
+                    self.keyspace.note(db, Event::EXPIRED, key);
                     self.effects.push(db, [b"DEL".as_slice(), key]);
                     *self.expired_count += 1;
                 }
             }
         }
+        if self.misses == Misses::Told && self.keyspace.find(db, hash, key).is_none() {
+            self.keyspace.note(db, Event::KEY_MISS, key);
+        }
         (hash, Sight::AsFound)
+    }
+
+    /// Does something in which keys are looked for in order to be read.
+    fn reading<R>(&mut self, read: impl FnOnce(&mut Self) -> R) -> R {
+        let told = if self.keyspace.wants(Event::KEY_MISS) { Misses::Told } else { Misses::Untold };
+        let misses = mem::replace(&mut self.misses, told);
+        let result = read(self);
+        self.misses = misses;
+        result
+    }
+
+    /// The hash of `key`, which is about to get a value whatever it held. If its time has passed,
+    /// it need not go first: value and expiry are gone either way, here and on every replica. Who
+    /// listens wants to hear of it, though.
+    fn meet_to_replace(&mut self, key: &[u8]) -> KeyHash {
+        if self.keyspace.wants_events() { self.meet(key).0 } else { self.keyspace.hash(key) }
+    }
+
+    /// Removes `key`, whether or not its time has passed; whether it was there.
+    fn delete(&mut self, hash: KeyHash, key: &[u8]) -> bool {
+        let removed = self.keyspace.remove(self.db, hash, key);
+        if removed {
+            self.note(Event::DEL, key);
+        }
+        removed
+    }
+
+    /// Tells of something that happened to `key`.
+    #[inline]
+    fn note(&mut self, event: Event, key: &[u8]) {
+        self.keyspace.note(self.db, event, key);
     }
 
     /// The hash of `key`, and the entry if it exists for whoever asks. A key whose time has passed

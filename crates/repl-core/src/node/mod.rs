@@ -28,6 +28,7 @@ mod cron;
 mod explain;
 mod following;
 mod gate;
+mod greedy;
 mod incoming;
 mod info;
 mod link;
@@ -58,7 +59,7 @@ use self::{
     rates::Rates,
     resyncs::Resyncs,
     saves::Saves,
-    session::{Failover, MemorySeen, Pause, Shutdown, Waiting},
+    session::{Aside, Failover, MemorySeen, Pause, Shutdown, Waiting},
     sync::replica_name,
 };
 pub use self::{
@@ -125,6 +126,8 @@ pub struct Node {
     unheard: Vec<u8>,
     /// Who listens to which channel.
     channels: Channels,
+    /// The client that gets a reply of several parts, which messages must not interrupt.
+    aside: Option<Aside>,
     /// The clients that are shown every command.
     monitors: Vec<ConnId>,
     /// The clients that wait for something.
@@ -227,6 +230,7 @@ impl Node {
             unread: Vec::new(),
             unheard: Vec::new(),
             channels: Channels::default(),
+            aside: None,
             monitors: Vec::new(),
             waiting: Waiting::default(),
             resumed: Vec::new(),
@@ -260,6 +264,7 @@ impl Node {
             config,
         };
         node.keyspace.set_limits(&node.config);
+        node.keyspace.set_events(node.config.notify_keyspace_events);
         node.load_users();
         node
     }

@@ -10,6 +10,7 @@
 mod choice;
 mod directive;
 mod error;
+mod events;
 mod lines;
 mod table;
 mod words;
@@ -28,6 +29,7 @@ pub use self::{
     choice::{Access, DisklessLoad, LogLevel},
     directive::{Change, Directive, Effect, Listing},
     error::{ConfigError, Reason},
+    events::EventClasses,
     lines::{Line, Need, quoted},
 };
 
@@ -216,6 +218,8 @@ pub struct Config {
     pub latency_tracking: bool,
     /// `latency-tracking-info-percentiles`, as it is shown.
     pub latency_tracking_info_percentiles: String,
+    /// `notify-keyspace-events`.
+    pub notify_keyspace_events: EventClasses,
     /// The lines about users behind the word `user`, as `acl::line` makes them: who there is at
     /// the boot, and when the file is written anew. Neither `CONFIG GET` nor `SET` knows them.
     pub users: Vec<String>,
@@ -428,6 +432,7 @@ impl Default for Config {
             latency_monitor_threshold: 0,
             latency_tracking: true,
             latency_tracking_info_percentiles: "50 99 99.9".to_owned(),
+            notify_keyspace_events: EventClasses::NONE,
             users: Vec::new(),
             kept: Kept::default(),
         }

@@ -113,6 +113,7 @@ impl Node {
     /// Runs what was queued as one unit.
     fn run_queue(&mut self, now: Now, caller: Caller, queue: &Queue) {
         let Caller::Conn(id) = caller else { return };
+        let start = self.begin_aside(id);
         self.with_reply(caller, |reply| reply.array_len(queue.count));
         let (mut parser, mut argv, mut at) = (Parser::new(), Argv::new(), 0);
         let buf: &[u8] = &queue.commands;
@@ -149,6 +150,7 @@ impl Node {
             }
         }
         self.within_transaction = false;
+        self.end_aside(start);
     }
 }
 
