@@ -151,7 +151,9 @@ fn a_listener_of_events_that_does_not_read_is_dropped() {
     for _ in 0..20 {
         net.command(client, &format!("SET {key} v"));
     }
+    net.command(client, "SET last v");
     net.command(client, "EXEC");
+    assert_eq!(net.ask("a", "EXISTS last"), ":0\r\n", "it was dropped before that");
     assert!(!net.is_open(client), "also within its own transaction");
     assert!(net.log("a").contains("overcoming of output buffer limits"));
     assert_eq!(net.ask("a", "PING"), "+PONG\r\n");
