@@ -130,6 +130,10 @@ impl Node {
             let spec = spec.expect("it was found when queued");
             if self.is_greedy(id) {
                 self.close_greedy_client(now, id);
+            }
+            // Closed now, or by what it was sent of its own doing: nobody is left whose command it
+            // would be, and in which database.
+            if self.conns.get(id).is_none() {
                 break;
             }
             if let Err(denial) = self.judge(id, spec, request.args) {
