@@ -17,6 +17,9 @@ run `UPDATE_DOCS=1 cargo test -p repl-server config_docs`.
 so only with `enable-protected-configs yes`. Those of the last section are checked, kept and shown,
 and **have no effect**: the server says so in its log when one is set.
 
+Two lines of a file are no directives: `user` declares a user, and `rename-command OLD NEW` has a
+command be called otherwise, or, if NEW is empty, not at all.
+
 Where this differs from Redis on purpose:
 
 - `port`, `bind` and `dir` cannot be changed while the server runs.

@@ -8,6 +8,7 @@ mod limits;
 mod links;
 mod mixed;
 mod old_peers;
+mod renames;
 mod stream;
 mod waiters;
 mod wire;
@@ -127,6 +128,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             trials.push(trial(name, vec![kind], move || body(kind)));
         }
     }
+    trials.extend(renames::trials());
     trials
 }
 

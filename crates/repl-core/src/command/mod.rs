@@ -34,6 +34,7 @@ mod sorted_set;
 mod spec;
 mod string;
 mod subcommands;
+mod table;
 
 use alloc::boxed::Box;
 use core::{mem, ptr};
@@ -62,6 +63,7 @@ pub use self::{
     session_error::SessionError,
     spec::{Flags, Handler, Spec},
     subcommands::{Subcommand, Subcommands, at_most},
+    table::{RenameError, Table},
 };
 
 /// What a handler did to the dataset, as replicas must hear it.
@@ -229,19 +231,6 @@ impl Data<'_> {
     }
 }
 
-/// The longest command name that can be looked up.
-const NAME_MAX: usize = 16;
-
-/// Finds commands by name, in any case.
-#[derive(Debug)]
-pub struct Table {
-    /// Open addressing over the specs' numbers; 255 is free.
-    slots: [u8; Self::SLOTS],
-    /// The folded name of each spec.
-    names: [u128; SPEC_COUNT],
-}
-
-const FREE: u8 = u8::MAX;
 const GROUPS: &[&[Spec]] = &[
     about_commands::SPECS,
     acl::SPECS,
@@ -306,70 +295,6 @@ static SPECS: [Spec; SPEC_COUNT] = {
     specs
 };
 
-impl Table {
-    const SLOTS: usize = 512;
-
-    /// A table of all commands.
-    pub fn new() -> Self {
-        const { assert!(SPEC_COUNT < Self::SLOTS / 2, "the table stays half empty") };
-        const { assert!(SPEC_COUNT < FREE as usize, "a number is none of a spec") };
-        let mut slots = [FREE; Self::SLOTS];
-        let mut names = [0; SPEC_COUNT];
-        for (number, spec) in SPECS.iter().enumerate() {
-            names[number] = Self::fold(spec.name.as_bytes());
-            let mut at = Self::home(names[number]);
-            while slots[at] != FREE {
-                at = (at + 1) % Self::SLOTS;
-            }
-            slots[at] = number as u8;
-        }
-        Self { slots, names }
-    }
-
-    /// A name in lower case, as one number. Two names of the same length with the same number are
-    /// the same word: the bit that tells upper from lower case is set in each byte, and only a
-    /// letter becomes a letter by that.
-    fn fold(name: &[u8]) -> u128 {
-        let mut bytes = [0; NAME_MAX];
-        bytes[..name.len()].copy_from_slice(name);
-        u128::from_le_bytes(bytes) | u128::from_le_bytes([0x20; NAME_MAX])
-    }
-
-    fn home(folded: u128) -> usize {
-        let mixed = (folded as u64 ^ (folded >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 55) as usize % Self::SLOTS
-    }
-
-    /// The command called `name`.
-    pub fn find(&self, name: &[u8]) -> Option<&'static Spec> {
-        if name.len() > NAME_MAX {
-            return None;
-        }
-        let folded = Self::fold(name);
-        let mut at = Self::home(folded);
-        while self.slots[at] != FREE {
-            let number = usize::from(self.slots[at]);
-            let spec = &SPECS[number];
-            if self.names[number] == folded && spec.name.len() == name.len() {
-                return Some(spec);
-            }
-            at = (at + 1) % Self::SLOTS;
-        }
-        None
-    }
-
-    /// All commands.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'static Spec> + use<> {
-        SPECS.iter()
-    }
-}
-
-impl Default for Table {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// How many commands are counted apart: every command, and every subcommand that `COMMAND` knows.
 pub const COUNTED: usize = {
     let (mut count, mut at) = (SPEC_COUNT, 0);
@@ -420,22 +345,6 @@ mod touched;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_command_is_found_in_any_case_and_nothing_else_is() {
-        let table = Table::new();
-        for spec in table.iter() {
-            let upper = spec.name.to_ascii_uppercase();
-            assert_eq!(table.find(upper.as_bytes()).map(|found| found.name), Some(spec.name));
-            assert!(spec.name.len() <= NAME_MAX);
-        }
-        assert!(table.find(b"").is_none());
-        assert!(table.find(b"gett").is_none());
-        assert!(table.find(b"get ").is_none());
-        assert!(table.find(b"get\0").is_none());
-        assert!(table.find(b"\x07et").is_none());
-        assert!(table.find(&[b'g'; 1000]).is_none());
-    }
 
     #[test]
     fn what_is_counted_apart_has_a_number_and_a_name() {

@@ -222,7 +222,7 @@ impl Node {
             transfer_count: 0,
             no_replicas_since: now.mono,
             last_ping_at: now.mono,
-            commands: Table::new(),
+            commands: Table::with_renamed(&config.renamed_commands),
             users: Users::default(),
             argv: Argv::new(),
             ahead: Argv::new(),

@@ -386,14 +386,14 @@ impl Node {
                 self.run_node_command(now, caller, (spec.name, command), args)
             }
             Handler::Help => {
-                self.help(caller, spec);
+                self.help(caller, spec, args.name());
                 Ok(())
             }
             Handler::Container => {
                 let asked = args.try_get(1).unwrap_or_default();
                 match spec.subcommand(asked).filter(|found| found.takes(args.len())) {
                     Some(found) => return self.run(now, caller, found, request),
-                    None => Err(CommandError::SubcommandSyntax { container: spec.name, asked }),
+                    None => Err(CommandError::SubcommandSyntax { container: args.name(), asked }),
                 }
             }
         };

@@ -223,6 +223,10 @@ pub struct Config {
     /// The lines about users behind the word `user`, as `acl::line` makes them: who there is at
     /// the boot, and when the file is written anew. Neither `CONFIG GET` nor `SET` knows them.
     pub users: Vec<String>,
+    /// `rename-command`: the names of commands, and what they are called from then on; nothing if
+    /// not at all. Each is about the names that those before it have left. Neither `CONFIG GET` nor
+    /// `SET` knows them, and no file is written anew with others than it has.
+    pub renamed_commands: Vec<(Vec<u8>, Vec<u8>)>,
     /// The values of directives that have no field.
     pub kept: Kept,
 }
@@ -434,6 +438,7 @@ impl Default for Config {
             latency_tracking_info_percentiles: "50 99 99.9".to_owned(),
             notify_keyspace_events: EventClasses::NONE,
             users: Vec::new(),
+            renamed_commands: Vec::new(),
             kept: Kept::default(),
         }
     }

@@ -187,7 +187,7 @@ impl Node {
     }
 
     fn list_channels<'a>(&mut self, caller: Caller, topic: Topic, args: Args<'a>) -> Outcome<'a> {
-        at_most(3, "pubsub", args)?;
+        at_most(3, args)?;
         let pattern = args.try_get(2);
         let names = self.channels.names(topic).filter(|name| {
             pattern.is_none_or(|pattern| glob::matches(pattern, name, Case::Sensitive))
