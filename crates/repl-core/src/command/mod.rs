@@ -125,7 +125,7 @@ pub struct Data<'a> {
     /// `proto-max-bulk-len` in bytes.
     pub value_bytes_max: u64,
     /// Whether keys that are looked for in vain are told of: if the command only reads. One that
-    /// also writes says where it reads with [`reading`](Self::reading).
+    /// also writes says where it reads with `reading`.
     pub misses: Misses,
     /// For what a client leaves to chance.
     pub rng: &'a mut Rng,
