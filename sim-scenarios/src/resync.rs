@@ -31,6 +31,42 @@ scenarios! {
         assert!(replica.syncs().partial >= 1, "the stream went on where it had stopped");
     }
 
+    /// Who listens at a replica hears of each write that is applied once and in order, however the
+    /// link breaks: what a partial resync brings is applied, and nothing twice.
+    async fn events_across_partial_resyncs(lab: Lab) seeds = 50 {
+        lab.configure(|config| {
+            config.repl_backlog_size = 1024 * 1024;
+            config.set_running(&[(b"notify-keyspace-events", b"E$")]).expect("letters");
+        });
+        let [master, replica] = lab.peers().await;
+        replica.follow(&master).await;
+        lab.settle().await;
+        let mut listener = replica.client();
+        listener.listen_to_keys().await.expect("the replica is up");
+
+        let mut writer = master.client();
+        let mut written = Vec::new();
+        for number in 0..120 {
+            let key = format!("event:{number}");
+            writer.call(&["SET", &key, "v"]).await.expect("the master is up");
+            written.push(("set".to_owned(), key));
+            match number % 40 {
+                10 => lab.cut(&master, &replica),
+                20 => {
+                    lab.pass(lab.draw_span(Duration::ZERO, lab.config().repl_timeout * 2)).await;
+                    lab.heal(&master, &replica);
+                }
+                30 => lab.reset(&master, &replica),
+                _ => lab.pass(lab.draw_span(Duration::ZERO, Duration::from_millis(50))).await,
+            }
+        }
+        lab.settle().await;
+
+        assert_eq!(replica.syncs().full, 1, "the backlog held all that was missed");
+        assert!(replica.syncs().partial >= 1, "and was needed");
+        assert_eq!(listener.heard_of_keys().await.expect("it is still up"), written);
+    }
+
     /// A link that missed more than the backlog costs one snapshot.
     async fn cut_beyond_backlog(lab: Lab) seeds = 50 {
         lab.configure(|config| config.repl_backlog_size = 16 * 1024);

@@ -17,6 +17,9 @@ run `UPDATE_DOCS=1 cargo test -p repl-server config_docs`.
 so only with `enable-protected-configs yes`. Those of the last section are checked, kept and shown,
 and **have no effect**: the server says so in its log when one is set.
 
+Two lines of a file are no directives: `user` declares a user, and `rename-command OLD NEW` has a
+command be called otherwise, or, if NEW is empty, not at all.
+
 Where this differs from Redis on purpose:
 
 - `port` and `bind` cannot be changed while the server runs.
@@ -26,7 +29,7 @@ Where this differs from Redis on purpose:
 - Files that include each other without end are refused; Redis 7.0 crashes.
 - An error in an included file names that file and its line; one on the command line counts the
   options.
-- `notify-keyspace-events` shows `n` beside `A`; Redis 7.0 drops it from the answer.
+- A rewritten file keeps the `n` of `notify-keyspace-events` beside `A`; Redis 7.0 loses it.
 - Log lines show UTC.
 ";
 

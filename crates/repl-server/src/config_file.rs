@@ -17,6 +17,7 @@ use repl_core::{
         config::{Config, When},
         glob::{self, Case},
     },
+    command::{RenameError, Table},
 };
 
 use crate::{NAME, VERSION, log::os_text};
@@ -140,6 +141,12 @@ impl Loader<'_> {
                 self.user(&args).map_err(refuse)?;
                 continue;
             }
+            if name.eq_ignore_ascii_case(b"rename-command")
+                && let [old, new] = args[..]
+            {
+                self.rename(old, new).map_err(|error| refuse(error.to_string()))?;
+                continue;
+            }
             self.config
                 .set(name, &args, When::Boot)
                 .map_err(|error| refuse(error.reason.to_string()))?;
@@ -166,6 +173,14 @@ impl Loader<'_> {
             format!("Error in user declaration '{}': {why}", String::from_utf8_lossy(word))
         })?;
         self.config.users.push(line);
+        Ok(())
+    }
+
+    /// `rename-command OLD NEW`.
+    fn rename(&mut self, old: &[u8], new: &[u8]) -> Result<(), RenameError> {
+        let renamed = &mut self.config.renamed_commands;
+        Table::with_renamed(renamed).rename(old, new)?;
+        renamed.push((old.to_vec(), new.to_vec()));
         Ok(())
     }
 
@@ -322,6 +337,32 @@ mod tests {
         let mut config = Config::default();
         let loaded = load_text(&mut config, &Origin::File, text.as_bytes());
         loaded.map(|()| config).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn commands_are_renamed_one_after_the_other() {
+        let text =
+            "rename-command Config guess\nRENAME-COMMAND guess \"\"\nrename-command get config";
+        let config = load(text).expect("each is there when its line is read");
+        assert_eq!(config.renamed_commands.len(), 3);
+        let table = Table::with_renamed(&config.renamed_commands);
+        assert_eq!(table.find(b"CONFIG").map(|spec| spec.name), Some("get"));
+        assert!(table.find(b"guess").is_none() && table.find(b"get").is_none());
+        for (line, why) in [
+            ("rename-command nosuch x", "No such command in rename-command"),
+            ("rename-command '' x", "No such command in rename-command"),
+            ("rename-command get SET", "Target command name already exists"),
+            ("rename-command get", "Bad directive or wrong number of arguments"),
+            ("rename-command get a b", "Bad directive or wrong number of arguments"),
+        ] {
+            let error = load(line).expect_err("no such name can be given");
+            assert!(error.ends_with(why), "{line}: {error}");
+        }
+        let renamed = load("rename-command keys KEYS").expect("to its own name");
+        assert_eq!(
+            Table::with_renamed(&renamed.renamed_commands).iter().len(),
+            Table::new().iter().len()
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod commands;
 mod connection;
 mod dataset;
 mod draw;
+mod events;
 mod templates;
 
 use std::{env, fmt::Write as _, mem};
@@ -68,6 +69,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         }
     })];
     trials.extend(commands::trials());
+    trials.extend(events::trials(first));
     trials
 }
 

@@ -9,6 +9,7 @@ mod links;
 mod matrix;
 mod mixed;
 mod old_peers;
+mod renames;
 mod stream;
 mod waiters;
 mod wire;
@@ -133,6 +134,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         }
     }
     trials.extend(matrix::trials());
+    trials.extend(renames::trials());
     trials
 }
 

@@ -1,7 +1,16 @@
 //! What Sentinels are told to do, and what they read in our `INFO`.
 
-use super::group::{Group, NAME, nodes, poll_info, replicas, sentinel, wait_for_fields};
-use crate::fixture::{client::Reply, dataset, server::Kind, wait_for};
+use std::fs;
+
+use super::group::{
+    Group, NAME, nodes, nodes_with_file, poll_info, replicas, sentinel, wait_for_fields,
+};
+use crate::fixture::{
+    client::Reply,
+    dataset,
+    server::{CONFIG_FILE, Kind},
+    wait_for,
+};
 
 /// `SENTINEL FAILOVER` has another node take over, and everybody else follow it.
 pub(super) fn failover(kinds: &[Kind]) {
@@ -28,6 +37,23 @@ pub(super) fn with_little(kinds: &[Kind]) {
         let theirs = listed.lines().filter(|line| line.contains("name=sentinel-"));
         assert!(theirs.clone().count() >= 6, "two connections of each Sentinel: {listed}");
         assert!(theirs.into_iter().all(|line| line.contains(" user=watchman ")), "{listed}");
+    }
+}
+
+const RENAMED: &str = "rename-command CONFIG guessme\nrename-command slaveof followme\n";
+
+/// Sentinels that know the names of what they need have another node take over.
+pub(super) fn with_renamed_commands(kinds: &[Kind]) {
+    let nodes = nodes_with_file(kinds, RENAMED, &[]);
+    let more = format!(
+        "sentinel rename-command {NAME} CONFIG guessme\n\
+         sentinel rename-command {NAME} SLAVEOF followme\n"
+    );
+    let group = Group::watched(nodes, &more);
+    hand_over(&group);
+    for node in &group.nodes {
+        let text = fs::read_to_string(node.folder().join(CONFIG_FILE));
+        assert!(text.expect("the file is there").starts_with(RENAMED), "the lines stay");
     }
 }
 

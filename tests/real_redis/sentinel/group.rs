@@ -110,7 +110,17 @@ impl Group {
 /// Starts servers, the master first, with configuration files, and waits until they are in sync.
 #[track_caller]
 pub(super) fn nodes(kinds: &[Kind], directives: &[(&str, &str)]) -> Vec<Server> {
-    let start = |kind: &Kind| Server::start_with_file(*kind, Some("# A node.\n"), directives);
+    nodes_with_file(kinds, "# A node.\n", directives)
+}
+
+/// As [`nodes`], each with a file that begins with `file`.
+#[track_caller]
+pub(super) fn nodes_with_file(
+    kinds: &[Kind],
+    file: &str,
+    directives: &[(&str, &str)],
+) -> Vec<Server> {
+    let start = |kind: &Kind| Server::start_with_file(*kind, Some(file), directives);
     let nodes: Vec<Server> = kinds.iter().map(start).collect();
     for replica in &nodes[1..] {
         replica.follow(nodes[0].port());

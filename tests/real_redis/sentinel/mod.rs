@@ -46,6 +46,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     for (name, kinds) in [("ours", [Ours; 3].as_slice()), ("redis", &[Redis; 3])] {
         let case = "Sentinels do with no more rights than they need";
         add(name, kinds, (case, by_hand::with_little));
+        let case = "Sentinels know commands by other names";
+        add(name, kinds, (case, by_hand::with_renamed_commands));
         let case = "replicas that must not be chosen are not";
         add(name, kinds, (case, by_hand::are_not_chosen));
     }

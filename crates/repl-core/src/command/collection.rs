@@ -11,7 +11,7 @@ use crate::{
         number::parse_i64,
         rng::Rng,
     },
-    keyspace::{Change, DbIndex, KeyHash, Keyspace},
+    keyspace::{Change, DbIndex, Event, KeyHash, Keyspace},
     resp::Args,
     value::Collection,
 };
@@ -32,13 +32,21 @@ pub(super) fn held<'k, C: Collection>(
     }
 }
 
-/// When a change counts as one.
+/// When a change counts as one, and what is told of it then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Counts {
     /// When there are more or fewer elements than before: elements are only added or removed.
-    ByLength,
+    ByLength(Event),
     /// Always: elements are replaced or change their places.
-    Always,
+    Always(Event),
+}
+
+impl Counts {
+    const fn event(self) -> Event {
+        match self {
+            Self::ByLength(event) | Self::Always(event) => event,
+        }
+    }
 }
 
 /// Changes the collection under `key`, which was met, if there is one. A collection that loses its
@@ -50,7 +58,7 @@ pub(super) fn change<C: Collection, R>(
     counts: Counts,
     change: impl FnOnce(&mut C) -> R,
 ) -> Result<Option<Changed<R>>, CommandError<'static>> {
-    change_told(keyspace, db, at, counted(counts, change))
+    change_told(keyspace, db, at, counts.event(), counted(counts, change))
 }
 
 /// A change that tells whether it counts.
@@ -62,8 +70,8 @@ fn counted<C: Collection, R>(
         let before = collection.len();
         let result = change(collection);
         let made = match counts {
-            Counts::ByLength if collection.len() == before => Change::None,
-            Counts::ByLength | Counts::Always => Change::Made,
+            Counts::ByLength(_) if collection.len() == before => Change::None,
+            Counts::ByLength(_) | Counts::Always(_) => Change::Made,
         };
         (result, made)
     }
@@ -74,6 +82,7 @@ fn change_told<C: Collection, R>(
     keyspace: &mut Keyspace,
     db: DbIndex,
     (hash, key): (KeyHash, &[u8]),
+    event: Event,
     change: impl FnOnce(&mut C) -> (R, Change),
 ) -> Result<Option<Changed<R>>, CommandError<'static>> {
     let changed = keyspace.update_if(db, hash, key, |entry| {
@@ -83,15 +92,19 @@ fn change_told<C: Collection, R>(
             (Changed { result, fate }, made)
         });
         match changed {
-            Ok((changed, made)) => (Ok(changed), made),
+            Ok((changed, made)) => (Ok((changed, made)), made),
             Err(wrong) => (Err(wrong), Change::None),
         }
     });
-    let changed = changed.transpose()?;
-    if changed.as_ref().is_some_and(|changed| changed.fate == Fate::Gone) {
-        keyspace.remove(db, hash, key);
+    let Some((changed, made)) = changed.transpose()? else { return Ok(None) };
+    if made == Change::Made {
+        keyspace.note(db, event, key);
     }
-    Ok(changed)
+    if changed.fate == Fate::Gone {
+        keyspace.remove(db, hash, key);
+        keyspace.note(db, Event::DEL, key);
+    }
+    Ok(Some(changed))
 }
 
 /// Changes the collection under `key`, which was met, or a new one. Nothing comes of a new one that
@@ -103,7 +116,9 @@ pub(super) fn change_or_create<C: Collection, R>(
     counts: Counts,
     mut change: impl FnMut(&mut C) -> R,
 ) -> Result<R, CommandError<'static>> {
-    change_or_create_told(keyspace, db, at, |collection| counted(counts, &mut change)(collection))
+    change_or_create_told(keyspace, db, at, counts.event(), |collection| {
+        counted(counts, &mut change)(collection)
+    })
 }
 
 /// Like [`change_or_create`], for a change that knows itself whether it counts.
@@ -111,15 +126,17 @@ pub(super) fn change_or_create_told<C: Collection, R>(
     keyspace: &mut Keyspace,
     db: DbIndex,
     (hash, key): (KeyHash, &[u8]),
+    event: Event,
     mut change: impl FnMut(&mut C) -> (R, Change),
 ) -> Result<R, CommandError<'static>> {
-    if let Some(changed) = change_told(keyspace, db, (hash, key), &mut change)? {
+    if let Some(changed) = change_told(keyspace, db, (hash, key), event, &mut change)? {
         return Ok(changed.result);
     }
     let mut fresh = C::empty();
     let (result, _) = change(&mut fresh);
     if !fresh.is_empty() {
         keyspace.set_value(db, hash, key, fresh.into_value(), None);
+        keyspace.note(db, event, key);
     }
     Ok(result)
 }

@@ -163,7 +163,8 @@ fn pieces(entry: &Entry, shape: &Shape) -> String {
 // redis: debug.c, debugCommand
 fn populate<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     if args.len() > 5 {
-        return Err(CommandError::SubcommandSyntax { container: "DEBUG", asked: args.get(1) });
+        let (container, asked) = (args.name(), args.get(1));
+        return Err(CommandError::SubcommandSyntax { container, asked });
     }
     let count = collection::count(args.get(2))?;
     let prefix = args.try_get(3).unwrap_or(b"key");

@@ -6,6 +6,7 @@
 use super::{Access, CommandError, Data, Expiry, Flags, Handler, Keys, Outcome, Spec, is_word};
 use crate::{
     base::{number::parse_i64, time::UnixMillis},
+    keyspace::Event,
     resp::Args,
 };
 
@@ -192,11 +193,12 @@ fn expire<'a>(
         return Ok(Outcome::Unchanged);
     }
     if at <= data.now && data.expiry == Expiry::Delete {
-        data.keyspace.remove(data.db, hash, key);
+        data.delete(hash, key);
         data.effects.push(data.db, [b"DEL".as_slice(), key]);
     } else {
         // On a replica a time in the past hides the key; deleting it is for the master.
         data.keyspace.update(data.db, hash, key, |entry| entry.set_expiry(Some(at)));
+        data.note(Event::EXPIRE, key);
         data.propagate_expiry(key, at);
     }
     data.reply.int(1);
@@ -211,6 +213,7 @@ fn persist<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandEr
         return Ok(Outcome::Unchanged);
     }
     data.keyspace.update(data.db, hash, key, |entry| entry.set_expiry(None));
+    data.note(Event::PERSIST, key);
     data.reply.int(1);
     Ok(Outcome::Propagate)
 }

@@ -16,6 +16,7 @@ use crate::{
         extended::Extended,
         number::{DIGITS_MAX, format_i64, parse_i64},
     },
+    keyspace::Event,
     resp::{Args, Proto},
     value::{Hash, HashRef, Inserted},
 };
@@ -214,7 +215,8 @@ fn set<'a>(
     let key = args.get(1);
     let (hash, _) = data.meet(key);
     let shape = data.keyspace.shape();
-    change_or_create(data.keyspace, data.db, (hash, key), Counts::Always, |fields: &mut Hash| {
+    let counts = Counts::Always(Event::hash("hset"));
+    change_or_create(data.keyspace, data.db, (hash, key), counts, |fields: &mut Hash| {
         let mut created = 0;
         let mut pairs = args.iter().skip(2);
         while let (Some(field), Some(value)) = (pairs.next(), pairs.next()) {
@@ -235,7 +237,7 @@ fn hsetnx<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErr
             data.keyspace,
             data.db,
             (met.0, key),
-            Counts::ByLength,
+            Counts::ByLength(Event::hash("hset")),
             |fields: &mut Hash| fields.set(&shape, field, value),
         )?;
     }
@@ -251,7 +253,8 @@ fn hincrby<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandEr
     let old = old.map_or(Ok(0), |old| parse_i64(old).ok_or(DataError::HashNotInteger))?;
     let new = old.checked_add(amount).ok_or(CommandError::IncrementOverflow)?;
     let shape = data.keyspace.shape();
-    change_or_create(data.keyspace, data.db, (met.0, key), Counts::Always, |fields: &mut Hash| {
+    let counts = Counts::Always(Event::hash("hincrby"));
+    change_or_create(data.keyspace, data.db, (met.0, key), counts, |fields: &mut Hash| {
         fields.set(&shape, field, format_i64(&mut [0; DIGITS_MAX], new))
     })?;
     data.reply.int(new);
@@ -270,7 +273,8 @@ fn hincrbyfloat<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, Comm
     let old = Extended::parse(old.unwrap_or(b"0")).ok_or(DataError::HashNotFloat)?;
     let text = old.checked_add(amount).ok_or(DataError::NotFinite)?.to_text();
     let shape = data.keyspace.shape();
-    change_or_create(data.keyspace, data.db, (met.0, key), Counts::Always, |fields: &mut Hash| {
+    let counts = Counts::Always(Event::hash("hincrbyfloat"));
+    change_or_create(data.keyspace, data.db, (met.0, key), counts, |fields: &mut Hash| {
         fields.set(&shape, field, &text)
     })?;
     data.reply.bulk(&text);
@@ -281,10 +285,10 @@ fn hincrbyfloat<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, Comm
 fn hdel<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let key = args.get(1);
     let (hash, _) = data.meet(key);
-    let changed =
-        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |fields: &mut Hash| {
-            args.iter().skip(2).filter(|field| fields.remove(field)).count()
-        })?;
+    let counts = Counts::ByLength(Event::hash("hdel"));
+    let changed = change(data.keyspace, data.db, (hash, key), counts, |fields: &mut Hash| {
+        args.iter().skip(2).filter(|field| fields.remove(field)).count()
+    })?;
     let count = changed.map_or(0, |changed| changed.result);
     data.reply.int(count as i64);
     Ok(outcome(count))

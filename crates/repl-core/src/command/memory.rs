@@ -1,8 +1,8 @@
 //! `MEMORY`: what keys take. What the process takes, the node knows.
 
 use super::{
-    CommandError, Data, Flags, Handler, Keys, MemoryCommand, NodeCommand, Outcome, Sight, Spec,
-    is_word,
+    CommandError, Data, Flags, Handler, Keys, MemoryCommand, Misses, NodeCommand, Outcome, Sight,
+    Spec, is_word,
     subcommands::{Subcommand, container},
 };
 use crate::{base::number::parse_i64, resp::Args};
@@ -69,6 +69,7 @@ fn usage<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErro
         }
     }
     let key = args.get(2);
+    data.misses = Misses::Untold;
     let (hash, sight) = data.meet(key);
     match (sight, data.keyspace.find(data.db, hash, key)) {
         (Sight::AsFound, Some(entry)) => {

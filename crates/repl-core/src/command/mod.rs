@@ -34,9 +34,10 @@ mod sorted_set;
 mod spec;
 mod string;
 mod subcommands;
+mod table;
 
 use alloc::boxed::Box;
-use core::ptr;
+use core::{mem, ptr};
 
 use crate::{
     base::{
@@ -44,7 +45,7 @@ use crate::{
         rng::Rng,
         time::UnixMillis,
     },
-    keyspace::{DbIndex, Entry, KeyHash, Keyspace},
+    keyspace::{DbIndex, Entry, Event, KeyHash, Keyspace},
     marks::{Mark, Marks},
     repl::Effects,
     resp::Reply,
@@ -62,6 +63,7 @@ pub use self::{
     session_error::SessionError,
     spec::{Flags, Handler, Spec},
     subcommands::{Subcommand, Subcommands, at_most},
+    table::{RenameError, Table},
 };
 
 /// What a handler did to the dataset, as replicas must hear it.
@@ -97,6 +99,15 @@ pub enum Sight {
     Hidden,
 }
 
+/// Whether it is told of a key (`keymiss`) that somebody wanted to read it and it was not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misses {
+    /// Whoever reads, and does not only look.
+    Told,
+    /// Who looks for a key in order to write it, or looks without touching it.
+    Untold,
+}
+
 /// Everything a handler may touch.
 pub struct Data<'a> {
     /// The dataset.
@@ -113,6 +124,9 @@ pub struct Data<'a> {
     pub expiry: Expiry,
     /// `proto-max-bulk-len` in bytes.
     pub value_bytes_max: u64,
+    /// Whether keys that are looked for in vain are told of: if the command only reads. One that
+    /// also writes says where it reads with `reading`.
+    pub misses: Misses,
     /// For what a client leaves to chance.
     pub rng: &'a mut Rng,
     /// Counts keys deleted because their time has passed.
@@ -136,17 +150,55 @@ impl Data<'_> {
                 Expiry::Ignore => self.marks.hit(Mark::ExpiredIgnored),
                 Expiry::Hide => {
                     self.marks.hit(Mark::ExpiredHidden);
+                    if self.misses == Misses::Told {
+                        self.keyspace.note(db, Event::KEY_MISS, key);
+                    }
                     return (hash, Sight::Hidden);
                 }
                 Expiry::Delete => {
                     self.marks.hit(Mark::ExpiredOnAccess);
                     self.keyspace.remove(db, hash, key);
+                    self.keyspace.note(db, Event::EXPIRED, key);
                     self.effects.push(db, [b"DEL".as_slice(), key]);
                     *self.expired_count += 1;
                 }
             }
         }
+        if self.misses == Misses::Told && self.keyspace.find(db, hash, key).is_none() {
+            self.keyspace.note(db, Event::KEY_MISS, key);
+        }
         (hash, Sight::AsFound)
+    }
+
+    /// Does something in which keys are looked for in order to be read.
+    fn reading<R>(&mut self, read: impl FnOnce(&mut Self) -> R) -> R {
+        let told = if self.keyspace.wants(Event::KEY_MISS) { Misses::Told } else { Misses::Untold };
+        let misses = mem::replace(&mut self.misses, told);
+        let result = read(self);
+        self.misses = misses;
+        result
+    }
+
+    /// The hash of `key`, which is about to get a value whatever it held. If its time has passed,
+    /// it need not go first: value and expiry are gone either way, here and on every replica. Who
+    /// listens wants to hear of it, though.
+    fn meet_to_replace(&mut self, key: &[u8]) -> KeyHash {
+        if self.keyspace.wants_events() { self.meet(key).0 } else { self.keyspace.hash(key) }
+    }
+
+    /// Removes `key`, whether or not its time has passed; whether it was there.
+    fn delete(&mut self, hash: KeyHash, key: &[u8]) -> bool {
+        let removed = self.keyspace.remove(self.db, hash, key);
+        if removed {
+            self.note(Event::DEL, key);
+        }
+        removed
+    }
+
+    /// Tells of something that happened to `key`.
+    #[inline]
+    fn note(&mut self, event: Event, key: &[u8]) {
+        self.keyspace.note(self.db, event, key);
     }
 
     /// The hash of `key`, and the entry if it exists for whoever asks. A key whose time has passed
@@ -179,19 +231,6 @@ impl Data<'_> {
     }
 }
 
-/// The longest command name that can be looked up.
-const NAME_MAX: usize = 16;
-
-/// Finds commands by name, in any case.
-#[derive(Debug)]
-pub struct Table {
-    /// Open addressing over the specs' numbers; 255 is free.
-    slots: [u8; Self::SLOTS],
-    /// The folded name of each spec.
-    names: [u128; SPEC_COUNT],
-}
-
-const FREE: u8 = u8::MAX;
 const GROUPS: &[&[Spec]] = &[
     about_commands::SPECS,
     acl::SPECS,
@@ -256,70 +295,6 @@ static SPECS: [Spec; SPEC_COUNT] = {
     specs
 };
 
-impl Table {
-    const SLOTS: usize = 512;
-
-    /// A table of all commands.
-    pub fn new() -> Self {
-        const { assert!(SPEC_COUNT < Self::SLOTS / 2, "the table stays half empty") };
-        const { assert!(SPEC_COUNT < FREE as usize, "a number is none of a spec") };
-        let mut slots = [FREE; Self::SLOTS];
-        let mut names = [0; SPEC_COUNT];
-        for (number, spec) in SPECS.iter().enumerate() {
-            names[number] = Self::fold(spec.name.as_bytes());
-            let mut at = Self::home(names[number]);
-            while slots[at] != FREE {
-                at = (at + 1) % Self::SLOTS;
-            }
-            slots[at] = number as u8;
-        }
-        Self { slots, names }
-    }
-
-    /// A name in lower case, as one number. Two names of the same length with the same number are
-    /// the same word: the bit that tells upper from lower case is set in each byte, and only a
-    /// letter becomes a letter by that.
-    fn fold(name: &[u8]) -> u128 {
-        let mut bytes = [0; NAME_MAX];
-        bytes[..name.len()].copy_from_slice(name);
-        u128::from_le_bytes(bytes) | u128::from_le_bytes([0x20; NAME_MAX])
-    }
-
-    fn home(folded: u128) -> usize {
-        let mixed = (folded as u64 ^ (folded >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 55) as usize % Self::SLOTS
-    }
-
-    /// The command called `name`.
-    pub fn find(&self, name: &[u8]) -> Option<&'static Spec> {
-        if name.len() > NAME_MAX {
-            return None;
-        }
-        let folded = Self::fold(name);
-        let mut at = Self::home(folded);
-        while self.slots[at] != FREE {
-            let number = usize::from(self.slots[at]);
-            let spec = &SPECS[number];
-            if self.names[number] == folded && spec.name.len() == name.len() {
-                return Some(spec);
-            }
-            at = (at + 1) % Self::SLOTS;
-        }
-        None
-    }
-
-    /// All commands.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'static Spec> + use<> {
-        SPECS.iter()
-    }
-}
-
-impl Default for Table {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// How many commands are counted apart: every command, and every subcommand that `COMMAND` knows.
 pub const COUNTED: usize = {
     let (mut count, mut at) = (SPEC_COUNT, 0);
@@ -370,22 +345,6 @@ mod touched;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_command_is_found_in_any_case_and_nothing_else_is() {
-        let table = Table::new();
-        for spec in table.iter() {
-            let upper = spec.name.to_ascii_uppercase();
-            assert_eq!(table.find(upper.as_bytes()).map(|found| found.name), Some(spec.name));
-            assert!(spec.name.len() <= NAME_MAX);
-        }
-        assert!(table.find(b"").is_none());
-        assert!(table.find(b"gett").is_none());
-        assert!(table.find(b"get ").is_none());
-        assert!(table.find(b"get\0").is_none());
-        assert!(table.find(b"\x07et").is_none());
-        assert!(table.find(&[b'g'; 1000]).is_none());
-    }
 
     #[test]
     fn what_is_counted_apart_has_a_number_and_a_name() {

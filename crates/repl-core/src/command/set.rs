@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     base::number::DIGITS_MAX,
+    keyspace::Event,
     resp::Args,
     value::{Inserted, Set},
 };
@@ -125,20 +126,17 @@ pub(super) const SPECS: &[Spec] = &[
     .tips(&["nondeterministic_output"]),
 ];
 
+const ADDED: Counts = Counts::ByLength(Event::set("sadd"));
+const REMOVED: Counts = Counts::ByLength(Event::set("srem"));
+
 fn sadd<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let key = args.get(1);
     let (hash, _) = data.meet(key);
     let shape = data.keyspace.shape();
-    let added = change_or_create(
-        data.keyspace,
-        data.db,
-        (hash, key),
-        Counts::ByLength,
-        |set: &mut Set| {
-            let new = |member: &&[u8]| set.insert(&shape, member) == Inserted::New;
-            args.iter().skip(2).filter(new).count()
-        },
-    )?;
+    let added = change_or_create(data.keyspace, data.db, (hash, key), ADDED, |set: &mut Set| {
+        let new = |member: &&[u8]| set.insert(&shape, member) == Inserted::New;
+        args.iter().skip(2).filter(new).count()
+    })?;
     data.reply.int(added as i64);
     Ok(outcome(added))
 }
@@ -146,10 +144,9 @@ fn sadd<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
 fn srem<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let key = args.get(1);
     let (hash, _) = data.meet(key);
-    let changed =
-        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |set: &mut Set| {
-            args.iter().skip(2).filter(|member| set.remove(member)).count()
-        })?;
+    let changed = change(data.keyspace, data.db, (hash, key), REMOVED, |set: &mut Set| {
+        args.iter().skip(2).filter(|member| set.remove(member)).count()
+    })?;
     let removed = changed.map_or(0, |changed| changed.result);
     data.reply.int(removed as i64);
     Ok(outcome(removed))
@@ -208,11 +205,9 @@ fn smove<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErro
     if !moves || from == to {
         return Ok(Outcome::Unchanged);
     }
-    change(data.keyspace, data.db, (source.0, from), Counts::ByLength, |set: &mut Set| {
-        set.remove(member)
-    })?;
+    change(data.keyspace, data.db, (source.0, from), REMOVED, |set: &mut Set| set.remove(member))?;
     let shape = data.keyspace.shape();
-    change_or_create(data.keyspace, data.db, (target.0, to), Counts::ByLength, |set: &mut Set| {
+    change_or_create(data.keyspace, data.db, (target.0, to), ADDED, |set: &mut Set| {
         set.insert(&shape, member)
     })?;
     Ok(Outcome::Propagate)
@@ -251,10 +246,10 @@ fn spop<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
     if popped.is_empty() {
         return Ok(Outcome::Unchanged);
     }
-    let changed =
-        change(data.keyspace, data.db, (met.0, key), Counts::ByLength, |set: &mut Set| {
-            popped.iter().for_each(|member| _ = set.remove(member));
-        })?;
+    let counts = Counts::ByLength(Event::set("spop"));
+    let changed = change(data.keyspace, data.db, (met.0, key), counts, |set: &mut Set| {
+        popped.iter().for_each(|member| _ = set.remove(member));
+    })?;
     let fate = changed.expect("it was there above").fate;
     if fate == Fate::Gone && wanted.is_some() {
         data.effects.push(data.db, [b"DEL".as_slice(), key]);

@@ -3,12 +3,13 @@
 use alloc::vec::Vec;
 
 use super::{
-    Access, CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec,
-    collection::{count, held, key_count},
+    Access, CommandError, Data, DataError, Flags, Handler, Keys, Misses, Outcome, Spec,
+    collection::{count, held, key_count, outcome},
     is_word,
 };
 use crate::{
     base::number::DIGITS_MAX,
+    keyspace::Event,
     resp::Args,
     value::{Collection, Inserted, Set, Shape},
 };
@@ -139,7 +140,15 @@ fn combine(
     visit: impl FnMut(&[u8]) -> Visit,
 ) -> Result<(), CommandError<'static>> {
     // Meeting a key may delete it: all of them first, since then the sets stay where they are.
-    let met: Vec<_> = keys.iter().take(key_count).map(|key| (data.meet(key), key)).collect();
+    let mut met = Vec::with_capacity(key_count.min(keys.len()));
+    for key in keys.iter().take(key_count) {
+        let one = data.meet(key);
+        if data.misses == Misses::Told {
+            // What comes behind a key of another type is not looked for.
+            held::<Set>(data.keyspace, data.db, one, key)?;
+        }
+        met.push((one, key));
+    }
     let find = |(met, key)| held::<Set>(data.keyspace, data.db, met, key);
     let sets: Vec<Option<&Set>> = met.into_iter().map(find).collect::<Result<_, _>>()?;
     match algebra {
@@ -209,22 +218,26 @@ fn store<'a>(
     let target = args.get(1);
     let shape = data.keyspace.shape();
     let mut result = Set::new();
-    combine(data, args.skip(2), args.len() - 2, algebra, |member| {
-        result.insert(&shape, member);
-        Visit::More
+    data.reading(|data| {
+        combine(data, args.skip(2), args.len() - 2, algebra, |member| {
+            result.insert(&shape, member);
+            Visit::More
+        })
     })?;
-    let (hash, found) = data.lookup(target);
-    let existed = found.is_some();
     data.reply.int(result.len() as i64);
-    if !result.is_empty() {
-        data.keyspace.set_value(data.db, hash, target, result.into_value(), None);
-        return Ok(Outcome::Propagate);
+    if result.is_empty() {
+        let hash = data.keyspace.hash(target);
+        return Ok(outcome(usize::from(data.delete(hash, target))));
     }
-    if existed {
-        data.keyspace.remove(data.db, hash, target);
-        return Ok(Outcome::Propagate);
-    }
-    Ok(Outcome::Unchanged)
+    let (hash, _) = data.meet(target);
+    data.keyspace.set_value(data.db, hash, target, result.into_value(), None);
+    let event = match algebra {
+        Algebra::Union => "sunionstore",
+        Algebra::Intersection => "sinterstore",
+        Algebra::Difference => "sdiffstore",
+    };
+    data.note(Event::set(event), target);
+    Ok(Outcome::Propagate)
 }
 
 fn sintercard<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {

@@ -3,7 +3,7 @@
 
 use alloc::format;
 
-use super::{CommandError, Flags, Handler, Keys, Spec};
+use super::{CommandError, Flags, Handler, Keys, Spec, Text};
 use crate::resp::{Args, Reply};
 
 /// The subcommands of a container.
@@ -106,9 +106,11 @@ impl Spec {
             Subcommands::None | Subcommands::Unlisted(_) => Ok(self),
             Subcommands::Listed(_) => match args.try_get(1) {
                 None => Ok(self),
-                Some(asked) => self
-                    .subcommand(asked)
-                    .ok_or(CommandError::UnknownSubcommand { container: self.name, asked }),
+                Some(asked) => {
+                    let container = args.name();
+                    let found = self.subcommand(asked);
+                    found.ok_or(CommandError::UnknownSubcommand { container, asked })
+                }
             },
         }
     }
@@ -124,10 +126,11 @@ impl Spec {
         self.name.split_once('|').map_or(self.name, |(container, _)| container)
     }
 
-    /// The reply to the `HELP` of this container.
+    /// The reply to the `HELP` of this container, which the client calls `name`.
     // redis: networking.c, addReplyHelp
-    pub fn write_help(&self, reply: &mut Reply<'_>) {
-        let name = self.name.to_ascii_uppercase();
+    pub fn write_help(&self, name: &[u8], reply: &mut Reply<'_>) {
+        let name = name.to_ascii_uppercase();
+        let name = Text(&name);
         let shown = self.subcommands.all().iter().filter(|one| one.word() != "help");
         reply.array_len(shown.clone().count() * 2 + 3);
         reply.simple(&format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
@@ -156,14 +159,10 @@ pub(super) const fn container(
 /// Refuses more than `most` arguments of the subcommand that is being run: Redis counts those of
 /// some only then.
 // redis: networking.c, addReplySubcommandSyntaxError
-pub fn at_most<'a>(
-    most: usize,
-    container: &'static str,
-    args: Args<'a>,
-) -> Result<(), CommandError<'a>> {
+pub fn at_most(most: usize, args: Args<'_>) -> Result<(), CommandError<'_>> {
     match args.try_get(1) {
         Some(asked) if args.len() > most => {
-            Err(CommandError::SubcommandSyntax { container, asked })
+            Err(CommandError::SubcommandSyntax { container: args.name(), asked })
         }
         Some(_) | None => Ok(()),
     }
@@ -221,7 +220,7 @@ mod tests {
     fn help_shows_every_subcommand_and_ends_with_itself() {
         let spec = Table::new().find(b"slowlog").expect("it is a command");
         let mut out = Vec::new();
-        spec.write_help(&mut Reply::new(&mut out, Proto::Resp2));
+        spec.write_help(b"slowlog", &mut Reply::new(&mut out, Proto::Resp2));
         let text = String::from_utf8(out).expect("it is text");
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], format!("*{}", lines.len() - 1));

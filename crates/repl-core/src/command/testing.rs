@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use super::{Data, Expiry, Handler, Outcome, Table};
+use super::{Data, Expiry, Handler, Misses, Outcome, Table};
 use crate::{
     base::{
         rng::{Rng, Seed},
@@ -58,6 +58,7 @@ impl Bench {
             now: self.now,
             expiry: self.expiry,
             value_bytes_max: 1 << 20,
+            misses: Misses::Untold,
             rng: &mut self.rng,
             expired_count: &mut expired_count,
             marks: &mut marks,

@@ -1,15 +1,16 @@
 //! The key specifications against the handlers: what a command changes is what its spec names as a
-//! key that it writes.
+//! key that it writes. And no command forgets to tell of it.
 
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use super::{Flags, Handler, Keys, Spec, Table, testing::Bench};
 use crate::{
     base::{
+        config::{Config, When},
         rng::{Rng, Seed},
         time::UnixMillis,
     },
-    keyspace::{DbIndex, Keyspace},
+    keyspace::{DbIndex, Event, Keyspace},
     resp::Argv,
 };
 
@@ -75,6 +76,9 @@ fn bench() -> Bench {
     ] {
         bench.run(line);
     }
+    let mut config = Config::default();
+    config.set(b"notify-keyspace-events", &[b"EAn"], When::Boot).expect("known letters");
+    bench.keyspace.set_events(config.notify_keyspace_events);
     bench
 }
 
@@ -113,7 +117,7 @@ fn draw(rng: &mut Rng, spec: &Spec) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_command_changes_no_key_but_those_that_its_spec_names() {
+fn a_command_changes_no_key_but_those_that_its_spec_names_and_tells_of_each() {
     let mut rng = Rng::new(Seed::from_u64(1), "requests");
     for spec in Table::new().iter().filter(|spec| !EXEMPT.contains(&spec.name)) {
         if !matches!(spec.handler, Handler::Data(_)) {
@@ -135,6 +139,13 @@ fn a_command_changes_no_key_but_those_that_its_spec_names() {
                 changed.iter().all(|key| written.iter().any(|written| written == key)),
                 "{request:?} changed {changed:?}, its spec says {written:?}"
             );
+            let events = bench.keyspace.take_events();
+            let is_told = |key: &&str| {
+                let about = events.iter().filter(|noted| *noted.key == *key.as_bytes());
+                // That a key is new, the keyspace tells.
+                about.into_iter().any(|noted| noted.event != Event::NEW)
+            };
+            assert!(changed.iter().all(is_told), "{request:?} changed {changed:?}: {events:?}");
             changes += changed.len();
         }
         assert_eq!(changes > 0, spec.flags.has(Flags::WRITE), "{} changes something", spec.name);

@@ -110,6 +110,11 @@ impl Channels {
             .flat_map(|(pattern, listeners)| listeners.iter().map(|id| (&**pattern, *id)))
     }
 
+    /// Whether nobody listens to anything.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(BTreeMap::is_empty)
+    }
+
     /// The names somebody listens to.
     pub fn names(&self, topic: Topic) -> impl ExactSizeIterator<Item = &[u8]> {
         self.0[topic.place()].keys().map(|name| &**name)

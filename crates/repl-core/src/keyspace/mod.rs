@@ -12,6 +12,7 @@ mod awaited;
 mod digest;
 mod directory;
 mod entry;
+mod events;
 mod own_expiry;
 mod relocate;
 mod scan;
@@ -22,13 +23,14 @@ use alloc::vec::Vec;
 use core::mem;
 
 use self::{
-    awaited::Awaited, directory::Directory, own_expiry::OwnExpiries, snapshot::Snapshot,
-    watch::Watched,
+    awaited::Awaited, directory::Directory, events::Events, own_expiry::OwnExpiries,
+    snapshot::Snapshot, watch::Watched,
 };
 pub use self::{
     awaited::{Spot, Ticket},
     directory::{KeyHash, KeyHasher},
     entry::{Entry, Form, WrongType},
+    events::{Event, Noted},
     own_expiry::ExpiryOf,
     relocate::Place,
     scan::ScanCursor,
@@ -82,6 +84,8 @@ pub struct Keyspace {
     awaited: Awaited,
     /// The keys that clients of a writable replica gave an expiry.
     own_expiries: OwnExpiries,
+    /// What happened to keys, for those who listen.
+    events: Events,
 }
 
 impl Keyspace {
@@ -102,6 +106,7 @@ impl Keyspace {
             watched: Watched::default(),
             awaited: Awaited::default(),
             own_expiries: OwnExpiries::default(),
+            events: Events::default(),
         }
     }
 
@@ -224,6 +229,7 @@ impl Keyspace {
             .is_some();
         if !replaced {
             self.insert(db, hash, Entry::new(key, value, expires_at, Form::Whole));
+            self.note(db, Event::NEW, key);
         }
     }
 
@@ -242,7 +248,10 @@ impl Keyspace {
             entry.replace_rich(value.take().expect("an entry is updated once"), expires_at);
         });
         match value {
-            Some(value) => self.insert(db, hash, Entry::rich(key, value, expires_at)),
+            Some(value) => {
+                self.insert(db, hash, Entry::rich(key, value, expires_at));
+                self.note(db, Event::NEW, key);
+            }
             None => self.mark_ready(db, kind, key),
         }
     }
@@ -328,15 +337,18 @@ impl Keyspace {
     }
 
     /// Takes over the databases of `other`, which has as many; the old ones go. Snapshots under way
-    /// end. Watches and lines stay; what has come does not make a key ready, and is the owner's.
+    /// end. Watches and lines stay, and which events are wanted; what has come does not
+    /// make a key ready, is no event, and is the owner's.
     pub fn replace_with(&mut self, other: Self) {
         assert_eq!(self.databases.len(), other.databases.len(), "a twin has as many databases");
         let watched = self.touch_before_replacement(&other);
         let awaited = mem::take(&mut self.awaited);
+        let events = mem::take(&mut self.events);
         let (garbage, shape) = (mem::take(&mut self.garbage), self.shape);
         let old = mem::replace(self, other);
         self.watched = watched;
         self.awaited = awaited;
+        self.events = events;
         self.shape = shape;
         self.garbage.extend(garbage);
         self.garbage.extend(old.pool.into_iter().flatten());

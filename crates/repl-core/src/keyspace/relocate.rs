@@ -3,7 +3,7 @@
 //! Snapshots under way see none of it: what is removed or replaced has its image saved, what is new
 //! is marked as not there at the cut, and a snapshot names directories, not databases.
 
-use super::{DbIndex, Keyspace};
+use super::{DbIndex, Event, Keyspace};
 
 /// A key and its database.
 pub type Place<'a> = (DbIndex, &'a [u8]);
@@ -18,6 +18,7 @@ impl Keyspace {
             let hash = self.hash(to.1);
             self.remove(to.0, hash, to.1);
             self.insert(to.0, hash, copy);
+            self.note(to.0, Event::NEW, to.1);
         }
         true
     }

@@ -37,11 +37,13 @@ impl Node {
         what: CommandCommand,
         args: Args<'a>,
     ) -> Result<(), CommandError<'a>> {
-        let all = self.commands.iter();
+        let all: Vec<&'static Spec> = self.commands.iter().collect();
+        let count = all.len() as i64;
+        let all = all.into_iter();
         let names = args.iter().skip(2);
         match what {
             CommandCommand::Count => {
-                self.with_reply(caller, |reply| reply.int(all.len() as i64));
+                self.with_reply(caller, |reply| reply.int(count));
             }
             CommandCommand::All => self.describe(caller, all.map(Some).collect()),
             CommandCommand::Info if args.len() == 2 => {
@@ -80,11 +82,10 @@ impl Node {
         Ok(())
     }
 
-    /// The reply to the `HELP` that `spec` is.
-    pub(super) fn help(&mut self, caller: Caller, spec: &'static Spec) {
-        let container = self.commands.find(spec.container().as_bytes());
-        let container = container.expect("a subcommand is called after its container");
-        self.with_reply(caller, |reply| container.write_help(reply));
+    /// The reply to the `HELP` that `spec` is, of a container that the client calls `name`.
+    pub(super) fn help(&mut self, caller: Caller, spec: &'static Spec, name: &[u8]) {
+        let container = Table::original(spec.container());
+        self.with_reply(caller, |reply| container.write_help(name, reply));
     }
 
     fn describe(&mut self, caller: Caller, specs: Vec<Option<&'static Spec>>) {
@@ -169,7 +170,7 @@ impl<'a> Filter<'a> {
 
 /// The command called `name`, or with a bar in it the subcommand.
 // redis: server.c, lookupCommandBySds
-fn named(commands: &Table, name: &[u8]) -> Option<&'static Spec> {
+pub(super) fn named(commands: &Table, name: &[u8]) -> Option<&'static Spec> {
     match name.iter().position(|byte| *byte == b'|') {
         None => commands.find(name),
         Some(bar) => {

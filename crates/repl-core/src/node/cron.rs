@@ -8,6 +8,7 @@ use crate::{
     base::{ids::ConnId, time::Now},
     conn::Conn,
     io::{Level, LossCause, Parting},
+    keyspace::Event,
     marks::Mark,
     repl::master::{Phase, Protocol},
 };
@@ -73,10 +74,12 @@ impl Node {
             for key in keys {
                 let hash = self.keyspace.hash(&key);
                 self.keyspace.remove(db, hash, &key);
+                self.keyspace.note(db, Event::EXPIRED, &key);
                 self.stats.expired_keys += 1;
                 self.marks.hit(Mark::ExpiredByCycle);
                 self.unit.push(db, [b"DEL".as_slice(), &key]);
                 self.finish_unit();
+                self.publish_events(now);
             }
         }
     }
@@ -93,6 +96,8 @@ impl Node {
             let key = key.to_vec();
             let hash = self.keyspace.hash(&key);
             self.keyspace.remove(db, hash, &key);
+            self.keyspace.note(db, Event::EXPIRED, &key);
+            self.publish_events(now);
             self.stats.expired_keys += 1;
             self.marks.hit(Mark::ExpiredOwn);
         }

@@ -33,7 +33,8 @@ impl Node {
         args: Args<'a>,
     ) -> Result<(), CommandError<'a>> {
         if args.len() > 3 {
-            return Err(CommandError::SubcommandSyntax { container: "repl", asked: args.get(1) });
+            let (container, asked) = (args.name(), args.get(1));
+            return Err(CommandError::SubcommandSyntax { container, asked });
         }
         let wanted = args.try_get(2);
         if wanted.is_some_and(|word| word.eq_ignore_ascii_case(b"RESET")) {

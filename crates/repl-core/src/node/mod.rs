@@ -29,6 +29,7 @@ mod cron;
 mod explain;
 mod following;
 mod gate;
+mod greedy;
 mod incoming;
 mod info;
 mod link;
@@ -62,7 +63,7 @@ use self::{
     rates::Rates,
     resyncs::Resyncs,
     saves::Saves,
-    session::{Failover, MemorySeen, Pause, Shutdown, Waiting},
+    session::{Aside, Failover, MemorySeen, Pause, Shutdown, Waiting},
     sync::replica_name,
     throttle::{Throttle, Throttled},
 };
@@ -130,6 +131,8 @@ pub struct Node {
     unheard: Vec<u8>,
     /// Who listens to which channel.
     channels: Channels,
+    /// The client that gets a reply of several parts, which messages must not interrupt.
+    aside: Option<Aside>,
     /// The clients that are shown every command.
     monitors: Vec<ConnId>,
     /// The clients that wait for something.
@@ -226,7 +229,7 @@ impl Node {
             transfer_count: 0,
             no_replicas_since: now.mono,
             last_ping_at: now.mono,
-            commands: Table::new(),
+            commands: Table::with_renamed(&config.renamed_commands),
             users: Users::default(),
             argv: Argv::new(),
             ahead: Argv::new(),
@@ -234,6 +237,7 @@ impl Node {
             unread: Vec::new(),
             unheard: Vec::new(),
             channels: Channels::default(),
+            aside: None,
             monitors: Vec::new(),
             waiting: Waiting::default(),
             resumed: Vec::new(),
@@ -269,6 +273,7 @@ impl Node {
             config,
         };
         node.keyspace.set_limits(&node.config);
+        node.keyspace.set_events(node.config.notify_keyspace_events);
         node.load_users();
         node
     }

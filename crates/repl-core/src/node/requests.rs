@@ -6,20 +6,16 @@ use core::mem;
 use super::{Node, gate::unknown_command, measure::Noted, session::waits_in_queue};
 use crate::{
     base::{ids::ConnId, time::Now},
-    command::{CommandError, Data, Expiry, Flags, Handler, NodeCommand, Outcome, Spec},
-    conn::{Client, Conn, Fate, Hears, Inbox, Login, Rights, Role, Wait},
+    command::{CommandError, Data, Expiry, Flags, Handler, Misses, NodeCommand, Outcome, Spec},
+    conn::{Conn, Fate, Hears, Inbox, Login, Rights, Role, Wait},
     io::Level,
-    keyspace::{DbIndex, ExpiryOf},
+    keyspace::{DbIndex, Event, ExpiryOf},
     repl::{Effects, History},
     resp::{Args, Argv, Authenticated, Form, Limits, Parsed, Parser, Proto, ProtocolError, Reply},
 };
 
 /// An empty inbox gives back more memory than this.
 const INBOX_KEPT_BYTES: usize = 16 * 1024;
-
-/// Replies that a client may leave unread before it has given the password.
-// redis: CVE-2025-21605
-const STRANGER_UNREAD_BYTES: u64 = 1024;
 
 /// What the log calls a command that does not exist.
 const UNKNOWN: &str = "<unknown>";
@@ -49,11 +45,11 @@ pub(super) struct Standing {
     pub(super) rights: Rights,
     hears: Hears,
     /// Replies it has not read yet.
-    unread_bytes: u64,
+    pub(super) unread_bytes: u64,
     /// The database it has selected.
     db: DbIndex,
     /// How many of them it may leave unread.
-    unread_max: u64,
+    pub(super) unread_max: u64,
 }
 
 /// What kind of connection asks.
@@ -134,38 +130,6 @@ impl Node {
         }
     }
 
-    /// How many bytes of replies a client may leave unread.
-    fn unread_max(&self, login: Login, client: &Client) -> u64 {
-        let limit = match client.subscriptions {
-            None => &self.config.output_limit_normal,
-            Some(_) => &self.config.output_limit_pubsub,
-        };
-        match (login, limit.hard_bytes) {
-            (Login::Stranger, _) => STRANGER_UNREAD_BYTES,
-            (Login::Known, 0) => u64::MAX,
-            (Login::Known, hard) => hard,
-        }
-    }
-
-    /// Whether a client leaves more unread than it may.
-    pub(super) fn is_greedy(&self, id: ConnId) -> bool {
-        self.standing(id).is_some_and(|standing| standing.unread_bytes > standing.unread_max)
-    }
-
-    /// `client-output-buffer-limit`: a client asks for more than it reads.
-    pub(super) fn close_greedy_client(&mut self, now: Now, id: ConnId) {
-        let Some(conn) = self.conns.get(id) else { return };
-        let name = format!("{}:{}", conn.peer.ip, conn.peer.port);
-        self.stats.output_limit_disconnections += 1;
-        self.log(
-            Level::Warning,
-            format!(
-                "Client {name} scheduled to be closed ASAP for overcoming of output buffer limits."
-            ),
-        );
-        self.close(now, id);
-    }
-
     /// Executes the whole requests in `buf`; how many bytes they took.
     fn run_requests(
         &mut self,
@@ -239,7 +203,7 @@ impl Node {
     }
 
     /// `None` when nothing more is read from this connection.
-    fn standing(&self, id: ConnId) -> Option<Standing> {
+    pub(super) fn standing(&self, id: ConnId) -> Option<Standing> {
         let conn = self.conns.get(id).filter(|conn| conn.fate == Fate::Lives)?;
         let unread_bytes = conn.outbox.pending().len() as u64;
         Some(match &conn.role {
@@ -422,14 +386,14 @@ impl Node {
                 self.run_node_command(now, caller, (spec.name, command), args)
             }
             Handler::Help => {
-                self.help(caller, spec);
+                self.help(caller, spec, args.name());
                 Ok(())
             }
             Handler::Container => {
                 let asked = args.try_get(1).unwrap_or_default();
                 match spec.subcommand(asked).filter(|found| found.takes(args.len())) {
                     Some(found) => return self.run(now, caller, found, request),
-                    None => Err(CommandError::SubcommandSyntax { container: spec.name, asked }),
+                    None => Err(CommandError::SubcommandSyntax { container: args.name(), asked }),
                 }
             }
         };
@@ -470,6 +434,7 @@ impl Node {
         request: Request<'_>,
         handler: for<'a> fn(&mut Data<'_>, Args<'a>) -> Result<Outcome, CommandError<'a>>,
     ) {
+        let reply_start = self.reply_start(caller);
         let mut data = self.data(now, caller, spec);
         let (db, start) = (data.db, data.reply.end());
         let result = handler(&mut data, request.args);
@@ -492,6 +457,9 @@ impl Node {
                 self.block(now, caller, spec, noted, *block);
             }
             Err(error) => self.reply_error(caller, &format!("{error}")),
+        }
+        if self.keyspace.has_events() {
+            self.publish_events_of(now, caller, reply_start);
         }
     }
 
@@ -522,7 +490,9 @@ impl Node {
                 Some(_) | None => (DbIndex(0), Reply::new(&mut self.unread, Proto::Resp2)),
             },
         };
+        let reads = spec.flags.has(Flags::READONLY) && self.keyspace.wants(Event::KEY_MISS);
         Data {
+            misses: if reads { Misses::Told } else { Misses::Untold },
             keyspace: &mut self.keyspace,
             effects: &mut self.unit,
             reply,

@@ -8,6 +8,7 @@ mod config;
 mod debug;
 mod directives;
 mod empty_master;
+mod events;
 mod explain;
 mod failover;
 mod full_sync;

@@ -1,5 +1,5 @@
 //! A client that listens to channels: by name or by pattern, in RESP2 or RESP3, for a while, over
-//! one connection after another.
+//! one connection after another. Or to what happens to keys, over one.
 
 use std::{rc::Rc, time::Duration};
 
@@ -33,6 +33,42 @@ impl Client {
                 let _: Result<(), Lost> = self.lose();
             }
             Alarm::after(time, self.pace.span(REST.0, REST.1)).await;
+        }
+    }
+
+    /// From here on this client hears what happens to keys (`notify-keyspace-events`), and says
+    /// nothing else.
+    ///
+    /// # Errors
+    /// The connection was lost.
+    pub async fn listen_to_keys(&mut self) -> Result<(), Lost> {
+        self.call(&["PSUBSCRIBE", "__keyevent@*"]).await.map(drop)
+    }
+
+    /// What has happened to keys since it was last asked: the event and the key.
+    ///
+    /// # Errors
+    /// The connection was lost, and with it what was heard.
+    pub async fn heard_of_keys(&mut self) -> Result<Vec<(String, String)>, Lost> {
+        let mut batch = Batch::default();
+        batch.push(Kind::Session, &[b"PING"]);
+        self.write_all(&batch.bytes).await?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let mut heard = Vec::new();
+        loop {
+            for reply in self.read_some().await? {
+                let Reply::Array(Some(items)) = reply else { return self.lose() };
+                let [.., Reply::Bulk(Some(channel)), Reply::Bulk(Some(key))] = items.as_slice()
+                else {
+                    return self.lose();
+                };
+                if channel == b"pong" {
+                    return Ok(heard);
+                }
+                let channel = text(channel);
+                let event = channel.split_once("__:").map_or("", |(_, event)| event);
+                heard.push((event.to_owned(), text(key)));
+            }
         }
     }
 

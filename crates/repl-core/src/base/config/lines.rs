@@ -44,8 +44,6 @@ impl Need {
 const NAMED_EMPTY: [&str; 4] = ["aclfile", "ignore-warnings", "logfile", "syslog-ident"];
 /// Directives that a file names whatever their value is.
 const NAMED_ALWAYS: [&str; 1] = ["dir"];
-/// Directives of several words that are written as one.
-const ONE_WORD: [&str; 1] = ["notify-keyspace-events"];
 
 impl Directive {
     /// The lines that give this directive its value in `config`, in order. A file must have no
@@ -66,9 +64,7 @@ impl Directive {
                 }
                 quoted(value.as_bytes())
             }
-            Form::Words if value.is_empty() || ONE_WORD.contains(&self.name) => {
-                quoted(value.as_bytes())
-            }
+            Form::Words if value.is_empty() => quoted(value.as_bytes()),
             Form::Words => value,
         };
         vec![Line { text: format!("{} {shown}", self.name), need: Need::unless(is_default) }]
@@ -83,7 +79,7 @@ enum Form {
     Memory,
     /// In quotes.
     Text,
-    /// As it is shown, in quotes if it is one word.
+    /// As it is shown, in quotes if it says nothing.
     Words,
     /// In its own way.
     Lines(fn(&Config) -> Vec<Line>),
@@ -150,6 +146,14 @@ pub(super) fn bind(config: &Config) -> Vec<Line> {
     let words: Vec<String> = config.bind.iter().map(|word| quoted_if_needed(word)).collect();
     let addresses = if words.is_empty() { "\"\"".to_owned() } else { words.join(" ") };
     vec![Line { text: format!("bind {addresses}"), need: Need::Always }]
+}
+
+/// In quotes, and with every letter: Redis loses what it does not show.
+pub(super) fn event_classes(config: &Config) -> Vec<Line> {
+    let classes = config.notify_keyspace_events;
+    let need = Need::unless(classes == Config::default().notify_keyspace_events);
+    let letters = quoted(classes.in_full().as_bytes());
+    vec![Line { text: format!("notify-keyspace-events {letters}"), need }]
 }
 
 /// A file names them whatever they are.
@@ -261,6 +265,11 @@ mod tests {
         check(&[("bind", "127.0.0.1 -::1")], "bind", &[("bind 127.0.0.1 -::1", Always)]);
         check(&[("bind", "")], "bind", &[("bind \"\"", Always)]);
         check(&[], "notify-keyspace-events", &[("notify-keyspace-events \"\"", IfPresent)]);
+        check(
+            &[("notify-keyspace-events", "nKEA")],
+            "notify-keyspace-events",
+            &[("notify-keyspace-events \"AnKE\"", Always)],
+        );
         check(
             &[("client-output-buffer-limit", "slave 1mb 1kb 3")],
             "client-output-buffer-limit",

@@ -10,6 +10,7 @@
 mod choice;
 mod directive;
 mod error;
+mod events;
 mod lines;
 mod table;
 mod words;
@@ -28,6 +29,7 @@ pub use self::{
     choice::{Access, DisklessLoad, LogLevel, PropagationError},
     directive::{Change, Directive, Effect, Listing},
     error::{ConfigError, Reason},
+    events::EventClasses,
     lines::{Line, Need, quoted},
 };
 
@@ -224,9 +226,15 @@ pub struct Config {
     pub latency_tracking: bool,
     /// `latency-tracking-info-percentiles`, as it is shown.
     pub latency_tracking_info_percentiles: String,
+    /// `notify-keyspace-events`.
+    pub notify_keyspace_events: EventClasses,
     /// The lines about users behind the word `user`, as `acl::line` makes them: who there is at
     /// the boot, and when the file is written anew. Neither `CONFIG GET` nor `SET` knows them.
     pub users: Vec<String>,
+    /// `rename-command`: the names of commands, and what they are called from then on; nothing if
+    /// not at all. Each is about the names that those before it have left. Neither `CONFIG GET` nor
+    /// `SET` knows them, and no file is written anew with others than it has.
+    pub renamed_commands: Vec<(Vec<u8>, Vec<u8>)>,
     /// The values of directives that have no field.
     pub kept: Kept,
 }
@@ -453,7 +461,9 @@ impl Default for Config {
             latency_monitor_threshold: 0,
             latency_tracking: true,
             latency_tracking_info_percentiles: "50 99 99.9".to_owned(),
+            notify_keyspace_events: EventClasses::NONE,
             users: Vec::new(),
+            renamed_commands: Vec::new(),
             kept: Kept::default(),
         }
     }

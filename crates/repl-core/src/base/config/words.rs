@@ -15,6 +15,7 @@ use super::{
     Config, Given, OutputLimit, ShutdownOptions, When,
     directive::{only, parse_choice, parse_memory, parse_text},
     error::Reason,
+    events::EventClasses,
 };
 use crate::base::ids::Endpoint;
 
@@ -156,49 +157,20 @@ fn parse_plain(value: &[u8]) -> Option<u64> {
     str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// The classes of keyspace events in the order Redis shows them. `A` stands for those marked so.
-const EVENT_CLASSES: [(char, InA); 14] = [
-    ('g', InA::Yes),
-    ('$', InA::Yes),
-    ('l', InA::Yes),
-    ('s', InA::Yes),
-    ('h', InA::Yes),
-    ('z', InA::Yes),
-    ('x', InA::Yes),
-    ('e', InA::Yes),
-    ('t', InA::Yes),
-    ('d', InA::Yes),
-    ('n', InA::No),
-    ('K', InA::No),
-    ('E', InA::No),
-    ('m', InA::No),
-];
-
-/// Whether `A` includes a class of events.
-#[derive(Clone, Copy, PartialEq)]
-enum InA {
-    Yes,
-    No,
-}
-
-/// `notify-keyspace-events`: a set of letters, shown in Redis' order, with `A` for all it stands
-/// for.
-pub(super) fn event_classes(args: &[&[u8]]) -> Result<String, Reason> {
-    let wanted = match args {
-        [] => "",
-        [letters] => parse_text(letters)?,
-        _ => return Err(Reason::WrongArgumentCount),
+/// `notify-keyspace-events`: one word, in which a space is a letter like any other that is wrong.
+pub(super) fn take_event_classes(
+    config: &mut Config,
+    args: &[&[u8]],
+    when: When,
+) -> Result<(), Reason> {
+    let letters = match (args, when) {
+        ([], _) => b"",
+        ([letters], _) => *letters,
+        (_, When::Running) => b" ",
+        (_, When::Boot) => return Err(Reason::WrongArgumentCount),
     };
-    let known = |letter| letter == 'A' || EVENT_CLASSES.iter().any(|(class, _)| *class == letter);
-    if !wanted.chars().all(known) {
-        return Err(Reason::Other("Invalid event class character. Use 'Ag$lshzxeKEtmdn'."));
-    }
-    let has = |(class, in_a): &(char, InA)| {
-        wanted.contains(*class) || (wanted.contains('A') && *in_a == InA::Yes)
-    };
-    let all = EVENT_CLASSES.iter().filter(|(_, in_a)| *in_a == InA::Yes).all(has);
-    let shown = EVENT_CLASSES.iter().filter(|class| has(class) && !(all && class.1 == InA::Yes));
-    Ok(all.then_some('A').into_iter().chain(shown.map(|(class, _)| *class)).collect())
+    config.notify_keyspace_events = EventClasses::parse(letters)?;
+    Ok(())
 }
 
 const SHUTDOWN_WORDS: &[&str] = &["default", "save", "nosave", "now", "force"];
@@ -278,19 +250,6 @@ mod tests {
 
     fn words(text: &str) -> Vec<&[u8]> {
         text.split_ascii_whitespace().map(str::as_bytes).collect()
-    }
-
-    #[test]
-    fn event_classes_are_shown_in_redis_order() {
-        let check = |text: &str, shown: &str| {
-            assert_eq!(event_classes(&words(text)).as_deref(), Ok(shown), "{text}");
-        };
-        check("KEA", "AKE");
-        check("gKx", "gxK");
-        check("Kn", "nK");
-        check("g$lshzxetdE", "AE");
-        check("", "");
-        assert!(event_classes(&words("xyz")).is_err());
     }
 
     #[test]

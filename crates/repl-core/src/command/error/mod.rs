@@ -44,15 +44,15 @@ pub enum CommandError<'a> {
     Arity(&'static str),
     /// A container command with a subcommand it does not know.
     UnknownSubcommand {
-        /// The name of the container.
-        container: &'static str,
+        /// The container, as the client calls it.
+        container: &'a [u8],
         /// What was asked.
         asked: &'a [u8],
     },
     /// The same, or with the wrong number of arguments: found out when the command runs.
     SubcommandSyntax {
-        /// The name of the container.
-        container: &'static str,
+        /// The container, as the client calls it.
+        container: &'a [u8],
         /// What was asked.
         asked: &'a [u8],
     },
@@ -207,10 +207,11 @@ impl fmt::Display for CommandError<'_> {
 fn refuse_word(
     f: &mut fmt::Formatter<'_>,
     why: &str,
-    container: &str,
+    container: &[u8],
     asked: &[u8],
 ) -> fmt::Result {
-    let (asked, container) = (c_text(asked, 128), container.to_ascii_uppercase());
+    let container = container.to_ascii_uppercase();
+    let (asked, container) = (c_text(asked, 128), Text(&container));
     write!(f, "ERR {why} '{asked}'. Try {container} HELP.")
 }
 

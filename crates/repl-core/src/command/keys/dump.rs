@@ -10,6 +10,7 @@ use crate::{
         number::{DIGITS_MAX, format_i64, parse_i64},
         time::UnixMillis,
     },
+    keyspace::Event,
     rdb::{self, DumpError, Restored},
     resp::Args,
 };
@@ -121,10 +122,13 @@ fn restore<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandEr
     });
     let hash = data.keyspace.hash(key);
     data.reply.ok();
+    // What is replaced goes first: the key is a new one.
+    let removed = data.keyspace.remove(data.db, hash, key);
     if data.expiry == Expiry::Delete && expires_at.is_some_and(|at| at <= data.now) {
-        if !data.keyspace.remove(data.db, hash, key) {
+        if !removed {
             return Ok(Outcome::Unchanged);
         }
+        data.note(Event::DEL, key);
         data.effects.push(data.db, [b"DEL".as_slice(), key]);
         return Ok(Outcome::Rewritten);
     }
@@ -136,6 +140,7 @@ fn restore<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandEr
             data.keyspace.set_value(data.db, hash, key, value, expires_at);
         }
     }
+    data.note(Event::generic("restore"), key);
     let (Some(at), Clock::Now) = (expires_at, clock) else { return Ok(Outcome::Propagate) };
     let mut digits = [0; DIGITS_MAX];
     let mut absolute: Vec<&[u8]> = args.iter().collect();

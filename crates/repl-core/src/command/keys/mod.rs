@@ -149,7 +149,7 @@ fn del<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<
     for key in args.iter().skip(1) {
         let (hash, found) = data.lookup(key);
         if found.is_some() {
-            data.keyspace.remove(data.db, hash, key);
+            data.delete(hash, key);
             count += 1;
         }
     }

@@ -1,7 +1,7 @@
 //! How a value is kept: `OBJECT ENCODING FREQ HELP IDLETIME REFCOUNT`.
 
 use super::super::{
-    CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Sight, Spec,
+    CommandError, Data, DataError, Flags, Handler, Keys, Misses, Outcome, Sight, Spec,
     subcommands::{Subcommand, container},
 };
 use crate::{
@@ -110,6 +110,7 @@ fn object<'a>(
     question: Question,
 ) -> Result<Outcome, CommandError<'a>> {
     let key = args.get(2);
+    data.misses = Misses::Untold;
     let (hash, sight) = data.meet(key);
     match (sight, data.keyspace.find(data.db, hash, key)) {
         (Sight::AsFound, Some(entry)) => match question {

@@ -3,7 +3,11 @@
 use super::super::{
     Access, CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec, is_word,
 };
-use crate::{base::number::parse_i64, keyspace::DbIndex, resp::Args};
+use crate::{
+    base::number::parse_i64,
+    keyspace::{DbIndex, Event},
+    resp::Args,
+};
 
 const fn spec(
     name: &'static str,
@@ -88,7 +92,7 @@ fn rename<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErr
     }
     // A target that is expired goes first, here and on every replica.
     data.meet(to);
-    data.keyspace.relocate((data.db, from), (data.db, to));
+    relocate(data, from, to);
     Ok(Outcome::Propagate)
 }
 
@@ -101,9 +105,15 @@ fn renamenx<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandE
         data.reply.int(0);
         return Ok(Outcome::Unchanged);
     }
-    data.keyspace.relocate((data.db, from), (data.db, to));
+    relocate(data, from, to);
     data.reply.int(1);
     Ok(Outcome::Propagate)
+}
+
+fn relocate(data: &mut Data<'_>, from: &[u8], to: &[u8]) {
+    data.keyspace.relocate((data.db, from), (data.db, to));
+    data.note(Event::generic("rename_from"), from);
+    data.note(Event::generic("rename_to"), to);
 }
 
 /// The database that `arg` numbers.
@@ -129,11 +139,12 @@ fn copy<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
     if db == data.db && from == to {
         return Err(DataError::SameObject.into());
     }
-    if !data.exists(from) || (data.exists_in(db, to) && !replaces) {
+    if !data.reading(|data| data.exists(from)) || (data.exists_in(db, to) && !replaces) {
         data.reply.int(0);
         return Ok(Outcome::Unchanged);
     }
     data.keyspace.copy((data.db, from), (db, to));
+    data.keyspace.note(db, Event::generic("copy_to"), to);
     data.reply.int(1);
     Ok(Outcome::Propagate)
 }
@@ -149,6 +160,8 @@ fn move_<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErro
         return Ok(Outcome::Unchanged);
     }
     data.keyspace.relocate((data.db, key), (db, key));
+    data.note(Event::generic("move_from"), key);
+    data.keyspace.note(db, Event::generic("move_to"), key);
     data.reply.int(1);
     Ok(Outcome::Propagate)
 }

@@ -3,7 +3,9 @@
 use alloc::vec::Vec;
 
 use super::{
-    super::{CommandError, Data, DataError, Expiry, Flags, Handler, Keys, Outcome, Spec, is_word},
+    super::{
+        CommandError, Data, DataError, Expiry, Flags, Handler, Keys, Misses, Outcome, Spec, is_word,
+    },
     type_name,
 };
 use crate::{
@@ -130,6 +132,10 @@ fn scan<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
     data.reply.bulk(format_u64(&mut [0; DIGITS_MAX], next.0));
     data.reply.array_len(found.len());
     found.iter().for_each(|entry| data.reply.bulk(entry.key()));
+    if options.type_name.is_none() {
+        // Redis reads the keys whose types it compares, and walks over the others.
+        data.misses = Misses::Untold;
+    }
     for key in expired {
         data.meet(&key);
     }
@@ -141,6 +147,7 @@ const DRAWS_MAX: usize = 100;
 
 fn randomkey<'a>(data: &mut Data<'_>, _args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let (now, ignores_expiry) = (data.now, data.expiry == Expiry::Ignore);
+    data.misses = Misses::Untold;
     for _ in 0..DRAWS_MAX {
         let Some(entry) = data.keyspace.random(data.db, data.rng) else { break };
         if ignores_expiry || !entry.is_expired(now) {

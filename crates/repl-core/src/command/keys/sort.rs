@@ -10,7 +10,7 @@ use super::super::{
 };
 use crate::{
     base::{float::parse_f64, number::DIGITS_MAX},
-    keyspace::Entry,
+    keyspace::{Entry, Event},
     resp::Args,
     value::{Collection as _, End, Hash, List, View},
 };
@@ -182,7 +182,7 @@ enum Weight {
 
 // redis: sort.c, sortCommandGeneric
 fn sort<'a>(data: &mut Data<'_>, mut request: Request<'a>) -> Result<Outcome, CommandError<'a>> {
-    let (mut elements, origin) = elements(data, request.key)?;
+    let (mut elements, origin) = data.reading(|data| elements(data, request.key))?;
     if origin == Origin::Set && request.compare == Compare::Nothing && request.store.is_some() {
         // What is stored must be the same wherever this is done.
         (request.compare, request.by) = (Compare::Texts, None);
@@ -192,13 +192,13 @@ fn sort<'a>(data: &mut Data<'_>, mut request: Request<'a>) -> Result<Outcome, Co
             elements.reverse();
         }
     } else {
-        elements = sorted(data, elements, &request)?;
+        elements = data.reading(|data| sorted(data, elements, &request))?;
     }
     let (start, count) = request.window(elements.len());
     let wanted = elements.get(start..start + count).unwrap_or_default();
     match request.store {
         None => {
-            show(data, wanted, &request.gets);
+            data.reading(|data| show(data, wanted, &request.gets));
             Ok(Outcome::Unchanged)
         }
         Some(key) => Ok(store(data, wanted, &request, key)),
@@ -334,18 +334,20 @@ fn store(data: &mut Data<'_>, wanted: &[Vec<u8>], request: &Request<'_>, key: &[
             result.push(element.clone());
         }
         for pattern in &request.gets {
-            result.push(pointed(data, pattern, element).unwrap_or_default());
+            let found = data.reading(|data| pointed(data, pattern, element));
+            result.push(found.unwrap_or_default());
         }
     }
-    let (hash, _) = data.meet(key);
     data.reply.int(result.len() as i64);
     if result.is_empty() {
-        let removed = data.keyspace.remove(data.db, hash, key);
-        return if removed { Outcome::Propagate } else { Outcome::Unchanged };
+        let hash = data.keyspace.hash(key);
+        return if data.delete(hash, key) { Outcome::Propagate } else { Outcome::Unchanged };
     }
+    let (hash, _) = data.meet(key);
     let (mut list, shape) = (List::new(), data.keyspace.shape());
     result.iter().for_each(|item| list.push(&shape, End::Right, item));
     data.keyspace.set_value(data.db, hash, key, list.into_value(), None);
+    data.note(Event::list("sortstore"), key);
     if request.compare != Compare::Texts || request.by.is_none() {
         return Outcome::Propagate;
     }

@@ -5,7 +5,7 @@ use super::{
         blocking::Served,
         collection::{Counts, change, change_or_create, count, held, key_count, outcome},
     },
-    CommandError, Data, GROW, Handler, INSERT, Outcome, POP, WRITE, is_word, spec,
+    CommandError, Data, GROW, Handler, INSERT, Outcome, POP, WRITE, is_word, popped, pushed, spec,
 };
 use crate::{
     base::number::{DIGITS_MAX, format_i64},
@@ -100,26 +100,26 @@ pub(super) fn move_item(
     let item = list.and_then(|list| list.peek(from_end)).expect("a list has elements").to_vec();
     data.reply.bulk(&item);
     let shape = data.keyspace.shape();
+    let (grows, shrinks) = (pushed(to_end), popped(from_end));
     if from == to {
         // In one step: a list of one element must not vanish in between, and its expiry with it.
-        change(data.keyspace, data.db, (source.0, from), Counts::Always, |list: &mut List| {
+        let counts = Counts::Always(grows);
+        change(data.keyspace, data.db, (source.0, from), counts, |list: &mut List| {
             list.drop_from(from_end, 1);
             list.push(&shape, to_end, &item);
         })?;
+        data.note(shrinks, from);
         return Ok(Served::Done);
     }
-    change(data.keyspace, data.db, (source.0, from), Counts::ByLength, |list: &mut List| {
+    // The other list first, as in Redis: who listens hears that an element comes before it goes.
+    let counts = Counts::ByLength(grows);
+    change_or_create(data.keyspace, data.db, (target.0, to), counts, |list: &mut List| {
+        list.push(&shape, to_end, &item);
+    })?;
+    let counts = Counts::ByLength(shrinks);
+    change(data.keyspace, data.db, (source.0, from), counts, |list: &mut List| {
         list.drop_from(from_end, 1)
     })?;
-    change_or_create(
-        data.keyspace,
-        data.db,
-        (target.0, to),
-        Counts::ByLength,
-        |list: &mut List| {
-            list.push(&shape, to_end, &item);
-        },
-    )?;
     Ok(Served::Done)
 }
 
@@ -172,23 +172,23 @@ pub(super) fn take_many(
     count: usize,
 ) -> Result<Served, CommandError<'static>> {
     let (hash, _) = data.meet(key);
+    let counts = Counts::ByLength(popped(end));
     let reply = &mut data.reply;
-    let popped =
-        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |list: &mut List| {
-            let popped = count.min(list.len());
-            reply.array_len(2);
-            reply.bulk(key);
-            reply.array_len(popped);
-            match end {
-                End::Left => list.iter().take(popped).for_each(|item| reply.bulk(item)),
-                End::Right => list.iter().rev().take(popped).for_each(|item| reply.bulk(item)),
-            }
-            list.drop_from(end, popped);
-            popped
-        })?;
-    let Some(popped) = popped else { return Ok(Served::NothingThere) };
+    let taken = change(data.keyspace, data.db, (hash, key), counts, |list: &mut List| {
+        let popped = count.min(list.len());
+        reply.array_len(2);
+        reply.bulk(key);
+        reply.array_len(popped);
+        match end {
+            End::Left => list.iter().take(popped).for_each(|item| reply.bulk(item)),
+            End::Right => list.iter().rev().take(popped).for_each(|item| reply.bulk(item)),
+        }
+        list.drop_from(end, popped);
+        popped
+    })?;
+    let Some(taken) = taken else { return Ok(Served::NothingThere) };
     let mut digits = [0; DIGITS_MAX];
-    let popped = format_i64(&mut digits, popped.result as i64);
+    let popped = format_i64(&mut digits, taken.result as i64);
     data.effects.push(data.db, [pop_name(end), key, popped]);
     Ok(Served::Done)
 }

@@ -12,7 +12,7 @@ use super::{
     },
     CommandError, Data, Flags, GROW, Handler, Keys, Outcome, POP, Spec, WRITE,
     between::{BOTH, ManyKeys, move_item, parse_end, pop_name, take_many},
-    spec,
+    popped, spec,
 };
 use crate::{
     resp::{Args, Reply},
@@ -174,15 +174,15 @@ fn word(end: End) -> &'static [u8] {
 /// Pops one element; the reply is the key and the element.
 fn pop_one(data: &mut Data<'_>, key: &[u8], end: End) -> Result<Served, CommandError<'static>> {
     let (hash, _) = data.meet(key);
+    let counts = Counts::ByLength(popped(end));
     let reply = &mut data.reply;
-    let popped =
-        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |list: &mut List| {
-            reply.array_len(2);
-            reply.bulk(key);
-            reply.bulk(list.peek(end).expect("a list has elements"));
-            list.drop_from(end, 1);
-        })?;
-    if popped.is_none() {
+    let taken = change(data.keyspace, data.db, (hash, key), counts, |list: &mut List| {
+        reply.array_len(2);
+        reply.bulk(key);
+        reply.bulk(list.peek(end).expect("a list has elements"));
+        list.drop_from(end, 1);
+    })?;
+    if taken.is_none() {
         return Ok(Served::NothingThere);
     }
     data.effects.push(data.db, [pop_name(end), key]);

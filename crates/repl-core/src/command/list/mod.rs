@@ -13,6 +13,7 @@ use super::{
     is_word,
 };
 use crate::{
+    keyspace::Event,
     resp::Args,
     value::{End, List},
 };
@@ -167,6 +168,22 @@ pub(super) const SPECS: &[Spec] = &[
     ),
 ];
 
+/// What is told of a list that grows at this end.
+const fn pushed(end: End) -> Event {
+    Event::list(match end {
+        End::Left => "lpush",
+        End::Right => "rpush",
+    })
+}
+
+/// What is told of a list that loses elements at this end.
+const fn popped(end: End) -> Event {
+    Event::list(match end {
+        End::Left => "lpop",
+        End::Right => "rpop",
+    })
+}
+
 fn push<'a>(data: &mut Data<'_>, args: Args<'a>, end: End) -> Result<Outcome, CommandError<'a>> {
     let key = args.get(1);
     let (hash, _) = data.meet(key);
@@ -175,7 +192,7 @@ fn push<'a>(data: &mut Data<'_>, args: Args<'a>, end: End) -> Result<Outcome, Co
         data.keyspace,
         data.db,
         (hash, key),
-        Counts::ByLength,
+        Counts::ByLength(pushed(end)),
         |list: &mut List| {
             args.iter().skip(2).for_each(|item| list.push(&shape, end, item));
             list.len()
@@ -193,11 +210,11 @@ fn push_existing<'a>(
     let key = args.get(1);
     let (hash, _) = data.meet(key);
     let shape = data.keyspace.shape();
-    let changed =
-        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |list: &mut List| {
-            args.iter().skip(2).for_each(|item| list.push(&shape, end, item));
-            list.len()
-        })?;
+    let counts = Counts::ByLength(pushed(end));
+    let changed = change(data.keyspace, data.db, (hash, key), counts, |list: &mut List| {
+        args.iter().skip(2).for_each(|item| list.push(&shape, end, item));
+        list.len()
+    })?;
     let len = changed.map_or(0, |changed| changed.result);
     data.reply.int(len as i64);
     Ok(outcome(len))
@@ -218,19 +235,19 @@ fn pop<'a>(
     };
     let (hash, _) = data.meet(key);
     let reply = &mut data.reply;
-    let changed =
-        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |list: &mut List| {
-            let popped = wanted.unwrap_or(1).min(list.len());
-            if wanted.is_some() {
-                reply.array_len(popped);
-            }
-            match end {
-                End::Left => list.iter().take(popped).for_each(|item| reply.bulk(item)),
-                End::Right => list.iter().rev().take(popped).for_each(|item| reply.bulk(item)),
-            }
-            list.drop_from(end, popped);
-            popped
-        })?;
+    let counts = Counts::ByLength(popped(end));
+    let changed = change(data.keyspace, data.db, (hash, key), counts, |list: &mut List| {
+        let popped = wanted.unwrap_or(1).min(list.len());
+        if wanted.is_some() {
+            reply.array_len(popped);
+        }
+        match end {
+            End::Left => list.iter().take(popped).for_each(|item| reply.bulk(item)),
+            End::Right => list.iter().rev().take(popped).for_each(|item| reply.bulk(item)),
+        }
+        list.drop_from(end, popped);
+        popped
+    })?;
     match (&changed, wanted) {
         (Some(_), _) => {}
         (None, None) => data.reply.null(),
@@ -299,7 +316,8 @@ fn lset<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
     let list = held::<List>(data.keyspace, data.db, met, key)?.ok_or(DataError::NoSuchKey)?;
     let index = absolute(list.len(), integer(args.get(2))?).ok_or(DataError::IndexOutOfRange)?;
     let shape = data.keyspace.shape();
-    change(data.keyspace, data.db, (met.0, key), Counts::Always, |list: &mut List| {
+    let counts = Counts::Always(Event::list("lset"));
+    change(data.keyspace, data.db, (met.0, key), counts, |list: &mut List| {
         list.set(&shape, index, args.get(3))
     })?;
     data.reply.ok();
@@ -315,10 +333,10 @@ fn lrem<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError
         Ok(limit @ 1..) => limit,
         Ok(0) | Err(_) => usize::MAX,
     };
-    let changed =
-        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |list: &mut List| {
-            list.remove_equal(end, limit, args.get(3))
-        })?;
+    let counts = Counts::ByLength(Event::list("lrem"));
+    let changed = change(data.keyspace, data.db, (hash, key), counts, |list: &mut List| {
+        list.remove_equal(end, limit, args.get(3))
+    })?;
     let removed = changed.map_or(0, |changed| changed.result);
     data.reply.int(removed as i64);
     Ok(outcome(removed))
@@ -328,14 +346,14 @@ fn ltrim<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErro
     let key = args.get(1);
     let (start, end) = (integer(args.get(2))?, integer(args.get(3))?);
     let (hash, _) = data.meet(key);
-    let changed =
-        change(data.keyspace, data.db, (hash, key), Counts::Always, |list: &mut List| {
-            let (first, count) = range(list.len(), start, end);
-            let before = list.len();
-            list.drop_from(End::Right, before - first - count);
-            list.drop_from(End::Left, first);
-            before - count
-        })?;
+    let counts = Counts::Always(Event::list("ltrim"));
+    let changed = change(data.keyspace, data.db, (hash, key), counts, |list: &mut List| {
+        let (first, count) = range(list.len(), start, end);
+        let before = list.len();
+        list.drop_from(End::Right, before - first - count);
+        list.drop_from(End::Left, first);
+        before - count
+    })?;
     data.reply.ok();
     Ok(outcome(changed.map_or(0, |changed| changed.result)))
 }
@@ -349,12 +367,12 @@ fn linsert<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandEr
     };
     let (hash, _) = data.meet(key);
     let shape = data.keyspace.shape();
-    let changed =
-        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |list: &mut List| {
-            let index = list.iter().position(|other| other == pivot)?;
-            list.insert(&shape, index + behind, item);
-            Some(list.len())
-        })?;
+    let counts = Counts::ByLength(Event::list("linsert"));
+    let changed = change(data.keyspace, data.db, (hash, key), counts, |list: &mut List| {
+        let index = list.iter().position(|other| other == pivot)?;
+        list.insert(&shape, index + behind, item);
+        Some(list.len())
+    })?;
     let (reply, inserted) = match changed.map(|changed| changed.result) {
         None => (0, 0),
         Some(None) => (-1, 0),

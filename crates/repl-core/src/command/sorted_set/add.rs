@@ -4,7 +4,10 @@ use super::{
     super::collection::change_or_create_told, Args, CommandError, Data, DataError, Outcome,
     SortedSet, is_word, outcome,
 };
-use crate::{base::float::parse_score, keyspace::Change};
+use crate::{
+    base::float::parse_score,
+    keyspace::{Change, Event},
+};
 
 /// The options of `ZADD`.
 #[derive(Clone, Copy, Default)]
@@ -158,7 +161,8 @@ fn add<'a>(
     let (hash, _) = data.meet(key);
     let shape = data.keyspace.shape();
     let mut tally = Tally::default();
-    change_or_create_told(data.keyspace, data.db, (hash, key), |set: &mut SortedSet| {
+    let event = Event::sorted_set(if options.incr { "zincr" } else { "zadd" });
+    change_or_create_told(data.keyspace, data.db, (hash, key), event, |set: &mut SortedSet| {
         let mut pairs = args.iter().skip(at);
         while let (Some(score), Some(member)) = (pairs.next(), pairs.next()) {
             let given = parse_score(score).unwrap_or_default();

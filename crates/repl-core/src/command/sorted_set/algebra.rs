@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     base::{float::parse_score, number::DIGITS_MAX},
-    command::Sight,
+    command::{Misses, Sight},
+    keyspace::{DbIndex, KeyHash, Keyspace},
     value::{Set, Shape, SortedSet, View, in_order},
 };
 
@@ -95,6 +96,25 @@ enum Input<'a> {
 }
 
 impl<'a> Input<'a> {
+    /// What `key`, which was met, holds.
+    fn find(
+        keyspace: &'a Keyspace,
+        db: DbIndex,
+        (hash, sight): (KeyHash, Sight),
+        key: &[u8],
+    ) -> Result<Self, CommandError<'static>> {
+        let found = match sight {
+            Sight::Hidden => None,
+            Sight::AsFound => keyspace.find(db, hash, key),
+        };
+        match found.map(|entry| entry.view()) {
+            None => Ok(Self::Missing),
+            Some(View::Set(set)) => Ok(Self::Set(set)),
+            Some(View::SortedSet(set)) => Ok(Self::SortedSet(set)),
+            Some(View::String(_) | View::List(_) | View::Hash(_)) => Err(CommandError::WrongType),
+        }
+    }
+
     fn len(self) -> usize {
         match self {
             Self::Missing => 0,
@@ -219,20 +239,17 @@ fn inputs<'a, 'k>(
         return Err(CommandError::Syntax);
     }
     // Meeting a key may delete it: all of them first, since then the sets stay where they are.
-    let met: Vec<_> = keys.iter().take(number).map(|key| (data.meet(key), key)).collect();
-    let data = &*data;
-    let find = |((hash, sight), key)| {
-        let found = match sight {
-            Sight::Hidden => None,
-            Sight::AsFound => data.keyspace.find(data.db, hash, key),
-        };
-        match found.map(|entry| entry.view()) {
-            None => Ok(Input::Missing),
-            Some(View::Set(set)) => Ok(Input::Set(set)),
-            Some(View::SortedSet(set)) => Ok(Input::SortedSet(set)),
-            Some(View::String(_) | View::List(_) | View::Hash(_)) => Err(CommandError::WrongType),
+    let mut met = Vec::with_capacity(number);
+    for key in keys.iter().take(number) {
+        let one = data.meet(key);
+        if data.misses == Misses::Told {
+            // What comes behind a key of another type is not looked for.
+            Input::find(data.keyspace, data.db, one, key)?;
         }
-    };
+        met.push((one, key));
+    }
+    let data = &*data;
+    let find = |(met, key)| Input::find(data.keyspace, data.db, met, key);
     let inputs: Vec<Input<'k>> = met.into_iter().map(find).collect::<Result<_, _>>()?;
     let options = Options::parse(args, number_at + 1 + number, number, offer)?;
     let weight = |index: usize| {

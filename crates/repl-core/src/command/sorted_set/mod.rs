@@ -19,6 +19,7 @@ use super::{
     is_word,
 };
 use crate::{
+    keyspace::Event,
     resp::{Args, Proto, Reply},
     value::{ScoreRoom, SortedSet, SortedSetRef},
 };
@@ -194,10 +195,10 @@ impl Scores {
 fn zrem<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let key = args.get(1);
     let (hash, _) = data.meet(key);
-    let changed =
-        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |set: &mut SortedSet| {
-            args.iter().skip(2).filter(|member| set.remove(member)).count()
-        })?;
+    let counts = Counts::ByLength(Event::sorted_set("zrem"));
+    let changed = change(data.keyspace, data.db, (hash, key), counts, |set: &mut SortedSet| {
+        args.iter().skip(2).filter(|member| set.remove(member)).count()
+    })?;
     let removed = changed.map_or(0, |changed| changed.result);
     data.reply.int(removed as i64);
     Ok(outcome(removed))

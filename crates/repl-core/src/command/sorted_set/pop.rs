@@ -12,7 +12,10 @@ use super::{
     Args, CommandError, Counts, Data, Flags, Handler, Keys, Outcome, POP, Proto, Reply, SortedSet,
     Spec, Start, WRITE, is_word, outcome, spec,
 };
-use crate::base::number::{DIGITS_MAX, format_i64};
+use crate::{
+    base::number::{DIGITS_MAX, format_i64},
+    keyspace::Event,
+};
 
 const BLOCKS: Flags = WRITE.and(Flags::NOSCRIPT).and(Flags::BLOCKING).and(Flags::FAST);
 /// All arguments but the last, which is the timeout.
@@ -156,30 +159,33 @@ fn take(
     begin: impl FnOnce(&mut Reply<'_>, usize) -> (usize, Nesting),
 ) -> Result<Option<usize>, CommandError<'static>> {
     let (hash, _) = data.meet(key);
+    let counts = Counts::ByLength(Event::sorted_set(match from {
+        Start::Lowest => "zpopmin",
+        Start::Highest => "zpopmax",
+    }));
     let reply = &mut data.reply;
-    let changed =
-        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |set: &mut SortedSet| {
-            let len = set.len();
-            let (count, nesting) = begin(reply, len);
-            let ranks = match from {
-                Start::Lowest => 0..count,
-                Start::Highest => len - count..len,
-            };
-            let show = |(member, score): (&[u8], f64)| {
-                if nesting == Nesting::Pairs {
-                    reply.array_len(2);
-                }
-                reply.bulk(member);
-                reply.double(score);
-            };
-            let members = set.view().range(ranks.clone());
-            match from {
-                Start::Lowest => members.for_each(show),
-                Start::Highest => members.rev().for_each(show),
+    let changed = change(data.keyspace, data.db, (hash, key), counts, |set: &mut SortedSet| {
+        let len = set.len();
+        let (count, nesting) = begin(reply, len);
+        let ranks = match from {
+            Start::Lowest => 0..count,
+            Start::Highest => len - count..len,
+        };
+        let show = |(member, score): (&[u8], f64)| {
+            if nesting == Nesting::Pairs {
+                reply.array_len(2);
             }
-            set.remove_range(ranks);
-            count
-        })?;
+            reply.bulk(member);
+            reply.double(score);
+        };
+        let members = set.view().range(ranks.clone());
+        match from {
+            Start::Lowest => members.for_each(show),
+            Start::Highest => members.rev().for_each(show),
+        }
+        set.remove_range(ranks);
+        count
+    })?;
     Ok(changed.map(|changed| changed.result))
 }
 

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     base::float::parse_bound,
+    keyspace::Event,
     value::{LexEdge, LexRange, Members, ScoreRange},
 };
 
@@ -316,12 +317,17 @@ fn count<'a>(data: &mut Data<'_>, args: Args<'a>, by: By) -> Result<Outcome, Com
 fn remove<'a>(data: &mut Data<'_>, args: Args<'a>, by: By) -> Result<Outcome, CommandError<'a>> {
     let (key, part) = (args.get(1), Part::parse(by, args.get(2), args.get(3))?);
     let (hash, _) = data.meet(key);
-    let changed =
-        change(data.keyspace, data.db, (hash, key), Counts::ByLength, |set: &mut SortedSet| {
-            let ranks = part.ranks(set.view(), Start::Lowest);
-            set.remove_range(ranks.clone());
-            ranks.len()
-        })?;
+    let event = Event::sorted_set(match by {
+        By::Rank => "zremrangebyrank",
+        By::Score => "zremrangebyscore",
+        By::Lex => "zremrangebylex",
+    });
+    let counts = Counts::ByLength(event);
+    let changed = change(data.keyspace, data.db, (hash, key), counts, |set: &mut SortedSet| {
+        let ranks = part.ranks(set.view(), Start::Lowest);
+        set.remove_range(ranks.clone());
+        ranks.len()
+    })?;
     let removed = changed.map_or(0, |changed| changed.result);
     data.reply.int(removed as i64);
     Ok(outcome(removed))

@@ -4,11 +4,11 @@
 use super::{
     ACCESS, Args, CommandError, Data, GROW, Handler, Keys, Outcome, STORED, SortedSet, Spec,
     algebra::{Algebra, combine},
-    held,
+    held, outcome,
     range::{Offer, Request},
     spec,
 };
-use crate::value::Collection as _;
+use crate::{keyspace::Event, value::Collection as _};
 
 /// The first key gets what comes of the others, of which there are as many as is said.
 const COUNTED: Keys = Keys::one(STORED).and(Keys::counted(2, ACCESS));
@@ -54,14 +54,14 @@ pub(in crate::command) const SPECS: &[Spec] = &[
 
 fn zrangestore<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let request = Request::parse(args, 2, Offer::STORED_RANGE)?;
-    let met = data.meet(request.key);
+    let met = data.reading(|data| data.meet(request.key));
     let shape = data.keyspace.shape();
     let mut result = SortedSet::new();
     if let Some(set) = held::<SortedSet>(data.keyspace, data.db, met, request.key)? {
         let (members, _) = request.of(set);
         members.for_each(|(member, score)| result.set(&shape, member, score));
     }
-    Ok(put(data, args.get(1), result))
+    Ok(put(data, args.get(1), result, "zrangestore"))
 }
 
 fn store<'a>(
@@ -70,25 +70,22 @@ fn store<'a>(
     algebra: Algebra,
     name: &'static str,
 ) -> Result<Outcome, CommandError<'a>> {
-    let (members, _) = combine(data, args, 2, algebra, name)?;
+    let (members, _) = data.reading(|data| combine(data, args, 2, algebra, name))?;
     let shape = data.keyspace.shape();
     let mut result = SortedSet::new();
     members.iter().for_each(|(member, score)| result.set(&shape, member, *score));
-    Ok(put(data, args.get(1), result))
+    Ok(put(data, args.get(1), result, name))
 }
 
-/// The key holds `result` and nothing else; without a member it goes.
-fn put(data: &mut Data<'_>, key: &[u8], result: SortedSet) -> Outcome {
-    let (hash, found) = data.lookup(key);
-    let existed = found.is_some();
+/// The key holds `result` and nothing else; without a member it goes. `event` is what came of it.
+fn put(data: &mut Data<'_>, key: &[u8], result: SortedSet, event: &'static str) -> Outcome {
     data.reply.int(result.len() as i64);
-    if !result.is_empty() {
-        data.keyspace.set_value(data.db, hash, key, result.into_value(), None);
-        return Outcome::Propagate;
+    if result.is_empty() {
+        let hash = data.keyspace.hash(key);
+        return outcome(usize::from(data.delete(hash, key)));
     }
-    if existed {
-        data.keyspace.remove(data.db, hash, key);
-        return Outcome::Propagate;
-    }
-    Outcome::Unchanged
+    let (hash, _) = data.meet(key);
+    data.keyspace.set_value(data.db, hash, key, result.into_value(), None);
+    data.note(Event::sorted_set(event), key);
+    Outcome::Propagate
 }

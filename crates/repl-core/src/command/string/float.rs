@@ -4,7 +4,7 @@ use super::{
     super::{CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Spec},
     RW, WRITE,
 };
-use crate::{base::extended::Extended, resp::Args};
+use crate::{base::extended::Extended, keyspace::Event, resp::Args};
 
 pub(in crate::command) const SPECS: &[Spec] = &[Spec {
     name: "incrbyfloat",
@@ -33,6 +33,7 @@ fn incrbyfloat<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, Comma
     } else {
         data.keyspace.update(data.db, hash, key, |entry| entry.set_value(&text));
     }
+    data.note(Event::string("incrbyfloat"), key);
     data.reply.bulk(&text);
     data.effects.push(data.db, [b"SET".as_slice(), key, &text, b"KEEPTTL"]);
     Ok(Outcome::Rewritten)

@@ -4,7 +4,10 @@ use super::{
     super::{Access, CommandError, Data, Flags, Handler, Keys, Outcome, Spec},
     WRITE, reply_value,
 };
-use crate::{keyspace::WrongType, resp::Args};
+use crate::{
+    keyspace::{Event, WrongType},
+    resp::Args,
+};
 
 const fn pairs(access: Access) -> Keys {
     Keys::range(1, -1, 2, access)
@@ -86,8 +89,9 @@ fn msetnx<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErr
 fn set_all(data: &mut Data<'_>, args: Args<'_>) {
     let keys = args.iter().skip(1).step_by(2);
     for (key, value) in keys.zip(args.iter().skip(2).step_by(2)) {
-        let hash = data.keyspace.hash(key);
+        let hash = data.meet_to_replace(key);
         data.keyspace.set(data.db, hash, key, value, None);
+        data.note(Event::SET, key);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
         number::{DIGITS_MAX, format_i64, parse_i64},
         time::UnixMillis,
     },
-    keyspace::{Change, Entry, WrongType},
+    keyspace::{Change, Entry, Event, WrongType},
     resp::Args,
 };
 
@@ -276,10 +276,9 @@ fn expire_time<'a>(
 fn set<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let (key, value) = (args.get(1), args.get(2));
     if args.len() == 3 {
-        // An expired key is overwritten without a `DEL` before it: the value and the expiry it had
-        // are gone either way, here and on every replica.
-        let hash = data.keyspace.hash(key);
+        let hash = data.meet_to_replace(key);
         data.keyspace.set(data.db, hash, key, value, None);
+        data.note(Event::SET, key);
         data.reply.ok();
         return Ok(Outcome::Propagate);
     }
@@ -287,7 +286,7 @@ fn set<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<
     let (hash, old) = data.lookup(key);
     let (exists, old_expiry) = (old.is_some(), old.and_then(|entry| entry.expires_at()));
     if options.answer == Answer::OldValue {
-        reply_value(data, key)?;
+        data.reading(|data| reply_value(data, key))?;
     }
     let refused = match options.condition {
         Condition::Always => false,
@@ -306,6 +305,7 @@ fn set<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<
         SetExpiry::At(at) => Some(at),
     };
     data.keyspace.set(data.db, hash, key, value, expires_at);
+    data.note(Event::SET, key);
     if options.answer == Answer::Ok {
         data.reply.ok();
     }
@@ -314,6 +314,7 @@ fn set<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<
         SetExpiry::Remove => data.effects.push(data.db, [b"SET".as_slice(), key, value]),
         SetExpiry::Keep => data.effects.push(data.db, [b"SET".as_slice(), key, value, b"KEEPTTL"]),
         SetExpiry::At(at) => {
+            data.note(Event::EXPIRE, key);
             let at = format_i64(&mut digits, at.0);
             data.effects.push(data.db, [b"SET".as_slice(), key, value, b"PXAT", at]);
         }
@@ -348,6 +349,7 @@ fn add<'a>(data: &mut Data<'_>, args: Args<'a>, amount: i64) -> Result<Outcome, 
             data.reply.int(amount);
         }
     }
+    data.note(Event::string("incrby"), key);
     Ok(Outcome::Propagate)
 }
 
@@ -368,6 +370,7 @@ fn append<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErr
             total
         }
     };
+    data.note(Event::string("append"), key);
     data.reply.int(length as i64);
     Ok(Outcome::Propagate)
 }

@@ -4,7 +4,7 @@ use super::{
     super::{CommandError, Data, DataError, Flags, Handler, Keys, Outcome, Sight, Spec},
     WRITE,
 };
-use crate::{base::number::parse_i64, resp::Args};
+use crate::{base::number::parse_i64, keyspace::Event, resp::Args};
 
 const fn read(name: &'static str, since: &'static str) -> Spec {
     Spec {
@@ -85,6 +85,7 @@ fn setrange<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandE
         data.keyspace.set(data.db, hash, key, b"", None);
     }
     data.keyspace.update(data.db, hash, key, |entry| entry.write_at(at, bytes)).transpose()?;
+    data.note(Event::string("setrange"), key);
     data.reply.int(length.unwrap_or(0).max(at + bytes.len()) as i64);
     Ok(Outcome::Propagate)
 }

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     base::number::{DIGITS_MAX, format_i64},
+    keyspace::Event,
     resp::Args,
 };
 
@@ -86,6 +87,7 @@ fn setnx<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErro
         return Ok(Outcome::Unchanged);
     }
     data.keyspace.set(data.db, hash, args.get(1), args.get(2), None);
+    data.note(Event::SET, args.get(1));
     data.reply.int(1);
     Ok(Outcome::Propagate)
 }
@@ -99,8 +101,10 @@ fn setex<'a>(
 ) -> Result<Outcome, CommandError<'a>> {
     let (key, value) = (args.get(1), args.get(3));
     let at = expire_time(args.get(2), millis, data.now, name)?;
-    let hash = data.keyspace.hash(key);
+    let hash = data.meet_to_replace(key);
     data.keyspace.set(data.db, hash, key, value, Some(at));
+    data.note(Event::SET, key);
+    data.note(Event::EXPIRE, key);
     data.reply.ok();
     let mut digits = [0; DIGITS_MAX];
     let at = format_i64(&mut digits, at.0);
@@ -110,18 +114,19 @@ fn setex<'a>(
 
 fn getset<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let (key, value) = (args.get(1), args.get(2));
-    reply_value(data, key)?;
+    data.reading(|data| reply_value(data, key))?;
     let hash = data.keyspace.hash(key);
     data.keyspace.set(data.db, hash, key, value, None);
+    data.note(Event::SET, key);
     data.effects.push(data.db, [b"SET".as_slice(), key, value]);
     Ok(Outcome::Rewritten)
 }
 
 fn getdel<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandError<'a>> {
     let key = args.get(1);
-    reply_value(data, key)?;
+    data.reading(|data| reply_value(data, key))?;
     let hash = data.keyspace.hash(key);
-    if !data.keyspace.remove(data.db, hash, key) {
+    if !data.delete(hash, key) {
         return Ok(Outcome::Unchanged);
     }
     data.effects.push(data.db, [b"DEL".as_slice(), key]);
@@ -153,8 +158,8 @@ fn getex<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErro
         };
     }
     let key = args.get(1);
-    let (hash, found) = data.lookup(key);
-    let Some(entry) = found else {
+    let (hash, _) = data.reading(|data| data.meet(key));
+    let Some(entry) = data.keyspace.find(data.db, hash, key) else {
         data.reply.null();
         return Ok(Outcome::Unchanged);
     };
@@ -169,15 +174,17 @@ fn getex<'a>(data: &mut Data<'_>, args: Args<'a>) -> Result<Outcome, CommandErro
     reply_value(data, key)?;
     match (change, new) {
         (Change::Set(_), Some(at)) if at <= data.now && data.expiry == Expiry::Delete => {
-            data.keyspace.remove(data.db, hash, key);
+            data.delete(hash, key);
             data.effects.push(data.db, [b"DEL".as_slice(), key]);
         }
         (Change::Set(_), Some(at)) => {
             data.keyspace.update(data.db, hash, key, |entry| entry.set_expiry(Some(at)));
+            data.note(Event::EXPIRE, key);
             data.propagate_expiry(key, at);
         }
         (Change::Remove, _) if old.is_some() => {
             data.keyspace.update(data.db, hash, key, |entry| entry.set_expiry(None));
+            data.note(Event::PERSIST, key);
             data.effects.push(data.db, [b"PERSIST".as_slice(), key]);
         }
         (Change::Nothing | Change::Remove | Change::Set(_), _) => return Ok(Outcome::Unchanged),

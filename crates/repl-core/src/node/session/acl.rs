@@ -80,7 +80,7 @@ impl Node {
             }
             (Some(_), _) => {
                 let asked = args.get(1);
-                return Err(CommandError::SubcommandSyntax { container: "acl", asked });
+                return Err(CommandError::SubcommandSyntax { container: args.name(), asked });
             }
         };
         self.bulks(caller, names);
@@ -166,7 +166,7 @@ impl Node {
             (Some(bits), 3) => parse_i64(bits).ok_or(CommandError::NotInteger)?,
             (Some(_), _) => {
                 let asked = args.get(1);
-                return Err(CommandError::SubcommandSyntax { container: "acl", asked });
+                return Err(CommandError::SubcommandSyntax { container: args.name(), asked });
             }
         };
         if !(1..=PASSWORD_BITS_MAX).contains(&bits) {

@@ -84,10 +84,14 @@ impl Node {
         let id = self.waiting.client(ticket).expect("who stands in a line waits");
         let blocked = self.waiting.take_blocked(ticket).expect("and waits for keys");
         let (caller, begun) = (Caller::Conn(id), self.begin_service());
+        let start = self.reply_start(caller);
         let mut data = self.data(now, caller, blocked.spec);
         let result = blocked.claim.serve(&mut data, &spot.key);
         if let Err(error) = &result {
             self.reply_error(caller, &format!("{error}"));
+        }
+        if self.keyspace.has_events() {
+            self.publish_events_of(now, caller, start);
         }
         if result != Ok(Served::NothingThere) {
             self.end_service(caller, blocked.spec, &blocked.noted, begun);

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{
     super::{Node, requests::Caller},
-    Outcome,
+    Aside, Outcome,
 };
 use crate::{
     base::{
@@ -131,11 +131,17 @@ impl Node {
     }
 
     /// Sends a message to those that listen; how many times it was sent.
-    fn publish(&mut self, now: Now, topic: Topic, channel: &[u8], message: &[u8]) -> usize {
+    pub(super) fn publish(
+        &mut self,
+        now: Now,
+        topic: Topic,
+        channel: &[u8],
+        message: &[u8],
+    ) -> usize {
         let mut reached: Vec<ConnId> = Vec::new();
         for id in self.channels.listeners(topic, channel) {
             let Some(conn) = self.conns.get_mut(id) else { continue };
-            let mut reply = push_to(conn, 3);
+            let mut reply = push_to(conn, id, &mut self.aside, 3);
             reply.bulk(words(topic).message);
             reply.bulk(channel);
             reply.bulk(message);
@@ -144,7 +150,7 @@ impl Node {
         if topic == Topic::Channel {
             for (pattern, id) in self.channels.matching(channel) {
                 let Some(conn) = self.conns.get_mut(id) else { continue };
-                let mut reply = push_to(conn, 4);
+                let mut reply = push_to(conn, id, &mut self.aside, 4);
                 reply.bulk(words(Topic::Pattern).message);
                 reply.bulk(pattern);
                 reply.bulk(channel);
@@ -181,7 +187,7 @@ impl Node {
     }
 
     fn list_channels<'a>(&mut self, caller: Caller, topic: Topic, args: Args<'a>) -> Outcome<'a> {
-        at_most(3, "pubsub", args)?;
+        at_most(3, args)?;
         let pattern = args.try_get(2);
         let names = self.channels.names(topic).filter(|name| {
             pattern.is_none_or(|pattern| glob::matches(pattern, name, Case::Sensitive))
@@ -211,9 +217,18 @@ impl Node {
 }
 
 /// The head of a message of `count` parts to a listener.
-fn push_to(conn: &mut Conn, count: usize) -> Reply<'_> {
+fn push_to<'a>(
+    conn: &'a mut Conn,
+    id: ConnId,
+    aside: &'a mut Option<Aside>,
+    count: usize,
+) -> Reply<'a> {
     let proto = conn.client().map(|client| client.proto).unwrap_or_default();
-    let mut reply = Reply::new(conn.outbox.writer(), proto);
+    let out = match aside {
+        Some(aside) if aside.listener == id => &mut aside.messages,
+        Some(_) | None => conn.outbox.writer(),
+    };
+    let mut reply = Reply::new(out, proto);
     reply.push_len(count);
     reply
 }

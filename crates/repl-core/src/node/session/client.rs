@@ -186,7 +186,7 @@ impl Node {
     }
 
     fn client_pause<'a>(&mut self, now: Now, caller: Caller, args: Args<'a>) -> Outcome<'a> {
-        at_most(4, "client", args)?;
+        at_most(4, args)?;
         let of = match args.try_get(3) {
             None => Paused::All,
             Some(word) if word.eq_ignore_ascii_case(b"ALL") => Paused::All,
@@ -200,7 +200,7 @@ impl Node {
     }
 
     fn client_unblock<'a>(&mut self, caller: Caller, args: Args<'a>) -> Outcome<'a> {
-        at_most(4, "client", args)?;
+        at_most(4, args)?;
         let with_error = match args.try_get(3) {
             None => false,
             Some(word) if word.eq_ignore_ascii_case(b"TIMEOUT") => false,

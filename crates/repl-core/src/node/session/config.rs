@@ -79,6 +79,7 @@ impl Node {
             self.require_password();
         }
         self.keyspace.set_limits(&self.config);
+        self.keyspace.set_events(self.config.notify_keyspace_events);
         self.resize_backlog();
         self.grown = true;
     }

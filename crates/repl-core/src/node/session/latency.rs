@@ -5,6 +5,7 @@ use alloc::{format, string::String, vec::Vec};
 use super::{
     super::{
         Node,
+        commands::named,
         measure::{Event, Series},
         requests::Caller,
     },
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     base::{histogram::Histogram, time::Now},
-    command::{self, CommandError, LatencyCommand, SessionError},
+    command::{self, CommandError, LatencyCommand, SessionError, Spec},
     resp::{Args, Reply},
 };
 
@@ -87,17 +88,16 @@ impl Node {
     // redis: latency.c, latencyCommandHistogram
     fn latency_histogram(&mut self, caller: Caller, args: Args<'_>) {
         let all = &command::counted().collect::<Vec<_>>();
-        let is_in = |name: &str, asked: &[u8]| {
-            name.as_bytes().eq_ignore_ascii_case(asked)
-                || name
-                    .split_once('|')
-                    .is_some_and(|(container, _)| container.as_bytes().eq_ignore_ascii_case(asked))
+        let is_in = |name: &str, asked: &Spec| {
+            let behind = name.strip_prefix(asked.name);
+            behind.is_some_and(|behind| behind.is_empty() || behind.starts_with('|'))
         };
         let numbers: Vec<usize> = match args.len() {
             2 => (0..all.len()).collect(),
             _ => args
                 .iter()
                 .skip(2)
+                .filter_map(|name| named(&self.commands, name))
                 .flat_map(|asked| (0..all.len()).filter(move |at| is_in(all[*at], asked)))
                 .collect(),
         };

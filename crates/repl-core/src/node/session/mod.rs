@@ -8,6 +8,7 @@
 //! | `channels` | `SUBSCRIBE PUBLISH PUBSUB` and their kin |
 //! | `client`, `list` | `CLIENT` |
 //! | `config`, `debug` | `CONFIG DEBUG` |
+//! | `events` | what happens to keys is published |
 //! | `latency`, `doctor`, `slowlog` | `LATENCY SLOWLOG` |
 //! | `memory` | `MEMORY` |
 //! | `monitor` | `MONITOR` |
@@ -25,6 +26,7 @@ mod client;
 mod config;
 mod debug;
 mod doctor;
+mod events;
 mod failover;
 mod latency;
 mod list;
@@ -40,8 +42,9 @@ mod waiting;
 use alloc::string::String;
 
 pub(super) use self::{
-    channels::is_for_listeners, failover::Failover, memory::MemorySeen, shutdown::Shutdown,
-    transactions::waits_in_queue, waiters::Waiting, waiting::Pause, waiting::Paused,
+    channels::is_for_listeners, events::Aside, failover::Failover, memory::MemorySeen,
+    shutdown::Shutdown, transactions::waits_in_queue, waiters::Waiting, waiting::Pause,
+    waiting::Paused,
 };
 use super::{Node, requests::Caller};
 use crate::{

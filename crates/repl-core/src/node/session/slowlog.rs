@@ -23,7 +23,7 @@ impl Node {
     ) -> Outcome<'a> {
         match what {
             SlowlogCommand::Get => {
-                at_most(3, "slowlog", args)?;
+                at_most(3, args)?;
                 let count = args.try_get(2).map_or(Ok(SHOWN), shown)?;
                 self.slowlog_get(caller, count);
             }

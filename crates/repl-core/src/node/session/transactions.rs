@@ -113,6 +113,7 @@ impl Node {
     /// Runs what was queued as one unit.
     fn run_queue(&mut self, now: Now, caller: Caller, queue: &Queue) {
         let Caller::Conn(id) = caller else { return };
+        let start = self.begin_aside(id);
         self.with_reply(caller, |reply| reply.array_len(queue.count));
         let (mut parser, mut argv, mut at) = (Parser::new(), Argv::new(), 0);
         let buf: &[u8] = &queue.commands;
@@ -129,6 +130,10 @@ impl Node {
             let spec = spec.expect("it was found when queued");
             if self.is_greedy(id) {
                 self.close_greedy_client(now, id);
+            }
+            // Closed now, or by what it was sent of its own doing: nobody is left whose command it
+            // would be, and in which database.
+            if self.conns.get(id).is_none() {
                 break;
             }
             if let Err(denial) = self.judge(id, spec, request.args) {
@@ -149,6 +154,7 @@ impl Node {
             }
         }
         self.within_transaction = false;
+        self.end_aside(start);
     }
 }
 

@@ -142,12 +142,6 @@ pub(super) static ROWS: &[Directive] = &[
     ),
     kept("acllog-max-len", "128", POSITIVE_LONG, NO_ACL_LOG),
     // Observation.
-    kept(
-        "notify-keyspace-events",
-        "",
-        Rule::Words(words::event_classes),
-        "No keyspace events are published yet.",
-    ),
     kept("tracking-table-max-keys", "1000000", POSITIVE_LONG, "Clients cannot track keys yet."),
     kept("busy-reply-threshold", "5000", POSITIVE_LONG, NO_SCRIPT).alias("lua-time-limit"),
     kept("watchdog-period", "0", POSITIVE, "The server never waits for anything.").hidden(),

@@ -189,6 +189,16 @@ pub(super) static NODE: &[Directive] = &[
         "Refuse clients of other hosts while no password is set.",
     ),
     row("maxclients", Node, number!(maxclients, 1, 4_294_967_295), "Most clients at a time."),
+    row(
+        "notify-keyspace-events",
+        Node,
+        Kind::Words(Words {
+            show: |c| c.notify_keyspace_events.shown(),
+            take: words::take_event_classes,
+            lines: lines::event_classes,
+        }),
+        "Which events of keys are published, as letters; none without K or E.",
+    ),
     row("timeout", Node, seconds!(timeout, 0, INT_MAX), "Seconds until an idle client is closed."),
     row(
         "hz",
