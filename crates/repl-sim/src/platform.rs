@@ -17,7 +17,7 @@ use repl_core::{
         ids::Endpoint,
         time::{Instant, Now, Stopwatch},
     },
-    io::{Decision, HostFacts, Level, Verdict},
+    io::{Decision, HostFacts, Level, Verdict, Wire},
 };
 use repl_server::platform::{Event, Listener, Platform};
 
@@ -236,7 +236,12 @@ impl Platform for SimPlatform {
         })
     }
 
-    fn dial(&self, to: Endpoint) -> impl Future<Output = io::Result<SimStream>> + 'static {
+    /// Who listens in this network would see the same bytes either way.
+    fn dial(
+        &self,
+        to: Endpoint,
+        _over: Wire,
+    ) -> impl Future<Output = io::Result<SimStream>> + 'static {
         self.world.net.dial(self.machine.host, &to.host, to.port)
     }
 

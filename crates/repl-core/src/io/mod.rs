@@ -199,6 +199,15 @@ pub enum Transport {
     Unix,
 }
 
+/// What lies between a dialled connection's bytes and the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// Nothing.
+    Plain,
+    /// TLS: a connection exists once each end has seen who the other is.
+    Tls,
+}
+
 impl PeerInfo {
     /// Whether the peer is on this host.
     pub fn is_local(&self) -> bool {
@@ -220,6 +229,8 @@ pub enum Effect {
         conn: ConnId,
         /// Where to.
         to: Endpoint,
+        /// How.
+        over: Wire,
     },
     /// A line for the log.
     Log(Level, String),

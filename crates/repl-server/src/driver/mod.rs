@@ -32,7 +32,7 @@ use repl_core::{
         ids::{ConnId, Endpoint},
         time::{Instant, Now},
     },
-    io::{CloseCause, Effect, Input, Interest, Want},
+    io::{CloseCause, Effect, Input, Interest, Want, Wire},
 };
 
 use self::{
@@ -260,8 +260,8 @@ impl<P: Platform> Shared<P> {
                 None => break,
                 Some(Effect::Wake(conn)) => shared.wake(conn),
                 Some(Effect::WakeBy(conn, at)) => shared.wake_by(conn, at),
-                Some(Effect::Dial { conn, to }) => {
-                    shared.platform.spawn(Self::dial(Rc::clone(shared), conn, to));
+                Some(Effect::Dial { conn, to, over }) => {
+                    shared.platform.spawn(Self::dial(Rc::clone(shared), conn, to, over));
                 }
                 Some(Effect::RewriteConfig { asker, config }) => {
                     if shared.rewrites.borrow_mut().ask(asker, config) {
@@ -426,8 +426,8 @@ impl<P: Platform> Shared<P> {
     }
 
     /// The life of a dialled connection.
-    async fn dial(shared: Rc<Self>, conn: ConnId, to: Endpoint) {
-        let mut dial = pin!(shared.platform.dial(to));
+    async fn dial(shared: Rc<Self>, conn: ConnId, to: Endpoint, over: Wire) {
+        let mut dial = pin!(shared.platform.dial(to, over));
         // The node may give up on the dial: then its connection is gone before the socket exists.
         let dialled = poll_fn(|cx| {
             if shared.node.borrow().interest(conn) == Interest::Gone {
@@ -478,6 +478,9 @@ impl<P: Platform> Shared<P> {
         stream: &mut P::Stream,
         cx: &mut Context<'_>,
     ) -> Poll<Option<CloseCause>> {
+        if let Poll::Ready(Err(error)) = stream.poll_flush(cx) {
+            return Poll::Ready(Some(cause(&error)));
+        }
         let mut has_read = false;
         let mut put_off = false;
         for _ in 0..TURN_BUDGET {

@@ -7,6 +7,7 @@ mod alarm;
 mod files;
 mod host;
 mod socket;
+mod tls;
 
 use std::{
     cell::Cell,
@@ -23,7 +24,7 @@ use repl_core::{
         ids::Endpoint,
         time::{Instant, Now, Stopwatch, UnixMillis},
     },
-    io::{HostFacts, Level},
+    io::{HostFacts, Level, Wire},
     node::Role as NodeRole,
 };
 use tokio::{
@@ -34,10 +35,11 @@ use tokio::{
 use self::{alarm::Alarm, host::Host};
 pub use self::{
     files::{HostDisk, HostFile},
-    socket::{Acceptor, BindError, Connection, bind_all, bind_unix},
+    socket::{Acceptor, BindError, Connection, bind_all, bind_tls, bind_unix},
+    tls::{Tls, TlsError},
 };
 use crate::{
-    log::{self, Role},
+    log::{self, Role, Speaker},
     open_files,
     platform::{Event, Platform},
 };
@@ -58,8 +60,8 @@ pub struct TokioPlatform {
     alarm: Rc<Alarm>,
     wall_seen: Cell<WallSeen>,
     keepalive: Duration,
-    /// Who the lines of the log are from.
-    speaker: Cell<Role>,
+    tls: Tls,
+    speaker: Speaker,
     /// `jemalloc-bg-thread`, as it was last acted on.
     background_thread: Cell<bool>,
     /// `maxclients`, as it was last acted on.
@@ -73,6 +75,7 @@ impl TokioPlatform {
     /// is how long a silent connection is left unprobed, zero for ever.
     #[must_use]
     pub fn new(config_file: String, keepalive: Duration) -> Self {
+        let speaker = Speaker::default();
         Self {
             origin: time::Instant::now(),
             config_file: PathBuf::from(&config_file),
@@ -80,10 +83,16 @@ impl TokioPlatform {
             alarm: Rc::default(),
             wall_seen: Cell::default(),
             keepalive,
-            speaker: Cell::new(Role::Master),
+            tls: Tls::new(speaker.clone()),
+            speaker,
             background_thread: Cell::new(false),
             maxclients: Cell::new(0),
         }
+    }
+
+    /// What it dials with, and whoever listens may accept with.
+    pub const fn tls(&self) -> &Tls {
+        &self.tls
     }
 }
 
@@ -149,12 +158,20 @@ impl Platform for TokioPlatform {
         })
     }
 
-    fn dial(&self, to: Endpoint) -> impl Future<Output = io::Result<Self::Stream>> + 'static {
-        socket::dial(to, self.keepalive)
+    fn dial(
+        &self,
+        to: Endpoint,
+        over: Wire,
+    ) -> impl Future<Output = io::Result<Self::Stream>> + 'static {
+        let tls = match over {
+            Wire::Plain => None,
+            Wire::Tls => Some(self.tls.clone()),
+        };
+        socket::dial(to, tls, self.keepalive)
     }
 
     fn log(&self, level: Level, text: &str) {
-        log::write(self.speaker.get(), level, text);
+        self.speaker.say(level, text);
     }
 
     fn disk(&self) -> HostDisk {

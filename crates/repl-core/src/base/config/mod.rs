@@ -12,6 +12,7 @@ mod directive;
 mod error;
 mod lines;
 mod table;
+mod tls;
 mod words;
 
 use alloc::{
@@ -25,10 +26,11 @@ use core::time::Duration;
 use super::ids::Endpoint;
 
 pub use self::{
-    choice::{Access, DisklessLoad, LogLevel},
+    choice::{Access, AuthClients, DisklessLoad, LogLevel},
     directive::{Change, Directive, Effect, Listing},
     error::{ConfigError, Reason},
     lines::{Line, Need, quoted},
+    tls::Tls,
 };
 
 /// Whether somebody has given a value, be it the default.
@@ -216,6 +218,8 @@ pub struct Config {
     pub latency_tracking: bool,
     /// `latency-tracking-info-percentiles`, as it is shown.
     pub latency_tracking_info_percentiles: String,
+    /// The directives whose names begin with `tls-`.
+    pub tls: Tls,
     /// The lines about users behind the word `user`, as `acl::line` makes them: who there is at
     /// the boot, and when the file is written anew. Neither `CONFIG GET` nor `SET` knows them.
     pub users: Vec<String>,
@@ -229,6 +233,24 @@ pub struct Config {
 pub struct Kept(BTreeMap<&'static str, String>);
 
 impl Config {
+    /// The port that stands for this server: `tls-port` if it listens on no other.
+    // redis: server.c, genRedisInfoString
+    #[must_use]
+    pub const fn shown_port(&self) -> u16 {
+        if self.port == 0 { self.tls.port } else { self.port }
+    }
+
+    /// The port that a replica names to its master.
+    // redis: replication.c, syncWithMaster
+    #[must_use]
+    pub const fn announced_port(&self) -> u16 {
+        match (self.replica_announce_port, self.tls.port) {
+            (0, tls_port @ 1..) if self.tls.replication => tls_port,
+            (0, _) => self.port,
+            (announced, _) => announced,
+        }
+    }
+
     /// Every directive, in the order `CONFIG GET *` lists them.
     pub fn directives() -> impl Iterator<Item = &'static Directive> {
         table::TABLE.iter().copied().flatten()
@@ -428,6 +450,7 @@ impl Default for Config {
             latency_monitor_threshold: 0,
             latency_tracking: true,
             latency_tracking_info_percentiles: "50 99 99.9".to_owned(),
+            tls: Tls::default(),
             users: Vec::new(),
             kept: Kept::default(),
         }

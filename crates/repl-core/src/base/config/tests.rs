@@ -131,9 +131,12 @@ fn some_values_are_raised_or_lowered_instead_of_refused() {
 #[test]
 fn what_this_server_cannot_do_is_refused_with_a_reason() {
     let mut config = Config::default();
-    for (name, value) in
-        [("appendonly", "yes"), ("daemonize", "yes"), ("cluster-enabled", "yes"), ("tls-port", "1")]
-    {
+    for (name, value) in [
+        ("appendonly", "yes"),
+        ("daemonize", "yes"),
+        ("cluster-enabled", "yes"),
+        ("tls-cluster", "yes"),
+    ] {
         let e = config.set(name.as_bytes(), &[value.as_bytes()], When::Boot).expect_err(name);
         assert!(matches!(e.reason, Reason::Other(_)), "{name}: {e}");
     }

@@ -1,6 +1,6 @@
 //! The table of directives: every name the server knows, with its range, default and effect.
 //!
-//! `live` holds the rows that have a field in `Config`, `kept` those that are only checked,
+//! `live` and `tls` hold the rows that have a field in `Config`, `kept` those that are only checked,
 //! kept and shown. Ranges, defaults and which directives may change while running were read off
 //! redis-server 7.0.15.
 
@@ -9,6 +9,7 @@ mod forms;
 
 mod kept;
 mod live;
+mod tls;
 
 use super::directive::{Change, Directive, Effect, Kind, Listing};
 
