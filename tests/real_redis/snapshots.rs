@@ -36,6 +36,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         trials.push(trial(title, vec![kind], move || sigterm_saves(kind)));
         let title = format!("{}: answers about saving", kind.name());
         trials.push(trial(title, vec![kind], move || answers(kind)));
+        let title = format!("{}: CONFIG SET dir moves the file", kind.name());
+        trials.push(trial(title, vec![kind], move || moves_the_file(kind)));
+        let title = format!("{}: a file that loads slowly is told of", kind.name());
+        trials.push(trial(title, vec![kind], move || loads_slowly(kind)));
     }
     trials
 }
@@ -165,4 +169,49 @@ fn answers(kind: Kind) {
                 (stop-writes-on-bgsave-error option). Please check the Redis logs for details \
                 about the RDB error.";
     assert_eq!(refused, Reply::Error(text.to_owned()));
+}
+
+fn moves_the_file(kind: Kind) {
+    let server = Server::start(kind, &[("enable-protected-configs", "yes")]);
+    let mut client = server.client();
+    let there = server.folder().join("there");
+    fs::create_dir(&there).expect("a folder of ours");
+    for (folder, why) in
+        [("nowhere", "No such file or directory"), ("", "No such file or directory")]
+    {
+        let words = ["CONFIG", "SET", "maxclients", "77", "dir", folder].map(str::as_bytes);
+        let text = format!("ERR CONFIG SET failed (possibly related to argument 'dir') - {why}");
+        assert_eq!(client.ask_words(&words), Reply::Error(text), "{folder:?}");
+    }
+    assert_ne!(client.ask("CONFIG GET maxclients").array()[1].clone().text(), "77");
+    client.ok("CONFIG SET dir there");
+    let shown = client.ask("CONFIG GET dir").array()[1].clone().text();
+    let whole = fs::canonicalize(&there).expect("it is there");
+    assert_eq!(shown, whole.to_string_lossy());
+    client.ok("SET key value");
+    client.ok("SAVE");
+    assert!(there.join(FILE).exists());
+    assert!(!server.folder().join(FILE).exists());
+}
+
+fn loads_slowly(kind: Kind) {
+    let mut server = Server::start(kind, &[]);
+    server.client().ok("DEBUG POPULATE 2000 key 100");
+    server.client().ok("SAVE");
+    server.stop(Stop::Kill);
+    let slow = [
+        ("key-load-delay", "500"),
+        ("loading-process-events-interval-bytes", "1024"),
+        ("rdbcompression", "no"),
+    ];
+    server.start_again(&slow);
+    let mut client = server.client();
+    let text = "LOADING Redis is loading the dataset in memory";
+    assert_eq!(client.ask("GET key"), Reply::Error(text.to_owned()));
+    assert_eq!(server.info("loading"), "1");
+    wait_for("the end of loading", || match server.info("loading").as_str() {
+        "0" => Ok(()),
+        other => Err(other.to_owned()),
+    });
+    assert_eq!(client.ask("DBSIZE").integer(), 2000);
 }

@@ -74,6 +74,7 @@ impl Bench {
                 | Effect::WakeBy(..)
                 | Effect::Decided(_)
                 | Effect::RewriteConfig { .. }
+                | Effect::ApplyConfig(_)
                 | Effect::Disk(_)
                 | Effect::StandStill(_)
                 | Effect::Exit(_) => {}

@@ -19,7 +19,7 @@ and **have no effect**: the server says so in its log when one is set.
 
 Where this differs from Redis on purpose:
 
-- `port`, `bind` and `dir` cannot be changed while the server runs.
+- `port` and `bind` cannot be changed while the server runs.
 - What the server cannot do (`appendonly yes`, `daemonize yes`, TLS, cluster mode,
   ACL files) is refused.
 - Values must be valid UTF-8.
@@ -47,6 +47,7 @@ fn page() -> String {
     for (title, effect) in [
         ("Acted on by the node", Effect::Node),
         ("Acted on by the process around it", Effect::Server),
+        ("Acted on by the process around it, which may refuse", Effect::Host),
         ("Without effect", Effect::Inert),
     ] {
         let _ = write!(

@@ -36,7 +36,9 @@ use repl_server::{
     open_files,
     platform::Platform as _,
     signals::{Signals, Termination},
-    tokio_platform::{Acceptor, BindError, TokioPlatform, bind_all, bind_tls, bind_unix, run},
+    tokio_platform::{
+        Acceptor, BindError, TokioPlatform, bind_all, bind_tls, bind_unix, enter_folder, run,
+    },
 };
 
 #[cfg(feature = "jemalloc")]
@@ -112,7 +114,7 @@ fn start(sources: &Sources) -> ExitCode {
     end_on_panic();
     let config_file = sources.file.as_deref().map(absolute).unwrap_or_default();
     let config = configure(sources, &config_file).map_err(|error| error.to_string());
-    let config = match config.and_then(enter_folder) {
+    let config = match config.and_then(enter_first_folder) {
         Ok(config) => config,
         Err(text) => {
             eprintln!("{text}");
@@ -243,16 +245,13 @@ fn configure(sources: &Sources, config_file: &Path) -> Result<Config, LoadError>
     Ok(config)
 }
 
-/// Enters `dir`, and lets the configuration know where that is.
-fn enter_folder(mut config: Config) -> Result<Config, String> {
-    let explain =
-        |error: io::Error| format!("Can't chdir to '{}': {}", config.dir, log::os_text(&error));
-    if !config.dir.is_empty() {
-        env::set_current_dir(&config.dir).map_err(explain)?;
+/// Enters `dir`, if there is one, and lets the configuration know where that is.
+fn enter_first_folder(mut config: Config) -> Result<Config, String> {
+    if config.dir.is_empty() {
+        ".".clone_into(&mut config.dir);
     }
-    let folder = env::current_dir().map_err(explain)?;
-    config.dir = folder.to_string_lossy().into_owned();
-    Ok(config)
+    let folder = config.dir.clone();
+    enter_folder(config).map_err(|error| format!("Can't chdir to '{folder}': {}", error.reason))
 }
 
 /// The first lines of the log.

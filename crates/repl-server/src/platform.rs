@@ -15,6 +15,7 @@ use std::{
 use repl_core::{
     Node,
     base::{
+        config::{Config, ConfigError},
         ids::{ConnId, Endpoint},
         time::{Instant, Now, Stopwatch},
     },
@@ -64,6 +65,13 @@ pub trait Platform: Sized + 'static {
 
     /// Writes one line of the log.
     fn log(&self, level: Level, text: &str);
+
+    /// Puts into force what of `config` is of effect `Host`, all of it or nothing, and tells what
+    /// is in force then: a folder, for one, by its whole name. Nobody else writes these directives.
+    ///
+    /// # Errors
+    /// The directive that cannot be had, and why.
+    fn apply(&self, config: Config) -> impl Future<Output = Result<Config, ConfigError>> + 'static;
 
     /// The files of this host.
     fn disk(&self) -> Self::Disk;

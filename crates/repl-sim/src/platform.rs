@@ -3,7 +3,7 @@
 
 use std::{
     fmt,
-    future::{Future, poll_fn},
+    future::{self, Future, poll_fn},
     io,
     path::PathBuf,
     pin::Pin,
@@ -14,6 +14,7 @@ use std::{
 use repl_core::{
     Node,
     base::{
+        config::{Config, ConfigError},
         ids::Endpoint,
         time::{Instant, Now, Stopwatch},
     },
@@ -263,6 +264,11 @@ impl Platform for SimPlatform {
         if let Err(broken) = judged {
             evidence.fail(Some(&self.machine.name), broken);
         }
+    }
+
+    /// On a simulated disk there is every folder.
+    fn apply(&self, config: Config) -> impl Future<Output = Result<Config, ConfigError>> + 'static {
+        future::ready(Ok(config))
     }
 
     fn disk(&self) -> SimDisk {

@@ -54,15 +54,21 @@ pub(super) fn every_position(kinds: &[Kind]) {
     let all: Vec<&Server> = order.iter().map(|&at| &servers[at]).collect();
     settle(&all);
     // What expires now is deleted by the master, and everybody hears of it.
-    wait_for("keys with little time left to expire", || {
-        let left = ["0", "3", "9"].map(|database| soon_expiring(all[0], database));
-        if left == [0; 3] { Ok(()) } else { Err(left) }
-    });
+    let_expire(all[0]);
     settle(&all);
     dataset::assert_equal(&all);
     for server in all {
         assert_eq!(server.count("unexpected_error_replies"), 0, "the stream was understood");
     }
+}
+
+/// Waits until nothing that the load has written is about to expire.
+#[track_caller]
+pub(super) fn let_expire(master: &Server) {
+    wait_for("keys with little time left to expire", || {
+        let left = ["0", "3", "9"].map(|database| soon_expiring(master, database));
+        if left == [0; 3] { Ok(()) } else { Err(left) }
+    });
 }
 
 /// Keys that live for less than a second, and those whose time is over and that are still there:
@@ -80,7 +86,7 @@ fn soon_expiring(server: &Server, database: &str) -> usize {
 
 /// Waits until the links are up: offsets move all the time.
 #[track_caller]
-fn settle_under_load(replicas: &[&Server]) {
+pub(super) fn settle_under_load(replicas: &[&Server]) {
     for replica in replicas {
         wait_for("a link that is up", || match replica.info("master_link_status") {
             status if status == "up" => Ok(()),

@@ -6,6 +6,7 @@ mod failover;
 mod full_sync;
 mod limits;
 mod links;
+mod matrix;
 mod mixed;
 mod old_peers;
 mod stream;
@@ -127,6 +128,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             trials.push(trial(name, vec![kind], move || body(kind)));
         }
     }
+    trials.extend(matrix::trials());
     trials
 }
 

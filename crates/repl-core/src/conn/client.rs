@@ -94,8 +94,8 @@ pub enum Wait {
     Pause,
     /// The end of the process, which it asked for.
     Shutdown,
-    /// `CONFIG REWRITE`: the file to be written.
-    ConfigRewrite,
+    /// `CONFIG REWRITE` and some of `CONFIG SET`: the host to do its part.
+    Config,
     /// `SAVE` and `DEBUG RELOAD`: the dataset to be written, and read.
     Disk,
     /// `DEBUG SLEEP`: the end of it.

@@ -9,7 +9,7 @@ mod decision;
 mod reason;
 mod wording;
 
-use alloc::{boxed::Box, string::String};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{fmt, time::Duration};
 
 use bytes::Bytes;
@@ -22,7 +22,7 @@ pub use self::{
     },
 };
 use crate::base::{
-    config::Config,
+    config::{Config, ConfigError},
     ids::{ConnId, Endpoint},
     time::Instant,
 };
@@ -67,12 +67,30 @@ pub enum Input<'a> {
         /// Or why the file is as it was.
         outcome: Result<(), String>,
     },
+    /// What `Effect::ApplyConfig` asked for is done, or refused.
+    ConfigApplied {
+        /// What was asked, with the host's directives as the system has them now.
+        change: Box<ConfigChange>,
+        /// Or why nothing has changed.
+        outcome: Result<(), ConfigError>,
+    },
     /// What became of something that `Effect::Disk` asked for.
     Disk(DiskEvent<'a>),
     /// The operator asks the process to end.
     Terminate(Signal),
     /// The deadline of `poll_timeout` has come.
     TimerFired,
+}
+
+/// A `CONFIG SET` that needs the host's consent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigChange {
+    /// Who asks.
+    pub asker: ConnId,
+    /// Names and values, as they were given.
+    pub pairs: Vec<(Vec<u8>, Vec<u8>)>,
+    /// What is to be in force.
+    pub config: Config,
 }
 
 /// What became of a request to the disk, or of a part of it.
@@ -244,6 +262,9 @@ pub enum Effect {
         /// What is in force, with the master that is followed now.
         config: Box<Config>,
     },
+    /// Put those directives into force whose effect is [`Host`](crate::base::config::Effect::Host),
+    /// all of them or none, then say `ConfigApplied`.
+    ApplyConfig(Box<ConfigChange>),
     /// Something is wanted of the disk.
     Disk(DiskRequest),
     /// Do nothing for that long: neither read nor write, accept, dial or fire timers.

@@ -46,6 +46,8 @@ pub(super) struct Loading {
     pub(super) began: Now,
     /// Bytes of the file so far.
     pub(super) bytes: u64,
+    /// When more of it is wanted, if it is read slowly on purpose.
+    reads_at: Option<Instant>,
     end: End,
 }
 
@@ -104,7 +106,8 @@ impl Node {
     fn begin_load(&mut self, now: Now, purpose: Purpose) {
         let path = self.data_path(&self.config.dbfilename);
         let loader = Loader::new(self.keyspace.empty_twin());
-        let loading = Loading { purpose, loader, began: now, bytes: 0, end: End::Ahead };
+        let loading =
+            Loading { purpose, loader, began: now, bytes: 0, reads_at: None, end: End::Ahead };
         self.loading = Some(Box::new(loading));
         self.file_is_read = true;
         self.effects.push_back(Effect::Disk(DiskRequest::Load { path }));
@@ -122,6 +125,11 @@ impl Node {
         loading.map(|loading| loading.bytes)
     }
 
+    /// When the driver is to read on in the file, unless at once.
+    pub fn file_reads_at(&self) -> Option<Instant> {
+        self.loading.as_ref()?.reads_at
+    }
+
     /// Whether nothing is executed until `DEBUG RELOAD` is over.
     #[inline]
     pub(super) fn is_reloading(&self) -> bool {
@@ -136,7 +144,7 @@ impl Node {
         match event {
             DiskEvent::Written => self.on_written(),
             DiskEvent::Saved(result) => self.on_saved(now, result),
-            DiskEvent::Read(bytes) => self.on_file_bytes(bytes),
+            DiskEvent::Read(bytes) => self.on_file_bytes(now, bytes),
             DiskEvent::ReadToEnd => self.on_file_end(now),
             DiskEvent::Missing => match self.loading.as_ref().map(|loading| loading.purpose) {
                 Some(Purpose::Boot) => {
@@ -151,18 +159,23 @@ impl Node {
         }
     }
 
-    fn on_file_bytes(&mut self, bytes: &[u8]) {
+    fn on_file_bytes(&mut self, now: Now, bytes: &[u8]) {
+        let pace = self.load_pace(now);
         let Some(loading) = &mut self.loading else { return };
+        let keys_before = loading.loader.key_count();
         let start = loading.bytes;
         loading.bytes += bytes.len() as u64;
-        let consumed = match loading.end {
+        let fed = match loading.end {
             End::Given => return,
-            End::Reached => 0,
-            End::Ahead => match loading.loader.feed(bytes) {
-                Ok(Fed::More) => return,
-                Ok(Fed::Done { consumed }) => consumed,
-                Err(error) => return self.refuse_snapshot(error),
-            },
+            End::Reached => Ok(Fed::Done { consumed: 0 }),
+            End::Ahead => loading.loader.feed(bytes),
+        };
+        let keys = loading.loader.key_count() - keys_before;
+        loading.reads_at = pace.next(u32::try_from(keys).unwrap_or(u32::MAX));
+        let consumed = match fed {
+            Ok(Fed::More) => return,
+            Ok(Fed::Done { consumed }) => consumed,
+            Err(error) => return self.refuse_snapshot(error),
         };
         loading.end = End::Reached;
         if consumed < bytes.len() {

@@ -127,11 +127,7 @@ impl Node {
             Some(Wait::Replicas { .. }) => self.marks.hit(Mark::WaitDemoted),
             Some(Wait::Keys { .. }) => self.marks.hit(Mark::BlockDemoted),
             Some(
-                Wait::Pause
-                | Wait::Shutdown
-                | Wait::ConfigRewrite
-                | Wait::Disk
-                | Wait::StandStill { .. },
+                Wait::Pause | Wait::Shutdown | Wait::Config | Wait::Disk | Wait::StandStill { .. },
             )
             | None => {}
         }
@@ -143,11 +139,7 @@ impl Node {
             Some(Wait::Replicas { .. }) => self.marks.hit(Mark::WaitTimedOut),
             Some(Wait::Keys { .. }) => self.marks.hit(Mark::BlockTimedOut),
             Some(
-                Wait::Pause
-                | Wait::Shutdown
-                | Wait::ConfigRewrite
-                | Wait::Disk
-                | Wait::StandStill { .. },
+                Wait::Pause | Wait::Shutdown | Wait::Config | Wait::Disk | Wait::StandStill { .. },
             )
             | None => {}
         }

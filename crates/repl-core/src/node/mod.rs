@@ -304,6 +304,7 @@ impl Node {
                 self.facts = facts;
             }
             Input::ConfigRewritten { asker, outcome } => self.on_config_rewritten(asker, outcome),
+            Input::ConfigApplied { change, outcome } => self.on_config_applied(*change, outcome),
             Input::Disk(event) => self.on_disk(now, event),
             Input::Terminate(signal) => self.on_signal(now, signal),
             Input::TimerFired => self.on_timer(now),

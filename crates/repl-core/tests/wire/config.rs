@@ -1,7 +1,7 @@
 //! `CONFIG`: values that take effect at once, and the file that is written for the next start.
 
 use repl_core::{
-    base::config::Config,
+    base::config::{Access, Config, ConfigError, Reason},
     io::{HostFacts, Input},
 };
 
@@ -146,4 +146,56 @@ fn without_a_file_there_is_nothing_to_rewrite() {
     let client = net.connect("a");
     let refused = "-ERR The server is running without a config file";
     check(&mut net, client, &[("CONFIG REWRITE", refused)]);
+}
+
+fn net_with_folders() -> (Net, Peer) {
+    let mut net = Net::with(&[], &config());
+    net.add("a", Config { enable_protected_configs: Access::Yes, ..config() });
+    let client = net.connect("a");
+    (net, client)
+}
+
+#[test]
+fn a_folder_is_in_force_when_the_host_has_entered_it() {
+    let (mut net, client) = net_with_folders();
+    check(&mut net, client, &[("CONFIG SET hz 33 dir there", "")]);
+    net.send(client, b"PING\r\n");
+    net.settle();
+    assert_eq!(net.read_text(client), "", "what comes after it waits");
+    assert_eq!(net.node("a").config().hz, 10, "nothing is in force before that");
+    net.run("a", "CONFIG SET maxclients 77");
+    net.apply_config("a", |config| {
+        assert_eq!((config.dir.as_str(), config.hz), ("there", 33));
+        config.dir = "/all/the/way/there".into();
+        Ok(())
+    });
+    assert_eq!(net.read_text(client), "+OK\r\n+PONG\r\n");
+    let now = net.node("a").config();
+    assert_eq!((now.dir.as_str(), now.hz, now.maxclients), ("/all/the/way/there", 33, 77));
+}
+
+#[test]
+fn a_folder_that_the_host_refuses_leaves_everything_as_it_was() {
+    let (mut net, client) = net_with_folders();
+    check(&mut net, client, &[("CONFIG SET hz 33 dir nowhere", "")]);
+    net.apply_config("a", |_| {
+        let reason = Reason::Refused("No such file or directory".into());
+        Err(ConfigError { name: "dir".into(), reason })
+    });
+    let refused = "-ERR CONFIG SET failed (possibly related to argument 'dir') - No such file or \
+                   directory\r\n";
+    assert_eq!(net.read_text(client), refused);
+    assert_eq!((net.node("a").config().hz, net.node("a").config().dir.as_str()), (10, ""));
+}
+
+#[test]
+fn a_transaction_does_not_wait_for_the_host() {
+    let (mut net, client) = net_with_folders();
+    let refused = "*1 -ERR CONFIG SET failed (possibly related to argument 'dir') - it cannot be \
+                   set within a transaction";
+    check(
+        &mut net,
+        client,
+        &[("MULTI", "+OK"), ("CONFIG SET dir there", "+QUEUED"), ("EXEC", refused)],
+    );
 }

@@ -32,7 +32,7 @@ use repl_core::{
         ids::{ConnId, Endpoint},
         time::{Instant, Now},
     },
-    io::{CloseCause, Effect, Input, Interest, Want, Wire},
+    io::{CloseCause, ConfigChange, Effect, Input, Interest, Want, Wire},
 };
 
 use self::{
@@ -268,6 +268,9 @@ impl<P: Platform> Shared<P> {
                         shared.platform.spawn(Self::rewrite_config(Rc::clone(shared)));
                     }
                 }
+                Some(Effect::ApplyConfig(change)) => {
+                    shared.platform.spawn(Self::apply_config(Rc::clone(shared), change));
+                }
                 Some(Effect::Disk(request)) => {
                     let task = Self::serve_disk(Rc::clone(shared), request);
                     shared.platform.spawn(task);
@@ -423,6 +426,14 @@ impl<P: Platform> Shared<P> {
                 Self::handle(&shared, Input::ConfigRewritten { asker, outcome }, Event::Woken);
             }
         }
+    }
+
+    /// The host is asked about a `CONFIG SET`, while other clients are served.
+    async fn apply_config(shared: Rc<Self>, mut change: Box<ConfigChange>) {
+        let applied = shared.platform.apply(change.config.clone()).await;
+        shared.awake().await;
+        let outcome = applied.map(|config| change.config = config);
+        Self::handle(&shared, Input::ConfigApplied { change, outcome }, Event::Woken);
     }
 
     /// The life of a dialled connection.

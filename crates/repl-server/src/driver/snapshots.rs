@@ -21,11 +21,6 @@ use crate::{
 /// How much of a file is read at once.
 const READ_BYTES: usize = 64 * 1024;
 
-/// Clients are not answered, with `LOADING`, before so much of a file is loaded: a small one is not
-/// worth an error.
-// redis: loading-process-events-interval-bytes
-const SILENT_BYTES: u64 = 2 * 1024 * 1024;
-
 impl<P: Platform> Shared<P> {
     /// Does what the node wants of the disk.
     pub(super) async fn serve_disk(shared: Rc<Self>, request: DiskRequest) {
@@ -54,8 +49,12 @@ impl<P: Platform> Shared<P> {
         }
     }
 
+    /// Clients are not answered, with `LOADING`, before so much of a file is loaded: a small one is
+    /// not worth an error.
     fn may_accept(&self) -> bool {
-        self.node.borrow().loading_bytes().is_none_or(|bytes| bytes >= SILENT_BYTES)
+        let node = self.node.borrow();
+        let silent = node.config().loading_process_events_interval_bytes;
+        node.loading_bytes().is_none_or(|bytes| bytes >= silent)
     }
 
     /// Ends when connections may be accepted.
@@ -98,6 +97,10 @@ impl<P: Platform> Shared<P> {
                 return Ok(());
             }
             Self::tell(shared, DiskEvent::Read(&bytes)).await;
+            let reads_at = shared.node.borrow().file_reads_at();
+            if let Some(at) = reads_at {
+                shared.platform.sleep_until(at).await;
+            }
         }
     }
 }

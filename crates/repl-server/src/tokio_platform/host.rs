@@ -1,11 +1,14 @@
 //! What only the host knows: memory, processor time, names. Read from `/proc`; zero where there is
 //! none.
 
-use std::{cell::RefCell, fs, time::Duration};
+use std::{cell::RefCell, env, fs, io, time::Duration};
 
-use repl_core::io::HostFacts;
+use repl_core::{
+    base::config::{Config, ConfigError, Reason},
+    io::HostFacts,
+};
 
-use crate::open_files;
+use crate::{log::os_text, open_files};
 
 /// Facts are not read more often than this: the node's deadlines may be much closer together.
 const FRESH_FOR: Duration = Duration::from_millis(50);
@@ -25,7 +28,7 @@ pub(super) struct Host {
 
 impl Host {
     pub(super) fn new(config_file: String) -> Self {
-        let executable = std::env::current_exe().unwrap_or_default();
+        let executable = env::current_exe().unwrap_or_default();
         let facts = HostFacts {
             pid: std::process::id(),
             os: os(),
@@ -51,12 +54,32 @@ impl Host {
     }
 }
 
+/// Enters `dir`, and lets the configuration have the whole name of that folder.
+///
+/// # Errors
+/// As the operating system reports them: the process stays where it is.
+pub fn enter_folder(mut config: Config) -> Result<Config, ConfigError> {
+    let enter = || -> io::Result<_> {
+        env::set_current_dir(&config.dir)?;
+        env::current_dir()
+    };
+    match enter() {
+        Ok(folder) => {
+            config.dir = folder.to_string_lossy().into_owned();
+            Ok(config)
+        }
+        Err(error) => {
+            Err(ConfigError { name: "dir".into(), reason: Reason::Refused(os_text(&error)) })
+        }
+    }
+}
+
 /// `Linux 6.1.0 x86_64`.
 fn os() -> String {
     let read = |name: &str| fs::read_to_string(format!("/proc/sys/kernel/{name}"));
-    let kind = read("ostype").unwrap_or_else(|_| std::env::consts::OS.to_owned());
+    let kind = read("ostype").unwrap_or_else(|_| env::consts::OS.to_owned());
     let release = read("osrelease").unwrap_or_default();
-    format!("{} {} {}", kind.trim(), release.trim(), std::env::consts::ARCH)
+    format!("{} {} {}", kind.trim(), release.trim(), env::consts::ARCH)
 }
 
 /// The second number of `/proc/self/statm`: pages in memory.

@@ -11,7 +11,7 @@ mod tls;
 
 use std::{
     cell::Cell,
-    future::Future,
+    future::{self, Future},
     io::{self, Write as _},
     path::PathBuf,
     rc::Rc,
@@ -21,6 +21,7 @@ use std::{
 use repl_core::{
     Node,
     base::{
+        config::{Config, ConfigError},
         ids::Endpoint,
         time::{Instant, Now, Stopwatch, UnixMillis},
     },
@@ -35,6 +36,7 @@ use tokio::{
 use self::{alarm::Alarm, host::Host};
 pub use self::{
     files::{HostDisk, HostFile},
+    host::enter_folder,
     socket::{Acceptor, BindError, Connection, bind_all, bind_tls, bind_unix},
     tls::{Tls, TlsError},
 };
@@ -172,6 +174,10 @@ impl Platform for TokioPlatform {
 
     fn log(&self, level: Level, text: &str) {
         self.speaker.say(level, text);
+    }
+
+    fn apply(&self, config: Config) -> impl Future<Output = Result<Config, ConfigError>> + 'static {
+        future::ready(enter_folder(config))
     }
 
     fn disk(&self) -> HostDisk {

@@ -51,6 +51,8 @@ pub enum Effect {
     Node,
     /// The process around the node: sockets, log, files.
     Server,
+    /// The process around the node, whose consent `CONFIG SET` waits for: it may refuse.
+    Host,
     /// Nobody: it is checked, kept and shown, for clients and files that expect it.
     Inert,
 }

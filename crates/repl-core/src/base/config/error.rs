@@ -58,6 +58,10 @@ pub enum Reason {
     NotUtf8,
     /// The operating system allows only so many clients.
     TooManyClients(u32),
+    /// It needs the host's consent, for which a transaction does not wait.
+    WithinTransaction,
+    /// The host refuses it, in these words.
+    Refused(String),
     /// What only one directive can get wrong.
     Other(&'static str),
 }
@@ -100,6 +104,8 @@ impl fmt::Display for Reason {
                 }
                 return Ok(());
             }
+            Self::WithinTransaction => "it cannot be set within a transaction",
+            Self::Refused(text) => text,
             Self::Other(text) => text,
         })
     }

@@ -204,6 +204,8 @@ pub struct Config {
     pub rdb_key_save_delay: i32,
     /// `key-load-delay` in microseconds.
     pub key_load_delay: i32,
+    /// `loading-process-events-interval-bytes`.
+    pub loading_process_events_interval_bytes: u64,
     /// `enable-debug-command`.
     pub enable_debug_command: Access,
     /// `enable-protected-configs`.
@@ -344,6 +346,19 @@ impl Config {
         Ok(())
     }
 
+    /// The first of these directives about which the host must be asked.
+    pub fn first_for_host<'a>(names: impl IntoIterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
+        let host = |name: &&[u8]| {
+            Self::directives().any(|one| one.effect == Effect::Host && one.is_named(name))
+        };
+        names.into_iter().find(host)
+    }
+
+    /// Takes over what the host has made of those directives that are its own.
+    pub fn adopt(&mut self, applied: &Self) {
+        self.dir.clone_from(&applied.dir);
+    }
+
     /// The directive called `name`, if it may change now.
     fn changeable(&self, name: &[u8], when: When) -> Result<&'static Directive, ConfigError> {
         let found = Self::directives().find(|one| one.is_named(name));
@@ -443,6 +458,7 @@ impl Default for Config {
             zset_max_listpack_value: 64,
             rdb_key_save_delay: 0,
             key_load_delay: 0,
+            loading_process_events_interval_bytes: 2 * MB,
             enable_debug_command: Access::No,
             enable_protected_configs: Access::No,
             slowlog_log_slower_than: 10_000,

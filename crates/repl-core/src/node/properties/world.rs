@@ -189,6 +189,7 @@ impl World {
                 | Effect::WakeBy(..)
                 | Effect::Decided(_)
                 | Effect::RewriteConfig { .. }
+                | Effect::ApplyConfig(_)
                 | Effect::StandStill(_) => self.note(b"."),
             }
         }

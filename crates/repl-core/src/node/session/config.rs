@@ -14,7 +14,7 @@ use crate::{
     },
     command::{CommandError, ConfigCommand, SessionError},
     conn::Wait,
-    io::{Effect, Level},
+    io::{ConfigChange, Effect, Level},
     resp::Args,
 };
 
@@ -59,24 +59,76 @@ impl Node {
         let words: Vec<&[u8]> = args.iter().skip(2).collect();
         let pairs: Vec<(&[u8], &[u8])> =
             words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
-        let before = self.config.clone();
-        let set = self.config.set_running(&pairs).and_then(|()| self.can_serve_all());
-        match set {
-            Ok(()) => {
-                if pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"requirepass")) {
-                    self.require_password();
-                }
-                self.keyspace.set_limits(&self.config);
-                self.resize_backlog();
-                self.grown = true;
+        let mut config = self.config.clone();
+        let set = config.set_running(&pairs).and_then(|()| self.can_serve_all(&config));
+        let for_host = Config::first_for_host(pairs.iter().map(|(name, _)| *name));
+        match (set, for_host) {
+            (Ok(()), None) => {
+                self.put_into_force(config, &pairs);
                 self.with_reply(caller, |reply| reply.ok());
             }
-            Err(error) => {
-                self.config = before;
-                self.reply_error(caller, &format!("ERR {error}"));
-            }
+            (Ok(()), Some(name)) => return self.ask_host(caller, name, config, &pairs),
+            (Err(error), _) => self.reply_error(caller, &format!("ERR {error}")),
         }
         Ok(())
+    }
+
+    fn put_into_force(&mut self, config: Config, pairs: &[(&[u8], &[u8])]) {
+        self.config = config;
+        if pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"requirepass")) {
+            self.require_password();
+        }
+        self.keyspace.set_limits(&self.config);
+        self.resize_backlog();
+        self.grown = true;
+    }
+
+    /// `CONFIG SET` of what the host may refuse: it is asked, and the client waits for its answer.
+    fn ask_host<'a>(
+        &mut self,
+        caller: Caller,
+        name: &[u8],
+        config: Config,
+        pairs: &[(&[u8], &[u8])],
+    ) -> Outcome<'a> {
+        if self.within_transaction {
+            let name = String::from_utf8_lossy(name).into_owned();
+            let error = ConfigError { name, reason: Reason::WithinTransaction };
+            self.reply_error(caller, &format!("ERR {error}"));
+            return Ok(());
+        }
+        let Caller::Conn(asker) = caller else { return Ok(()) };
+        let pairs = pairs.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+        let change = ConfigChange { asker, pairs, config };
+        self.effects.push_back(Effect::ApplyConfig(Box::new(change)));
+        self.begin_wait(asker, Wait::Config);
+        Ok(())
+    }
+
+    /// The host has done its part of a `CONFIG SET`, or refuses to.
+    pub(in crate::node) fn on_config_applied(
+        &mut self,
+        change: ConfigChange,
+        outcome: Result<(), ConfigError>,
+    ) {
+        let ConfigChange { asker, pairs, config: applied } = change;
+        let pairs: Vec<(&[u8], &[u8])> =
+            pairs.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();
+        // Others may have set something meanwhile: theirs stays.
+        let mut config = self.config.clone();
+        match outcome.and_then(|()| config.set_running(&pairs)) {
+            Ok(()) => {
+                config.adopt(&applied);
+                self.put_into_force(config, &pairs);
+                if self.wait_of(asker) == Some(Wait::Config) {
+                    self.end_wait(asker);
+                }
+            }
+            Err(error) if self.wait_of(asker) == Some(Wait::Config) => {
+                self.break_wait(asker, &format!("ERR {error}"));
+            }
+            Err(_) => {}
+        }
     }
 
     /// `CONFIG REWRITE`: the file is written outside, and the client waits for that. A transaction
@@ -91,7 +143,7 @@ impl Node {
         if self.within_transaction {
             self.with_reply(caller, |reply| reply.ok());
         } else {
-            self.begin_wait(asker, Wait::ConfigRewrite);
+            self.begin_wait(asker, Wait::Config);
         }
         Ok(())
     }
@@ -106,7 +158,7 @@ impl Node {
             Ok(()) => self.log(Level::Warning, "CONFIG REWRITE executed with success.".into()),
             Err(why) => self.log(Level::Warning, format!("CONFIG REWRITE failed: {why}")),
         }
-        if self.wait_of(asker) != Some(Wait::ConfigRewrite) {
+        if self.wait_of(asker) != Some(Wait::Config) {
             return;
         }
         match outcome {
@@ -117,9 +169,9 @@ impl Node {
 
     /// Whether the operating system allows as many clients as are wanted.
     // redis: config.c, updateMaxclients
-    fn can_serve_all(&self) -> Result<(), ConfigError> {
+    fn can_serve_all(&self, config: &Config) -> Result<(), ConfigError> {
         let most = self.facts.clients_max;
-        if most == 0 || self.config.maxclients <= most {
+        if most == 0 || config.maxclients <= most {
             return Ok(());
         }
         let (name, reason) = ("maxclients".into(), Reason::TooManyClients(most));

@@ -71,7 +71,7 @@ impl Waiting {
                 self.held_back.insert(ticket);
             }
             Wait::Shutdown
-            | Wait::ConfigRewrite
+            | Wait::Config
             | Wait::Disk
             | Wait::StandStill { .. }
             | Wait::Keys { .. } => {}
@@ -91,7 +91,7 @@ impl Waiting {
                 self.held_back.remove(&ticket);
             }
             Wait::Shutdown
-            | Wait::ConfigRewrite
+            | Wait::Config
             | Wait::Disk
             | Wait::StandStill { .. }
             | Wait::Keys { .. } => {}
@@ -151,7 +151,7 @@ impl Waiting {
 
 fn deadline(on: Wait) -> Option<Instant> {
     match on {
-        Wait::Pause | Wait::Shutdown | Wait::ConfigRewrite | Wait::Disk => None,
+        Wait::Pause | Wait::Shutdown | Wait::Config | Wait::Disk => None,
         Wait::StandStill { until } => Some(until),
         Wait::Replicas { deadline, .. } | Wait::Keys { deadline } => deadline,
     }

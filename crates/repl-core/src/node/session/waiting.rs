@@ -150,7 +150,7 @@ impl Node {
             // The command is still to be run.
             Wait::Pause => return self.run_again(id),
             Wait::Shutdown => {}
-            Wait::ConfigRewrite | Wait::Disk | Wait::StandStill { .. } => {
+            Wait::Config | Wait::Disk | Wait::StandStill { .. } => {
                 self.with_reply(Caller::Conn(id), |reply| reply.ok());
             }
             Wait::Replicas { offset, .. } => {
@@ -195,7 +195,7 @@ impl Node {
         for id in self.waiting.clients() {
             match self.wait_of(id) {
                 None | Some(Wait::Pause | Wait::StandStill { .. }) => continue,
-                Some(Wait::ConfigRewrite | Wait::Disk) => continue,
+                Some(Wait::Config | Wait::Disk) => continue,
                 Some(Wait::Replicas { .. } | Wait::Shutdown | Wait::Keys { .. }) => {}
             }
             self.mark_demoted(self.wait_of(id));

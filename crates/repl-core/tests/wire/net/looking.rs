@@ -2,7 +2,7 @@
 
 use repl_core::{
     Node,
-    base::config::Config,
+    base::config::{Config, ConfigError},
     io::{Decision, Input, Signal},
     node::ReplicationView,
 };
@@ -58,6 +58,19 @@ impl Net {
         self.handle(at, Input::ConfigRewritten { asker, outcome });
         self.settle();
         *config
+    }
+
+    /// What the node wants of its host, which answers with what `apply` makes of it.
+    pub(crate) fn apply_config(
+        &mut self,
+        name: &str,
+        apply: impl FnOnce(&mut Config) -> Result<(), ConfigError>,
+    ) {
+        let at = self.host_at(name);
+        let mut change = Box::new(self.hosts[at].changes.remove(0));
+        let outcome = apply(&mut change.config);
+        self.handle(at, Input::ConfigApplied { change, outcome });
+        self.settle();
     }
 
     /// What the node's replicas asked for and got, in order.

@@ -20,7 +20,9 @@ use repl_core::{
         rng::{Rng, Seed},
         time::{Instant, Now, UnixMillis},
     },
-    io::{CloseCause, Decision, DiskRequest, Effect, Input, Interest, PeerInfo, Want},
+    io::{
+        CloseCause, ConfigChange, Decision, DiskRequest, Effect, Input, Interest, PeerInfo, Want,
+    },
     resp::encode_command,
 };
 
@@ -86,6 +88,7 @@ struct Host {
     exit: Option<i32>,
     decisions: Vec<Decision>,
     rewrites: Vec<(ConnId, Box<Config>)>,
+    changes: Vec<ConfigChange>,
     /// What it wants of its disk and has not been given.
     requests: Vec<DiskRequest>,
     /// Its snapshot file.
@@ -103,6 +106,7 @@ impl Host {
             exit: None,
             decisions: Vec::new(),
             rewrites: Vec::new(),
+            changes: Vec::new(),
             requests: Vec::new(),
             file: None,
             skew_millis: 0,
@@ -429,6 +433,7 @@ impl Net {
                 Effect::Dial { conn, to, .. } => self.dials.push_back((at, conn, to)),
                 Effect::Log(_, text) => host.log.push(text),
                 Effect::RewriteConfig { asker, config } => host.rewrites.push((asker, config)),
+                Effect::ApplyConfig(change) => host.changes.push(*change),
                 Effect::Disk(request) => host.requests.push(request),
                 Effect::Decided(decision) => host.decisions.push(*decision),
             }

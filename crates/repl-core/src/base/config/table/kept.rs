@@ -155,13 +155,6 @@ pub(super) static ROWS: &[Directive] = &[
         Choice(&["ignore", "panic", "panic-on-replicas"]),
         "Errors in the master's stream are counted and ignored.",
     ),
-    kept(
-        "loading-process-events-interval-bytes",
-        "2097152",
-        Number(1024, INT_MAX),
-        "Clients are served while anything is loaded.",
-    )
-    .hidden(),
     kept("watchdog-period", "0", POSITIVE, "The server never waits for anything.").hidden(),
     kept("tls-dh-params-file", "", Text, "Keys are agreed on over elliptic curves, always."),
     // Cluster.

@@ -8,7 +8,7 @@ use crate::base::config::{
     choice::{Access, DisklessLoad, LogLevel},
     directive::{
         Directive,
-        Effect::{Inert, Node, Server},
+        Effect::{Host, Inert, Node, Server},
         Field, Kind, Words,
     },
     error::Reason,
@@ -100,7 +100,8 @@ pub(super) static PROCESS: &[Directive] = &[
         "Say at boot in one more line of the log what runs: mode, port, process id.",
     )
     .at_boot(),
-    row("dir", Server, text!(dir), "Working directory, entered at boot.").at_boot(),
+    row("dir", Host, text!(dir), "Working directory, entered at boot and when it is set.")
+        .protected(),
     row(
         "jemalloc-bg-thread",
         Server,
@@ -201,7 +202,14 @@ pub(super) static NODE: &[Directive] = &[
         "key-load-delay",
         Node,
         number!(key_load_delay, -INT_MAX - 1, INT_MAX),
-        "Microseconds each key of a full sync takes longer to load; for tests.",
+        "Microseconds each key of a full sync or file takes longer to load; for tests.",
+    )
+    .hidden(),
+    row(
+        "loading-process-events-interval-bytes",
+        Server,
+        number!(loading_process_events_interval_bytes, 1024, INT_MAX),
+        "At boot no client is served before so much of the file is loaded.",
     )
     .hidden(),
     row("enable-debug-command", Node, choice!(enable_debug_command, Access), "Who may use DEBUG.")
