@@ -19,7 +19,7 @@ use repl_core::{
         ids::{ConnId, Endpoint},
         time::{Instant, Now, Stopwatch},
     },
-    io::{Decision, HostFacts, Level, PeerInfo, Wire},
+    io::{ConfigChange, Decision, HostFacts, Level, PeerInfo, Wire},
 };
 
 use crate::disk::Disk;
@@ -66,12 +66,15 @@ pub trait Platform: Sized + 'static {
     /// Writes one line of the log.
     fn log(&self, level: Level, text: &str);
 
-    /// Puts into force what of `config` is of effect `Host`, all of it or nothing, and tells what
-    /// is in force then: a folder, for one, by its whole name. Nobody else writes these directives.
+    /// Puts into force what of `change` is of effect `Host`, all of it or nothing, and tells what is
+    /// in force then: a folder, for one, by its whole name. Nobody else writes these directives.
     ///
     /// # Errors
     /// The directive that cannot be had, and why.
-    fn apply(&self, config: Config) -> impl Future<Output = Result<Config, ConfigError>> + 'static;
+    fn apply(
+        &self,
+        change: &ConfigChange,
+    ) -> impl Future<Output = Result<Config, ConfigError>> + 'static;
 
     /// The files of this host.
     fn disk(&self) -> Self::Disk;

@@ -5,6 +5,7 @@ mod authority;
 mod client;
 mod clients;
 mod links;
+mod reload;
 mod strangers;
 
 use std::fs;
@@ -24,7 +25,7 @@ use crate::{
 /// A test of one kind of server.
 type Case = fn(Kind);
 
-const CASES: [(&str, Case); 11] = [
+const CASES: [(&str, Case); 16] = [
     ("redis-cli is served beside a plain client", clients::beside_plain_ones),
     ("certificates of clients are wanted as configured", clients::are_authenticated),
     ("a client refuses a server that it does not trust", clients::refuse_a_server),
@@ -33,6 +34,11 @@ const CASES: [(&str, Case); 11] = [
     ("the last byte reaches a client that reads late", clients::late_readers),
     ("versions and ciphers are chosen", clients::protocols_and_ciphers),
     ("a session is resumed", clients::resumption),
+    ("certificates are exchanged under open connections", reload::under_open_connections),
+    ("bad files are refused, and the old ones stay", reload::bad_files),
+    ("whom to ask for certificates changes", reload::of_whom_to_ask),
+    ("two clients set different things at once", reload::by_two_at_once),
+    ("a replica that runs learns to dial with TLS", reload::of_replication),
     ("rubbish is refused and hurts nobody", strangers::rubbish),
     ("a client that shakes no hands is an idle one", strangers::silence),
     ("a client too many is dropped", strangers::too_many),

@@ -430,9 +430,16 @@ impl<P: Platform> Shared<P> {
 
     /// The host is asked about a `CONFIG SET`, while other clients are served.
     async fn apply_config(shared: Rc<Self>, mut change: Box<ConfigChange>) {
-        let applied = shared.platform.apply(change.config.clone()).await;
         shared.awake().await;
-        let outcome = applied.map(|config| change.config = config);
+        let wanted = change.upon(shared.node.borrow().config());
+        let outcome = match wanted {
+            Ok(config) => {
+                change.config = config;
+                let applied = shared.platform.apply(&change).await;
+                applied.map(|config| change.config = config)
+            }
+            Err(error) => Err(error),
+        };
         Self::handle(&shared, Input::ConfigApplied { change, outcome }, Event::Woken);
     }
 

@@ -25,7 +25,7 @@ use repl_core::{
         ids::Endpoint,
         time::{Instant, Now, Stopwatch, UnixMillis},
     },
-    io::{HostFacts, Level, Wire},
+    io::{ConfigChange, HostFacts, Level, Wire},
     node::Role as NodeRole,
 };
 use tokio::{
@@ -176,8 +176,12 @@ impl Platform for TokioPlatform {
         self.speaker.say(level, text);
     }
 
-    fn apply(&self, config: Config) -> impl Future<Output = Result<Config, ConfigError>> + 'static {
-        future::ready(enter_folder(config))
+    /// All files that are read here are small, and the server has nothing to wait with.
+    fn apply(
+        &self,
+        change: &ConfigChange,
+    ) -> impl Future<Output = Result<Config, ConfigError>> + 'static {
+        future::ready(host::apply(change, &self.tls))
     }
 
     fn disk(&self) -> HostDisk {

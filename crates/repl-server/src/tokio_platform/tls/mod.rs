@@ -20,7 +20,10 @@ use std::{
     sync::Arc,
 };
 
-use repl_core::{base::config, io::Level};
+use repl_core::{
+    base::config::{self, ConfigError, Reason},
+    io::{ConfigChange, Level},
+};
 use rustls::{
     ClientConfig, ClientConnection, ServerConfig, ServerConnection, pki_types::ServerName,
 };
@@ -39,6 +42,8 @@ pub struct Tls(Rc<Shared>);
 struct Shared {
     /// What new connections are made with. Those that exist keep what they were made with.
     current: RefCell<Option<Settings>>,
+    /// What that was made of.
+    loaded: RefCell<config::Tls>,
     farewells: Rc<Farewells>,
     /// Whether the task runs that sees those off.
     attended: Cell<bool>,
@@ -71,10 +76,32 @@ impl Tls {
     pub fn load(&self, wanted: &config::Tls) -> Result<(), TlsError> {
         let settings = settings::read(wanted)?;
         self.0.current.replace(Some(settings));
+        self.0.loaded.replace(wanted.clone());
         if !self.0.attended.replace(true) {
             task::spawn_local(Farewells::attend(Rc::clone(&self.0.farewells)));
         }
         Ok(())
+    }
+
+    /// As `load`, if this change has anything to do with TLS. A file is read anew also under the
+    /// name it had.
+    ///
+    /// # Errors
+    /// With the first of its directives: the reason is in the log.
+    // redis: config.c, applyTlsCfg and VOLATILE_CONFIG
+    pub(super) fn renew(&self, change: &ConfigChange) -> Result<(), ConfigError> {
+        let wanted = &change.config.tls;
+        let mut names = change.names().filter(|name| name.starts_with("tls-")).peekable();
+        let Some(first) = names.peek().cloned() else { return Ok(()) };
+        let is_file = |name: String| name.ends_with("-file") || name.ends_with("-dir");
+        if !wanted.is_wanted() || (*self.0.loaded.borrow() == *wanted && !names.any(is_file)) {
+            return Ok(());
+        }
+        self.load(wanted).map_err(|error| {
+            self.0.speaker.say(Level::Warning, &error.to_string());
+            let text = "Unable to update TLS configuration. Check server logs.";
+            ConfigError { name: first, reason: Reason::Refused(text.into()) }
+        })
     }
 
     /// A client has connected. The handshake takes place while the stream is read.
@@ -117,3 +144,6 @@ impl Tls {
         TlsStream::new(socket, session, peer, farewells, speaker)
     }
 }
+
+#[cfg(test)]
+mod tests;
