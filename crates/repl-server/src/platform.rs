@@ -66,8 +66,8 @@ pub trait Platform: Sized + 'static {
     /// Writes one line of the log.
     fn log(&self, level: Level, text: &str);
 
-    /// Puts into force what of `change` is of effect `Host`, all of it or nothing, and tells what is
-    /// in force then: a folder, for one, by its whole name. Nobody else writes these directives.
+    /// Puts into force what of `change` is of effect `Host`, all of it or nothing, and tells what
+    /// is in force then: a folder, for one, by its whole name. Nobody else writes these directives.
     ///
     /// # Errors
     /// The directive that cannot be had, and why.
@@ -119,8 +119,8 @@ pub trait Stream: 'static {
     /// Reads some bytes; `Ok(0)` is the end of the stream.
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>>;
 
-    /// Writes some of the bytes of `from`, in order. What is written leaves without a flush, but for
-    /// what [`Stream::poll_flush`] says.
+    /// Writes some of the bytes of `from`, in order. What is written leaves without a flush, but
+    /// for what [`Stream::poll_flush`] says.
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &[IoSlice<'_>])
     -> Poll<io::Result<usize>>;
 

@@ -32,21 +32,14 @@ use repl_core::{
         ids::{ConnId, Endpoint},
         time::{Instant, Now},
     },
-    io::{CloseCause, ConfigChange, Effect, Input, Interest, Want, Wire},
+    io::{CloseCause, Effect, Input, Interest, Want, Wire},
 };
 
-use self::{
-    attendants::Attendants,
-    rewrites::{Rewrite, Rewrites},
-};
-use crate::{
-    config_rewrite::rewrite_file,
-    log::os_text,
-    platform::{Event, Listener, Platform, Stream},
-};
+use self::{attendants::Attendants, config::Rewrites};
+use crate::platform::{Event, Listener, Platform, Stream};
 
 mod attendants;
-mod rewrites;
+mod config;
 mod snapshots;
 
 /// How much one read takes at most. One buffer serves all connections.
@@ -409,38 +402,6 @@ impl<P: Platform> Shared<P> {
             }
             Poll::Pending => {}
         }
-    }
-
-    /// The configuration file is written while other clients are served, until nobody asks for it
-    /// any more.
-    async fn rewrite_config(shared: Rc<Self>) {
-        let (disk, path) = (shared.platform.disk(), shared.platform.config_file());
-        let process = shared.platform.host_facts().pid;
-        loop {
-            let next = shared.rewrites.borrow_mut().take();
-            let Some(Rewrite { config, askers }) = next else { return };
-            let written = rewrite_file(&disk, &path, process, &config).await;
-            let outcome = written.map_err(|error| os_text(&error));
-            for asker in askers {
-                let outcome = outcome.clone();
-                Self::handle(&shared, Input::ConfigRewritten { asker, outcome }, Event::Woken);
-            }
-        }
-    }
-
-    /// The host is asked about a `CONFIG SET`, while other clients are served.
-    async fn apply_config(shared: Rc<Self>, mut change: Box<ConfigChange>) {
-        shared.awake().await;
-        let wanted = change.upon(shared.node.borrow().config());
-        let outcome = match wanted {
-            Ok(config) => {
-                change.config = config;
-                let applied = shared.platform.apply(&change).await;
-                applied.map(|config| change.config = config)
-            }
-            Err(error) => Err(error),
-        };
-        Self::handle(&shared, Input::ConfigApplied { change, outcome }, Event::Woken);
     }
 
     /// The life of a dialled connection.

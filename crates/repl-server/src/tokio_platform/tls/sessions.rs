@@ -8,6 +8,9 @@ use std::{
 
 use rustls::server::StoresServerSessions;
 
+/// OpenSSL's default, and Redis'.
+const COUNT_BY_DEFAULT: usize = 20 * 1024;
+
 /// See this file's header.
 #[derive(Debug)]
 pub(super) struct Sessions {
@@ -24,7 +27,9 @@ struct Kept {
 }
 
 impl Sessions {
+    /// Room for `count_max` of them; zero is as many as by default.
     pub(super) fn new(count_max: usize, lasts: Duration) -> Self {
+        let count_max = if count_max == 0 { COUNT_BY_DEFAULT } else { count_max };
         Self { count_max, lasts, kept: Mutex::default() }
     }
 
@@ -96,6 +101,11 @@ mod tests {
         }
         assert_eq!(sessions.get(&[1]), Some(vec![2]));
         assert_eq!(sessions.get(&[2]), None);
+    }
+
+    #[test]
+    fn there_is_always_a_limit() {
+        assert_eq!(Sessions::new(0, Duration::ZERO).count_max, COUNT_BY_DEFAULT);
     }
 
     #[test]

@@ -21,9 +21,6 @@ use rustls::{
 use super::{Settings, ciphers, sessions::Sessions, trust::AnyName};
 use crate::log::os_text;
 
-/// What zero means for the number of sessions: OpenSSL's default.
-const SESSIONS: usize = 20 * 1024;
-
 /// Why TLS cannot be set up, as the log says it.
 #[derive(Debug)]
 pub enum TlsError {
@@ -55,13 +52,13 @@ impl fmt::Display for TlsError {
             ),
             Self::Protocols(value) => write!(
                 f,
-                "Invalid tls-protocols '{value}': name 'TLSv1.2', 'TLSv1.3' or both; older versions \
-                 are not spoken here"
+                "Invalid tls-protocols '{value}': name 'TLSv1.2', 'TLSv1.3' or both; older \
+                 versions are not spoken here"
             ),
             Self::Ciphers(directive, value) => write!(
                 f,
-                "Failed to configure {directive} '{value}': it leaves no cipher that is known here, \
-                 or excludes what is not"
+                "Failed to configure {directive} '{value}': it leaves no cipher that is known \
+                 here, or excludes what is not"
             ),
             Self::Certificate(file, why) => write!(f, "Failed to load certificate: {file}: {why}"),
             Self::Key(file, why) => write!(f, "Failed to load private key: {file}: {why}"),
@@ -131,7 +128,6 @@ fn server(
     config.send_tls13_tickets = 1;
     if wanted.session_caching {
         let count_max = usize::try_from(wanted.session_cache_size).unwrap_or(usize::MAX);
-        let count_max = if count_max == 0 { SESSIONS } else { count_max };
         config.session_storage = Arc::new(Sessions::new(count_max, wanted.session_cache_timeout));
     } else {
         config.session_storage = Arc::new(NoServerSessionStorage {});

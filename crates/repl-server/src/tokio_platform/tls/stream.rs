@@ -1,8 +1,8 @@
 //! A socket with TLS on it, as the driver sees it: bytes in, bytes out.
 //!
 //! What is written is encrypted at once. What of that the socket does not take is held back, at
-//! most as much as rustls' buffer holds, and leaves before anything else is taken. So the driver may
-//! change its mind about what it has not been told was taken, as with a plain socket.
+//! most as much as rustls' buffer holds, and leaves before anything else is taken. So the driver
+//! may change its mind about what it has not been told was taken, as with a plain socket.
 
 use std::{
     io::{self, ErrorKind, IoSlice, Read, Write},

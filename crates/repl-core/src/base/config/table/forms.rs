@@ -1,5 +1,5 @@
-//! The forms of directives that have a field in `Config`: macros, because each is two functions that
-//! name the field.
+//! The forms of directives that have a field in `Config`: macros, because each is two functions
+//! that name the field.
 //!
 //! Whoever uses one imports `Field`, `Kind` and what else its form is made of.
 
@@ -66,7 +66,10 @@ macro_rules! text {
     ($($field:ident).+, $accept:expr) => {
         Kind::Text {
             accept: $accept,
-            field: Field { get: |c| String::clone(&c.$($field).+), set: |c, text| c.$($field).+ = text },
+            field: Field {
+                get: |c| String::clone(&c.$($field).+),
+                set: |c, text| c.$($field).+ = text,
+            },
         }
     };
 }

@@ -1,8 +1,8 @@
 //! The table of directives: every name the server knows, with its range, default and effect.
 //!
-//! `live` and `tls` hold the rows that have a field in `Config`, `kept` those that are only checked,
-//! kept and shown. Ranges, defaults and which directives may change while running were read off
-//! redis-server 7.0.15.
+//! `live` and `tls` hold the rows that have a field in `Config`, `kept` those that are only
+//! checked, kept and shown. Ranges, defaults and which directives may change while running were
+//! read off redis-server 7.0.15.
 
 #[macro_use]
 mod forms;

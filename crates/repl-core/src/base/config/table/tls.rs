@@ -1,5 +1,5 @@
-//! The rows of TLS. The process around the node reads the files and speaks it; of the node's business
-//! are only the port that it announces and how it dials.
+//! The rows of TLS. The process around the node reads the files and speaks it; of the node's
+//! business are only the port that it announces and how it dials.
 
 use alloc::string::String;
 use core::time::Duration;
