@@ -72,12 +72,14 @@ scenarios! {
         for replica in [&first, &second] {
             lab.slow(&master, replica, Duration::ZERO, 10_000);
             replica.follow(&master).await;
-            lab.pass(secs(1)).await;
+            // It takes a moment to ask, on a weary network several seconds.
+            while replica.syncs().full == 0 {
+                lab.pass(Duration::from_millis(100)).await;
+            }
             // Not all of `work`, which may empty the database.
             master.client().write_keys(50).await;
         }
         third.follow(&master).await;
-        // It takes a moment to ask.
         lab.pass(secs(8)).await;
         // Nobody reads the first one to its end.
         lab.reset(&master, &first);

@@ -105,6 +105,43 @@ scenarios! {
         }
     }
 
+    /// A master without a file loses its power and comes back empty. Its replicas keep what they
+    /// have, whatever is written to it since, until somebody names their master again or makes one
+    /// of them the master.
+    async fn a_master_that_comes_back_empty_wipes_nobody(lab: Lab) seeds = 100 {
+        quiet(&lab);
+        lab.configure(|config| config.repl_diskless_sync_delay = Duration::ZERO);
+        let [master, replica, other] = lab.peers().await;
+        replica.follow(&master).await;
+        other.follow(if lab.draw_number(0, 1) == 0 { &master } else { &replica }).await;
+        master.client().work(200, secs(3)).await;
+        master.client().call(&["SET", "precious", "1"]).await.expect("it is up");
+        lab.settle().await;
+        let before = replica.dataset();
+
+        master.crash(drawn_crash(&lab));
+        lab.pass(lab.draw_span(Duration::ZERO, secs(4))).await;
+        master.restart().await;
+        lab.pass(lab.draw_span(secs(3), secs(10))).await;
+        assert!(replica.took(Mark::EmptyMasterRefused));
+        master.client().work(50, secs(2)).await;
+        lab.pass(lab.draw_span(Duration::ZERO, secs(30))).await;
+        assert_eq!([replica.dataset(), other.dataset()], [before; 2], "both have kept it");
+
+        if lab.draw_number(0, 1) == 0 {
+            replica.follow(&master).await;
+            other.follow(&master).await;
+            lab.settle().await;
+        } else {
+            replica.promote().await;
+            master.follow(&replica).await;
+            other.follow(&replica).await;
+            lab.settle().await;
+            let found = master.client().call(&["GET", "precious"]).await;
+            assert_eq!(found, Ok(Reply::Bulk(Some(b"1".to_vec()))), "nothing is lost");
+        }
+    }
+
     /// A process or its power lost at any operation of a save leaves the old file or the new one;
     /// the new one if it was acknowledged.
     async fn a_save_outlasts_a_crash_at_any_operation(lab: Lab) seeds = 200 {

@@ -240,6 +240,8 @@ marks! {
     LoadedLength = "load.length",
     /// A payload without a history is loaded.
     LoadedWithoutOrigin = "load.without-origin",
+    /// A payload is refused that would take the dataset away for next to nothing.
+    EmptyMasterRefused = "load.empty-master-refused",
     /// The master gives up instead of sending a payload.
     PayloadRefused = "load.refused",
     /// The line before the payload is none that is known.

@@ -168,6 +168,19 @@ impl Keyspace {
         self.directory(db).len()
     }
 
+    /// Keys of all databases, expired ones included.
+    pub fn key_count(&self) -> u64 {
+        self.indexes().map(|db| self.len(db) as u64).sum()
+    }
+
+    /// Whether there are more keys than that whose time has not passed. Looks at keys until it
+    /// knows.
+    pub fn has_more_than(&self, count: u64, now: UnixMillis) -> bool {
+        let keys = self.indexes().flat_map(|db| self.iter(db));
+        let mut living = keys.filter(|entry| !entry.is_expired(now));
+        usize::try_from(count).is_ok_and(|count| living.nth(count).is_some())
+    }
+
     /// Whether no database has a key.
     pub fn is_empty(&self) -> bool {
         self.indexes().all(|db| self.len(db) == 0)

@@ -2,7 +2,10 @@
 
 use super::Node;
 use crate::{
-    base::{ids::Endpoint, time::Instant},
+    base::{
+        ids::{Endpoint, ReplId},
+        time::Instant,
+    },
     io::Scratch,
     repl::replica::Link,
 };
@@ -28,6 +31,21 @@ pub(super) struct Following {
     pub(super) down_since: Option<Instant>,
     /// Nothing more of the link is read before that instant.
     pub(super) reads_at: Option<Instant>,
+    /// Whether whatever the master has is wanted.
+    pub(super) consent: Consent,
+    /// The history of a dataset that was refused.
+    pub(super) refused: Option<ReplId>,
+    /// Full syncs that have failed since the link was last up.
+    pub(super) failed_syncs: u32,
+}
+
+/// Whether a dataset may be taken that has next to nothing of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Consent {
+    /// Somebody has just named the master.
+    Given,
+    /// It was named before the link was up for the first time, or before the boot.
+    Needed,
 }
 
 impl Node {
@@ -49,6 +67,9 @@ impl Following {
             last_io_at: now,
             down_since: None,
             reads_at: None,
+            consent: Consent::Needed,
+            refused: None,
+            failed_syncs: 0,
         }
     }
 

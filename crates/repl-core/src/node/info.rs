@@ -366,6 +366,8 @@ impl Node {
         if !up {
             let down = following.down_since.map_or(-1, |at| now.mono.since(at).as_secs() as i64);
             put(text, "master_link_down_since_seconds", &down);
+            let refused = u8::from(following.refused.is_some());
+            put(text, "master_came_back_empty", &refused);
         }
         put(text, "slave_priority", &self.config.replica_priority);
         put(text, "slave_read_only", &u8::from(self.config.replica_read_only));

@@ -1,11 +1,11 @@
 //! Our master: making the link, losing it, and applying what comes over it.
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
-use core::{mem, time::Duration};
+use core::mem;
 
 use super::{
     Node,
-    following::{Following, Resume},
+    following::{Consent, Following, Resume},
     requests::{Caller, Request},
     session::is_for_clients,
 };
@@ -24,9 +24,6 @@ use crate::{
     },
     resp::{Args, Form, Limits, LineReader, Parsed, Parser},
 };
-
-/// How long after a failed attempt the next one begins.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Node {
     /// `REPLICAOF host port`. Our replicas stay: they hear of a new history only if there is one.
@@ -57,6 +54,9 @@ impl Node {
             last_io_at: now.mono,
             down_since,
             reads_at: None,
+            consent: Consent::Given,
+            refused: None,
+            failed_syncs: 0,
         });
         self.dial(now);
     }
@@ -100,13 +100,14 @@ impl Node {
         self.mark_link_failure(&error);
         self.drop_link(now);
         self.note_link_failure(&error);
+        let later = now.mono + self.retry_after(&error);
         let Some(following) = &mut self.following else { return };
         let was_up = following.link.is_up();
         let retry_at = if was_up {
             following.down_since = Some(now.mono);
             now.mono
         } else {
-            now.mono + RETRY_AFTER
+            later
         };
         following.link = Link::Waiting { retry_at };
         if error.spoils_history() {
@@ -243,6 +244,10 @@ impl Node {
                         }
                         Ok(PayloadFed::Done { consumed, loaded }) => {
                             at += consumed;
+                            if let Some(error) = self.refuses(now, &loaded) {
+                                self.set_link(Link::Dialing { conn });
+                                return Err(error);
+                            }
                             if !had_begun {
                                 self.log_load_begun(loaded.announced);
                             }
@@ -358,6 +363,8 @@ impl Node {
             following.link = Link::Streaming { conn: id, stream: Stream { db, transaction: None } };
             following.down_since = None;
             following.resume = Resume::FromHistory;
+            (following.consent, following.refused) = (Consent::Needed, None);
+            following.failed_syncs = 0;
         }
     }
 

@@ -295,8 +295,12 @@ impl Node {
     fn begin_to_serve(&mut self, now: Now) {
         self.no_replicas_since = now.mono;
         self.log(Level::Notice, "Ready to accept connections".into());
-        let Some(following) = self.following.take() else { return };
-        self.follow(now, following.master);
+        let Some(booted) = self.following.take() else { return };
+        self.follow(now, booted.master);
+        // It was named before the boot, for all we know long before.
+        if let Some(following) = &mut self.following {
+            following.consent = booted.consent;
+        }
     }
 
     fn log_load(&mut self, now: Now, began: Now, about: &About) {

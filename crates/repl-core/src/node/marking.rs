@@ -173,6 +173,7 @@ impl Node {
             LinkError::Payload(_) => Mark::PayloadDamaged,
             LinkError::PayloadLength => Mark::PayloadLength,
             LinkError::PayloadMark => Mark::PayloadMark,
+            LinkError::EmptyMaster { .. } => Mark::EmptyMasterRefused,
             LinkError::Protocol(_) => Mark::StreamGarbage,
             LinkError::Inline => Mark::StreamInline,
         };

@@ -40,6 +40,7 @@ pub mod properties;
 mod rates;
 mod requests;
 mod resyncs;
+mod retries;
 mod role;
 mod saves;
 mod session;

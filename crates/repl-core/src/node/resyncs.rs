@@ -251,6 +251,7 @@ impl Node {
             | LinkError::Payload(_)
             | LinkError::PayloadLength
             | LinkError::PayloadMark
+            | LinkError::EmptyMaster { .. }
             | LinkError::Protocol(_)
             | LinkError::Inline => LinkLoss::Damaged,
         });

@@ -6,6 +6,7 @@ mod blocking;
 mod channels;
 mod config;
 mod debug;
+mod empty_master;
 mod explain;
 mod failover;
 mod full_sync;

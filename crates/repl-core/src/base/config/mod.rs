@@ -99,6 +99,8 @@ pub struct Config {
     pub replica_serve_stale_data: bool,
     /// `replica-read-only`.
     pub replica_read_only: bool,
+    /// `replica-refuse-empty-master`.
+    pub replica_refuse_empty_master: bool,
     /// `replica-priority`.
     pub replica_priority: u32,
     /// `replica-announced`.
@@ -406,6 +408,7 @@ impl Default for Config {
             replicaof: None,
             replica_serve_stale_data: true,
             replica_read_only: true,
+            replica_refuse_empty_master: true,
             replica_priority: 100,
             replica_announced: true,
             replica_announce_ip: String::new(),

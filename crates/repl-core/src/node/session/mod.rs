@@ -206,6 +206,7 @@ impl Node {
                  connected with. No operation performed."
                     .into(),
             );
+            self.consent(now);
             self.with_reply(caller, |reply| {
                 reply.simple("OK Already connected to specified master")
             });

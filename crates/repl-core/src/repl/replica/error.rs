@@ -32,6 +32,13 @@ pub enum LinkError {
     PayloadLength,
     /// The bytes behind the payload are not the mark that was announced.
     PayloadMark,
+    /// The payload has none of our keys, and comes from a master that had them.
+    EmptyMaster {
+        /// Keys in the payload.
+        theirs: u64,
+        /// Keys here.
+        ours: u64,
+    },
     /// The stream holds bytes that are no command.
     Protocol(ProtocolError),
     /// The stream holds an inline command.
@@ -44,6 +51,19 @@ impl LinkError {
     // redis: replicationCacheMaster is skipped for a client with CLIENT_PROTOCOL_ERROR
     pub fn spoils_history(&self) -> bool {
         matches!(self, Self::Protocol(_) | Self::Inline)
+    }
+
+    /// Whether a payload was on its way, which has cost the master something.
+    pub fn is_of_a_payload(&self) -> bool {
+        matches!(
+            self,
+            Self::PayloadRefused(_)
+                | Self::PayloadHeader(_)
+                | Self::Payload(_)
+                | Self::PayloadLength
+                | Self::PayloadMark
+                | Self::EmptyMaster { .. }
+        )
     }
 }
 
@@ -74,6 +94,12 @@ impl fmt::Display for LinkError {
             }
             Self::PayloadLength => write!(f, "The payload does not have the length announced"),
             Self::PayloadMark => write!(f, "Replication stream EOF marker is broken"),
+            Self::EmptyMaster { theirs, ours } => write!(
+                f,
+                "The master came back with {theirs} keys, and here are {ours}: they are kept \
+                 (replica-refuse-empty-master). REPLICAOF of the same master takes its dataset, \
+                 REPLICAOF NO ONE makes this the master"
+            ),
             Self::Protocol(error) => write!(f, "Protocol error ({error}) from master"),
             Self::Inline => write!(f, "Protocol error (inline command) from master"),
         }

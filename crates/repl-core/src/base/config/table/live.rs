@@ -343,6 +343,12 @@ pub(super) static REPLICATION: &[Directive] = &[
         "Sentinel promotes the lowest; 0: never.",
     )
     .alias("slave-priority"),
+    row(
+        "replica-refuse-empty-master",
+        Node,
+        yes_no!(replica_refuse_empty_master),
+        "A full sync is refused that comes from a master that lost its dataset; see DEVIATIONS.md.",
+    ),
     row("replica-announced", Node, yes_no!(replica_announced), "Sentinel lists this replica."),
     row(
         "replica-announce-ip",
