@@ -17,6 +17,7 @@ mod replication;
 mod sentinel;
 mod snapshots;
 mod standing_still;
+mod tls;
 mod transcripts;
 mod unix_socket;
 mod users;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     trials.extend(sentinel::trials());
     trials.extend(snapshots::trials());
     trials.extend(standing_still::trials());
+    trials.extend(tls::trials());
     trials.extend(transcripts::trials());
     trials.extend(unix_socket::trials());
     trials.extend(users::trials());

@@ -201,7 +201,7 @@ tail prints the stream of a server as a replica is told it: offset, database, co
 among the server's replicas, and WAIT does not count it.
 diff follows two servers until both have told the same bytes, names the keys that differ, and ends
 with 0 when there are none, 1 when there are, 2 when it cannot tell.
-Both take the password from REDISCLI_AUTH, too.
+Both take the password from REDISCLI_AUTH, too, and need a port without TLS.
 
 Examples:
        {NAME}                                        (port 6379, nothing saved)

@@ -22,9 +22,8 @@ command be called otherwise, or, if NEW is empty, not at all.
 
 Where this differs from Redis on purpose:
 
-- `port` and `bind` cannot be changed while the server runs.
-- What the server cannot do (`appendonly yes`, `daemonize yes`, TLS, cluster mode,
-  ACL files) is refused.
+- `port`, `tls-port` and `bind` cannot be changed while the server runs.
+- What the server cannot do (`appendonly yes`, `daemonize yes`, cluster mode, ACL files) is refused.
 - Values must be valid UTF-8.
 - Files that include each other without end are refused; Redis 7.0 crashes.
 - An error in an included file names that file and its line; one on the command line counts the

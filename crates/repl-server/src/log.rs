@@ -9,8 +9,10 @@
 //! destination.
 
 use std::{
+    cell::Cell,
     fmt, fs, io,
     path::PathBuf,
+    rc::Rc,
     sync::atomic::{AtomicU8, Ordering},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -49,6 +51,28 @@ impl Role {
             Self::Master => 'M',
             Self::Replica => 'S',
         }
+    }
+}
+
+/// Who speaks now, for all who write lines in the name of one node. Clones are handles to the same.
+#[derive(Clone, Debug)]
+pub struct Speaker(Rc<Cell<Role>>);
+
+impl Speaker {
+    /// Writes a line of the log.
+    pub fn say(&self, level: Level, text: &str) {
+        write(self.0.get(), level, text);
+    }
+
+    /// From now on it is this role that speaks.
+    pub fn set(&self, role: Role) {
+        self.0.set(role);
+    }
+}
+
+impl Default for Speaker {
+    fn default() -> Self {
+        Self(Rc::new(Cell::new(Role::Master)))
     }
 }
 

@@ -36,7 +36,9 @@ use repl_server::{
     open_files,
     platform::Platform as _,
     signals::{Signals, Termination},
-    tokio_platform::{Acceptor, TokioPlatform, bind_all, bind_unix, enter_folder, run},
+    tokio_platform::{
+        Acceptor, BindError, TokioPlatform, bind_all, bind_tls, bind_unix, enter_folder, run,
+    },
 };
 
 #[cfg(feature = "jemalloc")]
@@ -136,7 +138,8 @@ async fn serve(mut config: Config, config_file: String) -> ExitCode {
     if let Err(error) = allow_clients(&mut config) {
         return fail(&error.to_string());
     }
-    let acceptors = match listen(&config) {
+    let platform = TokioPlatform::new(config_file, config.tcp_keepalive);
+    let acceptors = match set_up_tls(&config, &platform).and_then(|()| listen(&config, &platform)) {
         Ok(acceptors) => acceptors,
         Err(text) => return fail(&text),
     };
@@ -145,7 +148,6 @@ async fn serve(mut config: Config, config_file: String) -> ExitCode {
         (Err(error), _) => return fail(&format!("Can't handle signals: {error}")),
         (_, Err(error)) => return fail(&format!("Can't read the system's randomness: {error}")),
     };
-    let platform = TokioPlatform::new(config_file, config.tcp_keepalive);
     let node = Node::from_disk(config, seed, platform.now());
     let driver = Driver::new(platform, node);
     for acceptor in acceptors {
@@ -157,21 +159,38 @@ async fn serve(mut config: Config, config_file: String) -> ExitCode {
     ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX))
 }
 
+/// Reads certificates and keys, if they are wanted for anything.
+fn set_up_tls(config: &Config, platform: &TokioPlatform) -> Result<(), String> {
+    if !config.tls.is_wanted() {
+        return Ok(());
+    }
+    platform.tls().load(&config.tls).map_err(|error| {
+        platform.log(Level::Warning, &error.to_string());
+        "Failed to configure TLS. Check logs for more info.".to_owned()
+    })
+}
+
 /// Everything the server listens on, or why it cannot.
-fn listen(config: &Config) -> Result<Vec<Acceptor>, String> {
+fn listen(config: &Config, platform: &TokioPlatform) -> Result<Vec<Acceptor>, String> {
     // To the operating system port 0 is any free one; to Redis it means not to listen.
-    if config.port == 0 && config.unixsocket.is_empty() {
+    if config.shown_port() == 0 && config.unixsocket.is_empty() {
         return Err("Configured to not listen anywhere, exiting.".to_owned());
     }
+    let refused = |port: u16, kind: &str, error: &BindError| {
+        platform.log(Level::Warning, &format!("Warning: {error}"));
+        format!("Failed listening on port {port} ({kind}), aborting.")
+    };
     let mut acceptors = Vec::new();
     if config.port != 0 {
-        acceptors = bind_all(config).map_err(|error| {
-            log::write(Role::Master, Level::Warning, &format!("Warning: {error}"));
-            format!("Failed listening on port {} (TCP), aborting.", config.port)
-        })?;
-        if acceptors.is_empty() {
-            return Err("No address of bind exists on this host, exiting.".to_owned());
-        }
+        let plain = bind_all(config).map_err(|error| refused(config.port, "TCP", &error))?;
+        acceptors.extend(plain);
+    }
+    if config.tls.port != 0 {
+        let protected = bind_tls(config, platform.tls());
+        acceptors.extend(protected.map_err(|error| refused(config.tls.port, "TLS", &error))?);
+    }
+    if config.shown_port() != 0 && acceptors.is_empty() {
+        return Err("No address of bind exists on this host, exiting.".to_owned());
     }
     acceptors.extend(
         bind_unix(config).map_err(|error| {
@@ -250,10 +269,10 @@ fn greet(config: &Config, config_file: &Path) {
         let text = format!("'{}' is accepted but has no effect: {}", directive.name, directive.doc);
         say(Role::Starting, Level::Warning, &text);
     }
-    let mode = format!("Running mode=standalone, port={}.", config.port);
+    let port = config.shown_port();
+    let mode = format!("Running mode=standalone, port={port}.");
     say(Role::Master, Level::Notice, &mode);
     if config.always_show_logo {
-        let port = config.port;
         let logo = format!("{NAME} {VERSION} in standalone mode, Port: {port}, PID: {pid}");
         say(Role::Master, Level::Notice, &logo);
     }

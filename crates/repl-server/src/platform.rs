@@ -19,7 +19,7 @@ use repl_core::{
         ids::{ConnId, Endpoint},
         time::{Instant, Now, Stopwatch},
     },
-    io::{Decision, HostFacts, Level, PeerInfo},
+    io::{ConfigChange, Decision, HostFacts, Level, PeerInfo, Wire},
 };
 
 use crate::disk::Disk;
@@ -57,17 +57,24 @@ pub trait Platform: Sized + 'static {
     ///
     /// # Errors
     /// Refused, timed out, unreachable: as the operating system reports it.
-    fn dial(&self, to: Endpoint) -> impl Future<Output = io::Result<Self::Stream>> + 'static;
+    fn dial(
+        &self,
+        to: Endpoint,
+        over: Wire,
+    ) -> impl Future<Output = io::Result<Self::Stream>> + 'static;
 
     /// Writes one line of the log.
     fn log(&self, level: Level, text: &str);
 
-    /// Puts into force what of `config` is of effect `Host`, all of it or nothing, and tells what
+    /// Puts into force what of `change` is of effect `Host`, all of it or nothing, and tells what
     /// is in force then: a folder, for one, by its whole name. Nobody else writes these directives.
     ///
     /// # Errors
     /// The directive that cannot be had, and why.
-    fn apply(&self, config: Config) -> impl Future<Output = Result<Config, ConfigError>> + 'static;
+    fn apply(
+        &self,
+        change: &ConfigChange,
+    ) -> impl Future<Output = Result<Config, ConfigError>> + 'static;
 
     /// The files of this host.
     fn disk(&self) -> Self::Disk;
@@ -112,9 +119,17 @@ pub trait Stream: 'static {
     /// Reads some bytes; `Ok(0)` is the end of the stream.
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>>;
 
-    /// Writes some of the bytes of `from`, in order. What is written leaves without a flush.
+    /// Writes some of the bytes of `from`, in order. What is written leaves without a flush, but
+    /// for what [`Stream::poll_flush`] says.
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &[IoSlice<'_>])
     -> Poll<io::Result<usize>>;
+
+    /// Sees off what the stream holds back because the socket was full: whoever has written calls
+    /// it when woken. A stream that holds nothing back has nothing to do.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let _ = cx;
+        Poll::Ready(Ok(()))
+    }
 
     /// Both ends.
     fn peer(&self) -> PeerInfo;

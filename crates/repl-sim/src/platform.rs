@@ -18,7 +18,7 @@ use repl_core::{
         ids::Endpoint,
         time::{Instant, Now, Stopwatch},
     },
-    io::{Decision, HostFacts, Level, Verdict},
+    io::{ConfigChange, Decision, HostFacts, Level, Verdict, Wire},
 };
 use repl_server::platform::{Event, Listener, Platform};
 
@@ -237,7 +237,12 @@ impl Platform for SimPlatform {
         })
     }
 
-    fn dial(&self, to: Endpoint) -> impl Future<Output = io::Result<SimStream>> + 'static {
+    /// Who listens in this network would see the same bytes either way.
+    fn dial(
+        &self,
+        to: Endpoint,
+        _over: Wire,
+    ) -> impl Future<Output = io::Result<SimStream>> + 'static {
         self.world.net.dial(self.machine.host, &to.host, to.port)
     }
 
@@ -261,9 +266,12 @@ impl Platform for SimPlatform {
         }
     }
 
-    /// On a simulated disk there is every folder.
-    fn apply(&self, config: Config) -> impl Future<Output = Result<Config, ConfigError>> + 'static {
-        future::ready(Ok(config))
+    /// On a simulated disk there is every folder, and whatever certificates are wanted.
+    fn apply(
+        &self,
+        change: &ConfigChange,
+    ) -> impl Future<Output = Result<Config, ConfigError>> + 'static {
+        future::ready(Ok(change.config.clone()))
     }
 
     fn disk(&self) -> SimDisk {

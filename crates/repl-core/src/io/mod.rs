@@ -93,6 +93,27 @@ pub struct ConfigChange {
     pub config: Config,
 }
 
+impl ConfigChange {
+    /// What it makes of `current`: others may have set something since it was asked, and theirs
+    /// stays.
+    ///
+    /// # Errors
+    /// It is possible no more.
+    pub fn upon(&self, current: &Config) -> Result<Config, ConfigError> {
+        let pairs: Vec<(&[u8], &[u8])> =
+            self.pairs.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();
+        let mut config = current.clone();
+        config.set_running(&pairs)?;
+        Ok(config)
+    }
+
+    /// The names that are set, in lower case.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let text = |name: &[u8]| String::from_utf8_lossy(name).to_ascii_lowercase();
+        self.pairs.iter().map(move |(name, _)| text(name))
+    }
+}
+
 /// What became of a request to the disk, or of a part of it.
 #[derive(Debug)]
 pub enum DiskEvent<'a> {
@@ -217,6 +238,15 @@ pub enum Transport {
     Unix,
 }
 
+/// What lies between a dialled connection's bytes and the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// Nothing.
+    Plain,
+    /// TLS: a connection exists once each end has seen who the other is.
+    Tls,
+}
+
 impl PeerInfo {
     /// Whether the peer is on this host.
     pub fn is_local(&self) -> bool {
@@ -238,6 +268,8 @@ pub enum Effect {
         conn: ConnId,
         /// Where to.
         to: Endpoint,
+        /// How.
+        over: Wire,
     },
     /// A line for the log.
     Log(Level, String),

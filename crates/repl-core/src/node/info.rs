@@ -106,7 +106,7 @@ impl Node {
             ("arch_bits", "64".into()),
             ("process_id", format!("{}", self.facts.pid)),
             ("run_id", String::from_utf8_lossy(&self.run_id).into_owned()),
-            ("tcp_port", format!("{}", self.config.port)),
+            ("tcp_port", format!("{}", self.config.shown_port())),
             ("server_time_usec", format!("{micros}")),
             ("uptime_in_seconds", format!("{up}")),
             ("uptime_in_days", format!("{}", up / 86_400)),

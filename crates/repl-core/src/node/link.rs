@@ -15,7 +15,7 @@ use crate::{
         time::Now,
     },
     conn::{Conn, Role},
-    io::{Effect, Level, PeerInfo, Scratch},
+    io::{Effect, Level, PeerInfo, Scratch, Wire},
     keyspace::DbIndex,
     marks::Mark,
     repl::replica::{
@@ -137,7 +137,8 @@ impl Node {
         following.last_io_at = now.mono;
         let to = following.master.clone();
         self.log(Level::Notice, "MASTER <-> REPLICA sync started".into());
-        self.effects.push_back(Effect::Dial { conn, to });
+        let over = if self.config.tls.replication { Wire::Tls } else { Wire::Plain };
+        self.effects.push_back(Effect::Dial { conn, to, over });
         self.marks.hit(Mark::Dialled);
     }
 
@@ -153,10 +154,7 @@ impl Node {
         let greeting = Greeting {
             user: config.masteruser.clone(),
             password: config.masterauth.clone(),
-            port: match config.replica_announce_port {
-                0 => config.port,
-                port => port,
-            },
+            port: config.announced_port(),
             ip: config.replica_announce_ip.clone(),
             resume: match following.resume {
                 Resume::FromHistory => Some((self.history.replid(), self.history.next())),

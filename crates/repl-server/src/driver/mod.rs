@@ -32,21 +32,14 @@ use repl_core::{
         ids::{ConnId, Endpoint},
         time::{Instant, Now},
     },
-    io::{CloseCause, ConfigChange, Effect, Input, Interest, Want},
+    io::{CloseCause, Effect, Input, Interest, Want, Wire},
 };
 
-use self::{
-    attendants::Attendants,
-    rewrites::{Rewrite, Rewrites},
-};
-use crate::{
-    config_rewrite::rewrite_file,
-    log::os_text,
-    platform::{Event, Listener, Platform, Stream},
-};
+use self::{attendants::Attendants, config::Rewrites};
+use crate::platform::{Event, Listener, Platform, Stream};
 
 mod attendants;
-mod rewrites;
+mod config;
 mod snapshots;
 
 /// How much one read takes at most. One buffer serves all connections.
@@ -260,8 +253,8 @@ impl<P: Platform> Shared<P> {
                 None => break,
                 Some(Effect::Wake(conn)) => shared.wake(conn),
                 Some(Effect::WakeBy(conn, at)) => shared.wake_by(conn, at),
-                Some(Effect::Dial { conn, to }) => {
-                    shared.platform.spawn(Self::dial(Rc::clone(shared), conn, to));
+                Some(Effect::Dial { conn, to, over }) => {
+                    shared.platform.spawn(Self::dial(Rc::clone(shared), conn, to, over));
                 }
                 Some(Effect::RewriteConfig { asker, config }) => {
                     if shared.rewrites.borrow_mut().ask(asker, config) {
@@ -411,34 +404,9 @@ impl<P: Platform> Shared<P> {
         }
     }
 
-    /// The configuration file is written while other clients are served, until nobody asks for it
-    /// any more.
-    async fn rewrite_config(shared: Rc<Self>) {
-        let (disk, path) = (shared.platform.disk(), shared.platform.config_file());
-        let process = shared.platform.host_facts().pid;
-        loop {
-            let next = shared.rewrites.borrow_mut().take();
-            let Some(Rewrite { config, askers }) = next else { return };
-            let written = rewrite_file(&disk, &path, process, &config).await;
-            let outcome = written.map_err(|error| os_text(&error));
-            for asker in askers {
-                let outcome = outcome.clone();
-                Self::handle(&shared, Input::ConfigRewritten { asker, outcome }, Event::Woken);
-            }
-        }
-    }
-
-    /// The host is asked about a `CONFIG SET`, while other clients are served.
-    async fn apply_config(shared: Rc<Self>, mut change: Box<ConfigChange>) {
-        let applied = shared.platform.apply(change.config.clone()).await;
-        shared.awake().await;
-        let outcome = applied.map(|config| change.config = config);
-        Self::handle(&shared, Input::ConfigApplied { change, outcome }, Event::Woken);
-    }
-
     /// The life of a dialled connection.
-    async fn dial(shared: Rc<Self>, conn: ConnId, to: Endpoint) {
-        let mut dial = pin!(shared.platform.dial(to));
+    async fn dial(shared: Rc<Self>, conn: ConnId, to: Endpoint, over: Wire) {
+        let mut dial = pin!(shared.platform.dial(to, over));
         // The node may give up on the dial: then its connection is gone before the socket exists.
         let dialled = poll_fn(|cx| {
             if shared.node.borrow().interest(conn) == Interest::Gone {
@@ -489,6 +457,9 @@ impl<P: Platform> Shared<P> {
         stream: &mut P::Stream,
         cx: &mut Context<'_>,
     ) -> Poll<Option<CloseCause>> {
+        if let Poll::Ready(Err(error)) = stream.poll_flush(cx) {
+            return Poll::Ready(Some(cause(&error)));
+        }
         let mut has_read = false;
         let mut put_off = false;
         for _ in 0..TURN_BUDGET {

@@ -5,9 +5,10 @@ use std::{cell::RefCell, env, fs, io, time::Duration};
 
 use repl_core::{
     base::config::{Config, ConfigError, Reason},
-    io::HostFacts,
+    io::{ConfigChange, HostFacts},
 };
 
+use super::tls::Tls;
 use crate::{log::os_text, open_files};
 
 /// Facts are not read more often than this: the node's deadlines may be much closer together.
@@ -52,6 +53,25 @@ impl Host {
         }
         facts.clone()
     }
+}
+
+/// Puts what of `change` is the host's business into force: the folder first, from which the names
+/// of certificates may be relative.
+///
+/// # Errors
+/// What cannot be had. Everything is as it was then.
+pub(super) fn apply(change: &ConfigChange, tls: &Tls) -> Result<Config, ConfigError> {
+    let before = env::current_dir();
+    let moves = change.names().any(|name| name == "dir");
+    let config = change.config.clone();
+    let config = if moves { enter_folder(config)? } else { config };
+    tls.renew(change).inspect_err(|_| {
+        if let Ok(folder) = before {
+            // It was there a moment ago.
+            let _ = env::set_current_dir(folder);
+        }
+    })?;
+    Ok(config)
 }
 
 /// Enters `dir`, and lets the configuration have the whole name of that folder.

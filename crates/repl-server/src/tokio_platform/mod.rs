@@ -7,6 +7,7 @@ mod alarm;
 mod files;
 mod host;
 mod socket;
+mod tls;
 
 use std::{
     cell::Cell,
@@ -24,7 +25,7 @@ use repl_core::{
         ids::Endpoint,
         time::{Instant, Now, Stopwatch, UnixMillis},
     },
-    io::{HostFacts, Level},
+    io::{ConfigChange, HostFacts, Level, Wire},
     node::Role as NodeRole,
 };
 use tokio::{
@@ -36,10 +37,11 @@ use self::{alarm::Alarm, host::Host};
 pub use self::{
     files::{HostDisk, HostFile},
     host::enter_folder,
-    socket::{Acceptor, BindError, Connection, bind_all, bind_unix},
+    socket::{Acceptor, BindError, Connection, bind_all, bind_tls, bind_unix},
+    tls::{Tls, TlsError},
 };
 use crate::{
-    log::{self, Role},
+    log::{self, Role, Speaker},
     open_files,
     platform::{Event, Platform},
 };
@@ -60,8 +62,8 @@ pub struct TokioPlatform {
     alarm: Rc<Alarm>,
     wall_seen: Cell<WallSeen>,
     keepalive: Duration,
-    /// Who the lines of the log are from.
-    speaker: Cell<Role>,
+    tls: Tls,
+    speaker: Speaker,
     /// `jemalloc-bg-thread`, as it was last acted on.
     background_thread: Cell<bool>,
     /// `maxclients`, as it was last acted on.
@@ -75,6 +77,7 @@ impl TokioPlatform {
     /// is how long a silent connection is left unprobed, zero for ever.
     #[must_use]
     pub fn new(config_file: String, keepalive: Duration) -> Self {
+        let speaker = Speaker::default();
         Self {
             origin: time::Instant::now(),
             config_file: PathBuf::from(&config_file),
@@ -82,10 +85,16 @@ impl TokioPlatform {
             alarm: Rc::default(),
             wall_seen: Cell::default(),
             keepalive,
-            speaker: Cell::new(Role::Master),
+            tls: Tls::new(speaker.clone()),
+            speaker,
             background_thread: Cell::new(false),
             maxclients: Cell::new(0),
         }
+    }
+
+    /// What it dials with, and whoever listens may accept with.
+    pub const fn tls(&self) -> &Tls {
+        &self.tls
     }
 }
 
@@ -151,16 +160,28 @@ impl Platform for TokioPlatform {
         })
     }
 
-    fn dial(&self, to: Endpoint) -> impl Future<Output = io::Result<Self::Stream>> + 'static {
-        socket::dial(to, self.keepalive)
+    fn dial(
+        &self,
+        to: Endpoint,
+        over: Wire,
+    ) -> impl Future<Output = io::Result<Self::Stream>> + 'static {
+        let tls = match over {
+            Wire::Plain => None,
+            Wire::Tls => Some(self.tls.clone()),
+        };
+        socket::dial(to, tls, self.keepalive)
     }
 
     fn log(&self, level: Level, text: &str) {
-        log::write(self.speaker.get(), level, text);
+        self.speaker.say(level, text);
     }
 
-    fn apply(&self, config: Config) -> impl Future<Output = Result<Config, ConfigError>> + 'static {
-        future::ready(enter_folder(config))
+    /// All files that are read here are small, and the server has nothing to wait with.
+    fn apply(
+        &self,
+        change: &ConfigChange,
+    ) -> impl Future<Output = Result<Config, ConfigError>> + 'static {
+        future::ready(host::apply(change, &self.tls))
     }
 
     fn disk(&self) -> HostDisk {

@@ -22,6 +22,7 @@ use tokio::{
     net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream, lookup_host},
 };
 
+use super::tls::{Tls, TlsStream};
 use crate::{
     log::os_text,
     platform::{Listener, Stream},
@@ -41,27 +42,20 @@ pub struct Connection {
 enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
+    /// Boxed: it is many times as large as the others.
+    Tls(Box<TlsStream>),
 }
 
 impl Connection {
     fn over_tcp(socket: TcpStream, remote: SocketAddr, keepalive: Duration) -> io::Result<Self> {
-        socket.set_nodelay(true)?;
-        if !keepalive.is_zero() {
-            // redis: anet.c, anetKeepAlive: probes a third of the time apart.
-            let apart = (keepalive / PROBES).max(Duration::from_secs(1));
-            let probing =
-                TcpKeepalive::new().with_time(keepalive).with_interval(apart).with_retries(PROBES);
-            SockRef::from(&socket).set_tcp_keepalive(&probing)?;
-        }
-        let local = socket.local_addr()?;
-        let remote = plain(remote);
-        let peer = PeerInfo {
-            transport: Transport::Tcp,
-            ip: remote.ip().to_string(),
-            port: remote.port(),
-            local: plain(local).to_string(),
-        };
+        prepare(&socket, keepalive)?;
+        let peer = ends(&socket, remote)?;
         Ok(Self { socket: Socket::Tcp(socket), peer })
+    }
+
+    fn over_tls(stream: TlsStream, remote: SocketAddr) -> io::Result<Self> {
+        let peer = ends(stream.socket(), remote)?;
+        Ok(Self { socket: Socket::Tls(Box::new(stream)), peer })
     }
 
     /// A client that came through the socket file at `path`: Redis shows that for both ends.
@@ -71,6 +65,25 @@ impl Connection {
         let peer = PeerInfo { transport: Transport::Unix, ip: path.into_owned(), port: 0, local };
         Self { socket: Socket::Unix(socket), peer }
     }
+}
+
+/// What every socket of a network is set to.
+fn prepare(socket: &TcpStream, keepalive: Duration) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    if !keepalive.is_zero() {
+        // redis: anet.c, anetKeepAlive: probes a third of the time apart.
+        let apart = (keepalive / PROBES).max(Duration::from_secs(1));
+        let probing =
+            TcpKeepalive::new().with_time(keepalive).with_interval(apart).with_retries(PROBES);
+        SockRef::from(socket).set_tcp_keepalive(&probing)?;
+    }
+    Ok(())
+}
+
+fn ends(socket: &TcpStream, remote: SocketAddr) -> io::Result<PeerInfo> {
+    let (local, remote) = (plain(socket.local_addr()?), plain(remote));
+    let (ip, port) = (remote.ip().to_string(), remote.port());
+    Ok(PeerInfo { transport: Transport::Tcp, ip, port, local: local.to_string() })
 }
 
 /// An IPv4 address that came by way of an IPv6 socket is shown as what it is.
@@ -84,6 +97,7 @@ impl Stream for Connection {
         let polled = match &mut self.socket {
             Socket::Tcp(socket) => Pin::new(socket).poll_read(cx, &mut room),
             Socket::Unix(socket) => Pin::new(socket).poll_read(cx, &mut room),
+            Socket::Tls(stream) => return stream.poll_read(cx, into),
         };
         polled.map_ok(|()| room.filled().len())
     }
@@ -96,6 +110,14 @@ impl Stream for Connection {
         match &mut self.socket {
             Socket::Tcp(socket) => write_slices(Pin::new(socket), cx, from),
             Socket::Unix(socket) => write_slices(Pin::new(socket), cx, from),
+            Socket::Tls(stream) => stream.poll_write(cx, from),
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.socket {
+            Socket::Tcp(_) | Socket::Unix(_) => Poll::Ready(Ok(())),
+            Socket::Tls(stream) => stream.poll_flush(cx),
         }
     }
 
@@ -123,6 +145,7 @@ pub struct Acceptor(Listening);
 #[derive(Debug)]
 enum Listening {
     Tcp { socket: TcpListener, keepalive: Duration },
+    Tls { socket: TcpListener, keepalive: Duration, tls: Tls },
     Unix { socket: UnixListener, file: SocketFile },
 }
 
@@ -133,7 +156,7 @@ impl Acceptor {
     /// As the operating system reports them; `Unsupported` for a Unix socket.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         match &self.0 {
-            Listening::Tcp { socket, .. } => socket.local_addr(),
+            Listening::Tcp { socket, .. } | Listening::Tls { socket, .. } => socket.local_addr(),
             Listening::Unix { .. } => Err(io::ErrorKind::Unsupported.into()),
         }
     }
@@ -147,6 +170,11 @@ impl Listener for Acceptor {
             Listening::Tcp { socket, keepalive } => {
                 let (socket, remote) = socket.accept().await?;
                 Connection::over_tcp(socket, remote, *keepalive)
+            }
+            Listening::Tls { socket, keepalive, tls } => {
+                let (socket, remote) = socket.accept().await?;
+                prepare(&socket, *keepalive)?;
+                Connection::over_tls(tls.accept(socket, plain(remote))?, remote)
             }
             Listening::Unix { socket, file } => {
                 let (socket, _) = socket.accept().await?;
@@ -193,15 +221,25 @@ pub fn bind_unix(config: &Config) -> io::Result<Option<Acceptor>> {
     Ok(Some(Acceptor(Listening::Unix { socket, file })))
 }
 
-/// Connects to the first address of `to` that answers.
-pub(super) async fn dial(to: Endpoint, keepalive: Duration) -> io::Result<Connection> {
+/// Connects to the first address of `to` that answers, and shakes hands with whom it finds there.
+pub(super) async fn dial(
+    to: Endpoint,
+    tls: Option<Tls>,
+    keepalive: Duration,
+) -> io::Result<Connection> {
     // A failed look-up becomes `NotFound`, which says more than the resolver's own kinds.
     let not_found = |error| io::Error::new(io::ErrorKind::NotFound, error);
     let addresses = lookup_host((to.host.as_str(), to.port)).await.map_err(not_found)?;
     let mut failure = io::Error::from(io::ErrorKind::NotFound);
     for address in addresses {
         match TcpStream::connect(address).await {
-            Ok(socket) => return Connection::over_tcp(socket, address, keepalive),
+            Ok(socket) => match tls {
+                None => return Connection::over_tcp(socket, address, keepalive),
+                Some(tls) => {
+                    prepare(&socket, keepalive)?;
+                    return Connection::over_tls(tls.dialled(socket, address).await?, address);
+                }
+            },
             Err(error) => failure = error,
         }
     }
@@ -233,25 +271,40 @@ impl std::error::Error for BindError {}
 /// # Errors
 /// The first address that cannot be had.
 pub fn bind_all(config: &Config) -> Result<Vec<Acceptor>, BindError> {
+    let keepalive = config.tcp_keepalive;
+    listen(config, config.port, |socket| Listening::Tcp { socket, keepalive })
+}
+
+/// As [`bind_all`], on `tls-port` and for clients that speak TLS.
+///
+/// # Errors
+/// The first address that cannot be had.
+pub fn bind_tls(config: &Config, tls: &Tls) -> Result<Vec<Acceptor>, BindError> {
+    let keepalive = config.tcp_keepalive;
+    listen(config, config.tls.port, |socket| Listening::Tls { socket, keepalive, tls: tls.clone() })
+}
+
+fn listen(
+    config: &Config,
+    port: u16,
+    listening: impl Fn(TcpListener) -> Listening,
+) -> Result<Vec<Acceptor>, BindError> {
     let mut acceptors = Vec::new();
     for written in &config.bind {
         let name = written.strip_prefix('-').unwrap_or(written);
         let may_be_missing = name.len() < written.len();
-        match bind(name, config) {
-            Ok(acceptor) => acceptors.push(acceptor),
+        match bind(name, port, config.tcp_backlog) {
+            Ok(socket) => acceptors.push(Acceptor(listening(socket))),
             // Missing is one thing, taken by another process is something to hear about.
             Err(error) if may_be_missing && error.kind() != io::ErrorKind::AddrInUse => {}
-            Err(error) => {
-                let address = format!("{name}:{}", config.port);
-                return Err(BindError { address, error });
-            }
+            Err(error) => return Err(BindError { address: format!("{name}:{port}"), error }),
         }
     }
     Ok(acceptors)
 }
 
-fn bind(name: &str, config: &Config) -> io::Result<Acceptor> {
-    let address = resolve(name, config.port)?;
+fn bind(name: &str, port: u16, backlog: u32) -> io::Result<TcpListener> {
+    let address = resolve(name, port)?;
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => {
@@ -263,8 +316,7 @@ fn bind(name: &str, config: &Config) -> io::Result<Acceptor> {
     };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    let socket = socket.listen(config.tcp_backlog)?;
-    Ok(Acceptor(Listening::Tcp { socket, keepalive: config.tcp_keepalive }))
+    socket.listen(backlog)
 }
 
 fn resolve(name: &str, port: u16) -> io::Result<SocketAddr> {

@@ -21,7 +21,7 @@ fn listen() -> (Acceptor, Endpoint) {
 
 async fn pair(platform: &TokioPlatform) -> (Connection, Connection) {
     let (mut acceptor, to) = listen();
-    let dialled = platform.dial(to).await.expect("somebody listens");
+    let dialled = platform.dial(to, Wire::Plain).await.expect("somebody listens");
     (dialled, acceptor.accept().await.expect("somebody dialled"))
 }
 
@@ -94,10 +94,10 @@ fn a_dial_nobody_answers_is_refused_and_an_unknown_name_not_found() {
     run(async {
         let (acceptor, to) = listen();
         drop(acceptor);
-        let error = platform().dial(to).await.expect_err("nobody listens");
+        let error = platform().dial(to, Wire::Plain).await.expect_err("nobody listens");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         let nowhere = Endpoint { host: "no-such-host.invalid".into(), port: 1 };
-        let error = platform().dial(nowhere).await.expect_err("no such name");
+        let error = platform().dial(nowhere, Wire::Plain).await.expect_err("no such name");
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
     })
     .expect("a runtime");

@@ -17,7 +17,7 @@ use std::{
 pub(crate) use self::cluster::{Node, Processes};
 pub use self::{
     exchange::Exchange,
-    process::{CONFIG_FILE, Process, Program, Stop, field},
+    process::{CONFIG_FILE, Process, Program, Stop, field, free_port},
     proxy::{Proxy, Way},
 };
 

@@ -41,6 +41,12 @@ impl Program {
         found.map(|path| Self::at(name, path)).ok_or_else(|| format!("{name} not found"))
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Its name in messages.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -276,7 +282,12 @@ pub fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     values.next()
 }
 
-fn free_port() -> u16 {
+/// A port of the loopback device on which nobody listens now.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
     let listener = listener.expect("the loopback device has free ports");
     listener.local_addr().expect("a bound listener has an address").port()

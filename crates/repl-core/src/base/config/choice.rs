@@ -79,3 +79,15 @@ choice!(
         Local = "local",
     }
 );
+
+choice!(
+    /// `tls-auth-clients`: whether clients show a certificate.
+    AuthClients {
+        /// They are not asked.
+        No = "no",
+        /// Who shows none is refused.
+        Yes = "yes",
+        /// Who shows a bad one is refused.
+        Optional = "optional",
+    }
+);

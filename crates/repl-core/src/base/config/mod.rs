@@ -13,6 +13,7 @@ mod error;
 mod events;
 mod lines;
 mod table;
+mod tls;
 mod words;
 
 use alloc::{
@@ -26,11 +27,12 @@ use core::time::Duration;
 use super::ids::Endpoint;
 
 pub use self::{
-    choice::{Access, DisklessLoad, LogLevel, PropagationError},
+    choice::{Access, AuthClients, DisklessLoad, LogLevel, PropagationError},
     directive::{Change, Directive, Effect, Listing},
     error::{ConfigError, Reason},
     events::EventClasses,
     lines::{Line, Need, quoted},
+    tls::Tls,
 };
 
 /// Whether somebody has given a value, be it the default.
@@ -228,6 +230,8 @@ pub struct Config {
     pub latency_tracking_info_percentiles: String,
     /// `notify-keyspace-events`.
     pub notify_keyspace_events: EventClasses,
+    /// The directives whose names begin with `tls-`.
+    pub tls: Tls,
     /// The lines about users behind the word `user`, as `acl::line` makes them: who there is at
     /// the boot, and when the file is written anew. Neither `CONFIG GET` nor `SET` knows them.
     pub users: Vec<String>,
@@ -245,6 +249,24 @@ pub struct Config {
 pub struct Kept(BTreeMap<&'static str, String>);
 
 impl Config {
+    /// The port that stands for this server: `tls-port` if it listens on no other.
+    // redis: server.c, genRedisInfoString
+    #[must_use]
+    pub const fn shown_port(&self) -> u16 {
+        if self.port == 0 { self.tls.port } else { self.port }
+    }
+
+    /// The port that a replica names to its master.
+    // redis: replication.c, syncWithMaster
+    #[must_use]
+    pub const fn announced_port(&self) -> u16 {
+        match (self.replica_announce_port, self.tls.port) {
+            (0, tls_port @ 1..) if self.tls.replication => tls_port,
+            (0, _) => self.port,
+            (announced, _) => announced,
+        }
+    }
+
     /// Every directive, in the order `CONFIG GET *` lists them.
     pub fn directives() -> impl Iterator<Item = &'static Directive> {
         table::TABLE.iter().copied().flatten()
@@ -462,6 +484,7 @@ impl Default for Config {
             latency_tracking: true,
             latency_tracking_info_percentiles: "50 99 99.9".to_owned(),
             notify_keyspace_events: EventClasses::NONE,
+            tls: Tls::default(),
             users: Vec::new(),
             renamed_commands: Vec::new(),
             kept: Kept::default(),

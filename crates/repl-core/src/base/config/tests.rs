@@ -96,6 +96,13 @@ fn values_are_refused_in_the_words_of_redis() {
 }
 
 #[test]
+fn where_to_listen_is_said_at_boot() {
+    for name in ["port", "tls-port", "bind"] {
+        assert_eq!(set(&[(name, "1")]), refused(name, "can't set immutable config"));
+    }
+}
+
+#[test]
 fn config_set_looks_at_all_names_first_and_changes_all_or_nothing() {
     let unknown = "ERR Unknown option or number of arguments for CONFIG SET - 'x'";
     assert_eq!(set(&[("x", "1")]), unknown);
@@ -131,14 +138,27 @@ fn some_values_are_raised_or_lowered_instead_of_refused() {
 #[test]
 fn what_this_server_cannot_do_is_refused_with_a_reason() {
     let mut config = Config::default();
-    for (name, value) in
-        [("appendonly", "yes"), ("daemonize", "yes"), ("cluster-enabled", "yes"), ("tls-port", "1")]
-    {
+    for (name, value) in [
+        ("appendonly", "yes"),
+        ("daemonize", "yes"),
+        ("cluster-enabled", "yes"),
+        ("tls-cluster", "yes"),
+    ] {
         let e = config.set(name.as_bytes(), &[value.as_bytes()], When::Boot).expect_err(name);
         assert!(matches!(e.reason, Reason::Other(_)), "{name}: {e}");
     }
     let e = config.set(b"appendonly", &[b"maybe"], When::Boot).expect_err("neither yes nor no");
     assert_eq!(e.reason, Reason::NotYesNo);
+}
+
+#[test]
+fn parameters_of_a_key_exchange_that_is_not_spoken_are_accepted_without_effect() {
+    let mut config = Config::default();
+    let file: [&[u8]; 1] = [b"/etc/dh.pem"];
+    config.set(b"tls-dh-params-file", &file, When::Running).expect("files of Redis name it");
+    assert_eq!(config.tls, Tls::default());
+    let found = Config::directives().find(|one| one.name == "tls-dh-params-file");
+    assert_eq!(found.expect("it is known").effect, Effect::Inert);
 }
 
 #[test]

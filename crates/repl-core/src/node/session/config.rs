@@ -112,14 +112,12 @@ impl Node {
         change: ConfigChange,
         outcome: Result<(), ConfigError>,
     ) {
-        let ConfigChange { asker, pairs, config: applied } = change;
-        let pairs: Vec<(&[u8], &[u8])> =
-            pairs.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();
-        // Others may have set something meanwhile: theirs stays.
-        let mut config = self.config.clone();
-        match outcome.and_then(|()| config.set_running(&pairs)) {
-            Ok(()) => {
-                config.adopt(&applied);
+        let asker = change.asker;
+        match outcome.and_then(|()| change.upon(&self.config)) {
+            Ok(mut config) => {
+                config.adopt(&change.config);
+                let pairs: Vec<(&[u8], &[u8])> =
+                    change.pairs.iter().map(|(name, value)| (&name[..], &value[..])).collect();
                 self.put_into_force(config, &pairs);
                 if self.wait_of(asker) == Some(Wait::Config) {
                     self.end_wait(asker);

@@ -430,7 +430,7 @@ impl Net {
                 // The net has no need to stand still: nobody else minds.
                 Effect::Wake(_) | Effect::WakeBy(..) | Effect::StandStill(_) => {}
                 Effect::Exit(status) => host.exit = Some(status),
-                Effect::Dial { conn, to } => self.dials.push_back((at, conn, to)),
+                Effect::Dial { conn, to, .. } => self.dials.push_back((at, conn, to)),
                 Effect::Log(_, text) => host.log.push(text),
                 Effect::RewriteConfig { asker, config } => host.rewrites.push((asker, config)),
                 Effect::ApplyConfig(change) => host.changes.push(*change),

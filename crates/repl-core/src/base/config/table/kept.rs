@@ -61,8 +61,7 @@ pub(super) static ROWS: &[Directive] = &[
     unsupported("daemonize", "no", &YesNo, "this server stays in the foreground: use a supervisor")
         .at_boot(),
     unsupported("cluster-enabled", "no", &YesNo, "this server has no cluster mode").at_boot(),
-    unsupported("tls-port", "0", &Number(0, 65535), "this server does not speak TLS"),
-    unsupported("tls-replication", "no", &YesNo, "this server does not speak TLS"),
+    unsupported("tls-cluster", "no", &YesNo, "this server has no cluster mode"),
     unsupported("aclfile", "", &Text, "this server keeps its users in the configuration file")
         .at_boot(),
     unsupported("syslog-enabled", "no", &YesNo, "this server logs to a file or standard output")
@@ -145,6 +144,7 @@ pub(super) static ROWS: &[Directive] = &[
     kept("tracking-table-max-keys", "1000000", POSITIVE_LONG, "Clients cannot track keys yet."),
     kept("busy-reply-threshold", "5000", POSITIVE_LONG, NO_SCRIPT).alias("lua-time-limit"),
     kept("watchdog-period", "0", POSITIVE, "The server never waits for anything.").hidden(),
+    kept("tls-dh-params-file", "", Text, "Keys are agreed on over elliptic curves, always."),
     // Cluster.
     kept("cluster-config-file", "nodes.conf", Text, NO_CLUSTER).at_boot(),
     kept("cluster-node-timeout", "15000", POSITIVE_LONG, NO_CLUSTER),

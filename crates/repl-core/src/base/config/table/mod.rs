@@ -1,17 +1,28 @@
 //! The table of directives: every name the server knows, with its range, default and effect.
 //!
-//! `live` holds the rows that have a field in `Config`, `kept` those that are only checked, kept
-//! and shown. Ranges, defaults and which directives may change while running were read off
-//! redis-server 7.0.15.
+//! `live` and `tls` hold the rows that have a field in `Config`, `kept` those that are only
+//! checked, kept and shown. Ranges, defaults and which directives may change while running were
+//! read off redis-server 7.0.15.
+
+#[macro_use]
+mod forms;
 
 mod kept;
 mod live;
+mod tls;
 
 use super::directive::{Change, Directive, Effect, Kind, Listing};
 
 /// All rows, in the order they are listed.
-pub(super) static TABLE: &[&[Directive]] =
-    &[live::PROCESS, live::NODE, live::MEASURES, live::ENCODINGS, live::REPLICATION, kept::ROWS];
+pub(super) static TABLE: &[&[Directive]] = &[
+    live::PROCESS,
+    live::NODE,
+    live::MEASURES,
+    live::ENCODINGS,
+    live::REPLICATION,
+    tls::ROWS,
+    kept::ROWS,
+];
 
 /// Redis' `int` directives end here.
 const INT_MAX: i64 = i32::MAX as i64;
