@@ -107,7 +107,7 @@ cases! {
     }
 
     /// A master that dies comes back with nothing and with another history: its replica, which
-    /// still has everything, takes that over.
+    /// still has everything, takes that over when it is told once more whom to follow.
     async fn crash_of_the_master(bed, account) {
         let [master, replica] = bed.peers().await;
         attach(bed, &replica, &master).await;
@@ -117,6 +117,7 @@ cases! {
         until_link(bed, &replica, "down").await;
         account.ask(&replica, "DBSIZE").await?;
         master.restart().await;
+        replica.follow(&master).await;
         bed.settle().await;
         account.ask(&replica, "DBSIZE").await?;
         account.end(bed, &[&master, &replica], Offsets::Told).await

@@ -60,8 +60,14 @@ pub(super) fn trials() -> Vec<Trial> {
 
 /// A full sync under load, a cut and a partial resync, a promotion, and the old master joins again.
 fn cell(master: Kind, replica: Kind, sends: &str, loads: &str) {
-    let directives =
-        [NO_PINGS, ("repl-diskless-sync", sends), ("repl-diskless-load", loads), NO_DELAY];
+    let directives = [
+        NO_PINGS,
+        ("repl-diskless-sync", sends),
+        ("repl-diskless-sync-delay", "0"),
+        ("repl-diskless-load", loads),
+        // The load goes on until a link is tried again.
+        ("repl-backlog-size", "32mb"),
+    ];
     let [master, replica] = [master, replica].map(|kind| Server::start(kind, &directives));
     let [link, back] = [&master, &replica].map(|server| Proxy::to(server.port()));
     dataset::load(&master);
@@ -103,5 +109,3 @@ fn cell(master: Kind, replica: Kind, sends: &str, loads: &str) {
         assert_eq!(server.count("unexpected_error_replies"), 0, "the stream was understood");
     }
 }
-
-const NO_DELAY: (&str, &str) = ("repl-diskless-sync-delay", "0");

@@ -405,12 +405,18 @@ fn error(name: &[u8], reason: Reason) -> ConfigError {
     ConfigError { name: String::from_utf8_lossy(name).to_string(), reason }
 }
 
+const MB: u64 = 1024 * 1024;
+
+const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+const fn limit(hard_bytes: u64, soft_bytes: u64, soft_after: Duration) -> OutputLimit {
+    OutputLimit { hard_bytes, soft_bytes, soft_after }
+}
+
 impl Default for Config {
     fn default() -> Self {
-        const MB: u64 = 1024 * 1024;
-        let secs = Duration::from_secs;
-        let limit =
-            |hard_bytes, soft_bytes, soft_after| OutputLimit { hard_bytes, soft_bytes, soft_after };
         Self {
             port: 6379,
             databases: 16,
