@@ -49,7 +49,7 @@ pub(super) fn trials() -> Vec<Trial> {
         for (sends, form) in SENDS {
             for loads in LOADS {
                 let (from, to) = (master.name(), replica.name());
-                let title = format!("matrix: {from} feeds {to}, {form}, {loads}");
+                let title = format!("{from} feeds {to}, {form}, {loads}: a cell of the matrix");
                 let body = move || cell(master, replica, sends, loads);
                 trials.push(trial(title, vec![master, replica], body));
             }

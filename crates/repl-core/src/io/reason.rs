@@ -166,12 +166,10 @@ pub enum FullReason {
 impl FullReason {
     /// Whether the replica was lost because too much was held for it.
     pub fn was_too_slow(&self) -> bool {
-        match self {
-            Self::BrokenOff(loss) | Self::BeforeBacklog { loss: Some(loss), .. } => {
-                matches!(loss.cause, LossCause::HardLimit { .. } | LossCause::SoftLimit { .. })
-            }
-            _ => false,
-        }
+        let (Self::BrokenOff(loss) | Self::BeforeBacklog { loss: Some(loss), .. }) = self else {
+            return false;
+        };
+        matches!(loss.cause, LossCause::HardLimit { .. } | LossCause::SoftLimit { .. })
     }
 }
 
