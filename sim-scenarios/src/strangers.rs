@@ -85,6 +85,9 @@ const GREETINGS: &[&[Move]] = &[
         Hear("SYNC"),
         Say("$18\r\n"),
         Snapshot("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n"),
+        // As newer masters tell of `HINCRBYFLOAT`.
+        Say("*7\r\n$6\r\nHSETEX\r\n$1\r\nh\r\n$7\r\nKEEPTTL\r\n$6\r\nFIELDS\r\n"),
+        Say("$1\r\n1\r\n$1\r\nf\r\n$3\r\n1.5\r\n"),
         Say("PING\r\n"),
         HearEnd,
     ],

@@ -281,6 +281,8 @@ marks! {
     StreamInline = "stream.inline",
     /// The stream holds an empty line.
     StreamGap = "stream.gap",
+    /// A command that only newer masters have, in older words.
+    StreamNewer = "stream.newer",
     /// The stream holds a command that is not run.
     StreamRefused = "stream.refused",
     /// A transaction of the stream is applied.

@@ -20,7 +20,7 @@ use crate::{
     marks::Mark,
     repl::replica::{
         Answer, Greeting, Handshake, Link, LinkError, Loaded, Margin, Payload, PayloadFed, Purpose,
-        Stream, Transaction,
+        Stream, Transaction, in_older_words,
     },
     resp::{Args, Form, Limits, LineReader, Parsed, Parser},
 };
@@ -503,7 +503,15 @@ impl Node {
 
     /// One command of our master, through the same handlers as any client's.
     fn apply(&mut self, now: Now, args: Args<'_>, bytes: &[u8]) -> bool {
-        let Some(spec) = self.commands.find(args.name()) else {
+        let spec = self.commands.find(args.name());
+        // Nothing that is known, or a `SET` with options: anything else is not looked at.
+        if spec.is_none_or(|spec| spec.name == "set" && args.len() > 4)
+            && let Some(older) = in_older_words(args)
+        {
+            self.marks.hit(Mark::StreamNewer);
+            return self.apply_transaction(now, &older);
+        }
+        let Some(spec) = spec else {
             let name = String::from_utf8_lossy(args.name()).into_owned();
             self.refuse_stream(now, "unknown command", &name);
             return false;

@@ -214,3 +214,29 @@ fn commands_that_are_not_here_are_passed_on_and_counted_and_nothing_stops() {
         assert!(net.ask("b", words).starts_with("-ERR unknown command"), "{words}");
     }
 }
+
+#[test]
+fn what_newer_masters_say_is_applied_in_older_words_and_passed_on_as_it_came() {
+    let mut net = Net::with(&["b"], &config());
+    net.script("x");
+    net.run("b", "REPLICAOF x 1");
+    let master = feed(&mut net, "x", 100, &[]);
+    let (replica, ..) = attach(&mut net, "b");
+    let said = [
+        &command("HSETEX h KEEPTTL FIELDS 2 f 1.5 g 2")[..],
+        &command("MULTI"),
+        &command("hgetdel h FIELDS 1 g"),
+        &command("msetex 2 a 1 b 2 PXAT 9999999999999"),
+        &command("EXEC"),
+        &command("set a 3 IFEQ 1"),
+        &command("HPERSIST h FIELDS 1 f"),
+    ]
+    .concat();
+    net.send(master, &said);
+    assert_eq!(net.read_text(replica), String::from_utf8_lossy(&said));
+    assert_eq!(net.view("b").offset, 100 + said.len() as u64);
+    assert_eq!(net.ask("b", "HGETALL h"), "*2\r\n$1\r\nf\r\n$3\r\n1.5\r\n");
+    assert_eq!(net.ask("b", "MGET a b"), "*2\r\n$1\r\n3\r\n$1\r\n2\r\n");
+    assert_eq!(net.ask("b", "PEXPIRETIME b"), ":9999999999999\r\n");
+    assert_eq!(net.node("b").stats().unexpected_error_replies, 0);
+}

@@ -4,12 +4,14 @@
 mod error;
 mod handshake;
 mod link;
+mod newer;
 mod payload;
 
 pub use self::{
     error::LinkError,
     handshake::{Answer, Greeting, Handshake, Margin, Purpose},
     link::{Link, Stream, Transaction},
+    newer::in_older_words,
     payload::{Loaded, Payload, PayloadFed},
 };
 
