@@ -53,6 +53,12 @@ pub trait Platform: Sized + 'static {
         self.sleep_until(at)
     }
 
+    /// Has the task go on when everybody else had a turn, also those for whom something has arrived
+    /// that nobody has looked for yet.
+    fn wake_later(&self, cx: &mut Context<'_>) {
+        cx.waker().wake_by_ref();
+    }
+
     /// Connects to `to`.
     ///
     /// # Errors

@@ -48,6 +48,10 @@ const READ_BYTES: usize = 64 * 1024;
 /// How many reads and writes one connection may do before the others have their turn.
 const TURN_BUDGET: u32 = 16;
 
+/// Nor for longer than this, unless one of them takes it: a dataset that is sent or loaded must not
+/// keep others waiting.
+const TURN_SPAN: Duration = Duration::from_micros(500);
+
 /// How often the node hears what only the host knows.
 const FACTS_EVERY: Duration = Duration::from_millis(500);
 
@@ -74,6 +78,8 @@ struct Shared<P: Platform> {
     node: RefCell<Node>,
     platform: P,
     attendants: RefCell<Attendants<P::Stream>>,
+    /// The connection that has its turn.
+    attended: Cell<Option<ConnId>>,
     /// The connections that have been read in this turn, to be answered in this order.
     unanswered: RefCell<Vec<ConnId>>,
     /// Where the task sleeps that answers them.
@@ -110,6 +116,7 @@ impl<P: Platform> Driver<P> {
             still_until: Cell::new(None),
             platform,
             attendants: RefCell::default(),
+            attended: Cell::new(None),
             unanswered: RefCell::default(),
             answerer: RefCell::default(),
             timer: RefCell::default(),
@@ -308,7 +315,10 @@ impl<P: Platform> Shared<P> {
     }
 
     fn wake(&self, conn: ConnId) {
-        self.attendants.borrow().wake(conn);
+        // Whoever has its turn looks again before that is over.
+        if self.attended.get() != Some(conn) {
+            self.attendants.borrow().wake(conn);
+        }
     }
 
     /// Wakes the task of `conn` at `at`, or before.
@@ -438,7 +448,10 @@ impl<P: Platform> Shared<P> {
         let stream = Rc::new(RefCell::new(stream));
         let ended = poll_fn(|cx| {
             shared.attendants.borrow_mut().sleep(conn, cx, Some(&stream));
-            Self::poll_connection(&shared, conn, &mut *stream.borrow_mut(), cx)
+            shared.attended.set(Some(conn));
+            let polled = Self::poll_connection(&shared, conn, &mut *stream.borrow_mut(), cx);
+            shared.attended.set(None);
+            polled
         })
         .await;
         // The socket is closed first, so that the peer of a refused connection never waits for a
@@ -462,7 +475,15 @@ impl<P: Platform> Shared<P> {
         }
         let mut has_read = false;
         let mut put_off = false;
-        for _ in 0..TURN_BUDGET {
+        let mut began = None;
+        for turn in 0..TURN_BUDGET {
+            // Most have no second one, and never ask the time.
+            if turn > 0 {
+                let now = shared.platform.now().mono;
+                if now.since(*began.get_or_insert(now)) >= TURN_SPAN {
+                    break;
+                }
+            }
             let interest = shared.node.borrow().interest(conn);
             // What was closed before the process stood still does not wait for it to go on.
             let Interest::Open { read, write } = interest else { return Poll::Ready(None) };
@@ -498,7 +519,7 @@ impl<P: Platform> Shared<P> {
             }
         }
         // The budget is spent and the socket may have more: let the others run, then go on.
-        cx.waker().wake_by_ref();
+        shared.platform.wake_later(cx);
         Poll::Pending
     }
 

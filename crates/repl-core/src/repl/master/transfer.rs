@@ -19,6 +19,8 @@ use crate::{
 
 /// A chunk is closed once it is this long. One entry may make it longer.
 const CHUNK_BYTES: usize = 64 * 1024;
+/// Nor do more keys: whoever waits meanwhile must not feel it, however small they are.
+const CHUNK_KEYS: u32 = 256;
 
 /// With a pace a chunk holds what that takes so long.
 const PACED_CHUNK: Duration = Duration::from_millis(10);
@@ -234,7 +236,7 @@ impl Transfer {
             }
             encoder.value(&mut chunk, image.key, image.value, image.expires_at);
             keys += 1;
-            let is_full = chunk.len() >= CHUNK_BYTES || pace.is_used_up(keys);
+            let is_full = chunk.len() >= CHUNK_BYTES || keys >= CHUNK_KEYS || pace.is_used_up(keys);
             if is_full { Walked::Enough } else { Walked::More }
         });
         self.due = pace.next(keys);
