@@ -73,7 +73,8 @@ fn soak() {
     let minutes: Option<f64> = wanted("REPL_TEST_SOAK_MINUTES");
     let length = minutes.map_or(SHORT, |minutes| Duration::from_secs_f64(minutes * 60.0));
     let seed = wanted("REPL_TEST_SOAK_SEED").unwrap_or(1);
-    if Server::start(Ours, &[]).info("repl_last_full_sync_reason").is_empty() {
+    let known = Server::start(Ours, &[]).client().ask("CONFIG GET replica-refuse-empty-master");
+    if known.array().is_empty() {
         // Of another server neither the words of the log nor what it refuses are known.
         return eprintln!("soak: skipped: what REPL_TEST_SERVER names is not our server");
     }
