@@ -66,6 +66,8 @@ const EXPLAINED: &[(&str, &[Event])] = &[
     ("Setting secondary replication ID to ", PROMOTIONS),
     ("User requested shutdown...", STOPS),
     ("Received SIGTERM scheduling shutdown...", &[RestartReplica]),
+    // Whose acknowledgement is a second old: only a master can ask for one.
+    ("Lagging replica ", STOPS),
     ("Redis is now ready to exit, bye bye...", STOPS),
     ("for overcoming of output buffer limits.", &[SmallLimit]),
     ("Disconnecting timedout replica (", &[Silence]),
