@@ -16,6 +16,7 @@ mod measures;
 mod replication;
 mod sentinel;
 mod snapshots;
+mod soak;
 mod standing_still;
 mod tls;
 mod transcripts;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     trials.extend(measures::trials());
     trials.extend(sentinel::trials());
     trials.extend(snapshots::trials());
+    trials.extend(soak::trials());
     trials.extend(standing_still::trials());
     trials.extend(tls::trials());
     trials.extend(transcripts::trials());

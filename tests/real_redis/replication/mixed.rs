@@ -64,7 +64,7 @@ pub(super) fn every_position(kinds: &[Kind]) {
 
 /// Waits until nothing that the load has written is about to expire.
 #[track_caller]
-pub(super) fn let_expire(master: &Server) {
+pub(crate) fn let_expire(master: &Server) {
     wait_for("keys with little time left to expire", || {
         let left = ["0", "3", "9"].map(|database| soon_expiring(master, database));
         if left == [0; 3] { Ok(()) } else { Err(left) }
@@ -86,7 +86,7 @@ fn soon_expiring(server: &Server, database: &str) -> usize {
 
 /// Waits until the links are up: offsets move all the time.
 #[track_caller]
-pub(super) fn settle_under_load(replicas: &[&Server]) {
+pub(crate) fn settle_under_load(replicas: &[&Server]) {
     for replica in replicas {
         wait_for("a link that is up", || match replica.info("master_link_status") {
             status if status == "up" => Ok(()),

@@ -7,7 +7,7 @@ mod full_sync;
 mod limits;
 mod links;
 mod matrix;
-mod mixed;
+pub(crate) mod mixed;
 mod old_peers;
 mod renames;
 mod stream;

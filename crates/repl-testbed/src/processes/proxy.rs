@@ -2,7 +2,7 @@
 //! thread of its own.
 
 use std::{
-    fmt, io,
+    fmt, future, io,
     net::{Ipv4Addr, SocketAddr, TcpListener as StdListener},
     sync::{Arc, Mutex, MutexGuard},
     thread::{self, JoinHandle},
@@ -326,6 +326,8 @@ async fn pass(
     to.write_all(bytes).await?;
     if through.is_some() {
         shared.change(|state| state.endings = (state.endings.0 + 1, Ending::Reset));
+        // Nothing may follow what was held back, until the connection learns of its end.
+        future::pending::<()>().await;
     }
     Ok(())
 }
