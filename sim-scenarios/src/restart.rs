@@ -110,7 +110,10 @@ scenarios! {
     /// of them the master.
     async fn a_master_that_comes_back_empty_wipes_nobody(lab: Lab) seeds = 100 {
         quiet(&lab);
-        lab.configure(|config| config.repl_diskless_sync_delay = Duration::ZERO);
+        lab.configure(|config| {
+            config.repl_diskless_sync_delay = Duration::ZERO;
+            config.replica_refuse_empty_master = true;
+        });
         let [master, replica, other] = lab.peers().await;
         replica.follow(&master).await;
         other.follow(if lab.draw_number(0, 1) == 0 { &master } else { &replica }).await;

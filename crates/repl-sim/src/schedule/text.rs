@@ -63,10 +63,17 @@ const CONFIG_FILES: [(&str, ConfigFile); 2] =
     [("as-it-was", ConfigFile::AsItWas), ("rewritten", ConfigFile::Rewritten)];
 
 /// What nodes are configured with where a schedule says nothing: they are dialled from other hosts,
-/// without passwords, and save nothing.
+/// without passwords, save nothing, and have no operator who says whose dataset counts.
 pub(super) fn plain_config() -> Config {
     let (save, save_given) = (Vec::new(), Given::Yes);
-    Config { protected_mode: false, save, save_given, ..Config::default() }
+    let replica_refuse_empty_master = false;
+    Config {
+        protected_mode: false,
+        replica_refuse_empty_master,
+        save,
+        save_given,
+        ..Config::default()
+    }
 }
 
 /// Offsets are signed numbers of 64 bits to some of those who read them.
