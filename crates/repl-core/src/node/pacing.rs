@@ -1,8 +1,8 @@
 //! Full syncs and loads made slow on purpose: `rdb-key-save-delay` and `key-load-delay`.
 //!
 //! Tests need syncs that last. Redis sleeps between keys; here nothing may sleep, so a master
-//! encodes the next chunk later, and a replica reads its link later, and
-//! the driver reads the file later.
+//! encodes the next chunk later, a replica reads its link later, and the driver reads the file
+//! later.
 
 use super::Node;
 use crate::{base::time::Now, repl::master::Pace};

@@ -11,10 +11,7 @@ use core::time::Duration;
 
 use super::{Node, following::Consent};
 use crate::{
-    base::{
-        ids::{Endpoint, ReplId},
-        time::Now,
-    },
+    base::{ids::Endpoint, time::Now},
     io::Level,
     repl::replica::{Link, LinkError, Loaded},
 };
@@ -83,10 +80,5 @@ impl Node {
         let text = format!("The dataset of MASTER {host}:{port} is taken although it lost ours");
         self.log(Level::Warning, text);
         self.dial(now);
-    }
-
-    /// The history of a master whose dataset was refused.
-    pub fn refused_history(&self) -> Option<ReplId> {
-        self.following.as_ref()?.refused
     }
 }

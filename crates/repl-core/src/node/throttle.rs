@@ -66,15 +66,28 @@ pub(super) struct Throttled {
 }
 
 impl Node {
-    /// So many bytes are held for a replica that is on its way to be in sync, and so many may be.
-    pub(super) fn slow_writes(&mut self, now: Now, id: ConnId, held: u64, limit: u64) {
-        let share = share(held, limit);
+    /// Whether a replica may be waited for at all: a node that follows cannot slow its master down,
+    /// and without a limit nothing is ever too much.
+    pub(super) fn can_wait_for_replicas(&self) -> bool {
+        self.config.repl_sync_slows_writes
+            && self.following.is_none()
+            && self.config.output_limit_replica.hard_bytes > 0
+    }
+
+    /// Some replica is on its way to be in sync: writes wait if too much is held for it.
+    pub(super) fn slow_writes(&mut self, now: Now) {
         let is_due = match self.throttle {
             None => true,
             Some(Throttle::Holds { .. }) => false,
             Some(Throttle::Lets { slot_ends }) => slot_ends <= now.mono,
         };
-        if share == 0 || !is_due || self.following.is_some() || !self.is_alive(now, id) {
+        if !is_due {
+            return;
+        }
+        let Some((held, id)) = self.fullest(now) else { return };
+        let limit = self.hard_limit();
+        let share = share(held, limit);
+        if share == 0 {
             return;
         }
         self.hold_writes(now, share);
@@ -121,23 +134,25 @@ impl Node {
         if until > now.mono {
             return;
         }
-        let fullest = self.fullest_share(now);
-        if fullest >= NEARLY_WHOLE && self.following.is_none() {
+        let fullest = self.fullest(now).map_or(0, |(held, _)| share(held, self.hard_limit()));
+        if fullest >= NEARLY_WHOLE {
             return self.hold_writes(now, WHOLE);
         }
         self.throttle = Some(Throttle::Lets { slot_ends });
         self.release_paused();
     }
 
-    /// How full the fullest room for a living replica on its way is.
-    fn fullest_share(&self, now: Now) -> Share {
-        let limit = self.hard_limit();
+    /// The most that is held for a living replica on its way, and which that is.
+    fn fullest(&self, now: Now) -> Option<(u64, ConnId)> {
+        if !self.can_wait_for_replicas() {
+            return None;
+        }
         let next = self.history.next();
-        let shares = self.replicas.iter().filter_map(|id| {
-            let session = self.conns.get(*id).and_then(Conn::session)?;
-            let counts = session.settling != Settling::Settled && self.is_alive(now, *id);
-            counts.then(|| share(self.held_for(*id, next), limit))
+        let waited_for = self.replicas.iter().filter(|id| {
+            let session = self.conns.get(**id).and_then(Conn::session);
+            session.is_some_and(|session| session.settling != Settling::Settled)
+                && self.is_alive(now, **id)
         });
-        shares.max().unwrap_or(0)
+        waited_for.map(|id| (self.held_for(*id, next), *id)).max()
     }
 }

@@ -435,10 +435,10 @@ impl Node {
         let limit = self.config.output_limit_replica;
         let (hard, soft) = (self.hard_limit(), self.raised(limit.soft_bytes));
         let in_step = self.config.repl_backlog_size;
-        let waits = self.config.repl_sync_slows_writes;
+        let waits = self.can_wait_for_replicas();
         let next = self.history.next();
         let mut dropped = Vec::new();
-        let mut fullest: Option<(u64, ConnId)> = None;
+        let mut any_syncs = false;
         for id in &self.replicas {
             let held = self.held_for(*id, next);
             let Some(conn) = self.conns.get_mut(*id) else { continue };
@@ -447,9 +447,7 @@ impl Node {
                 session.settling = Settling::Settled;
             }
             let syncs = waits && session.settling != Settling::Settled;
-            if syncs && held <= hard {
-                fullest = fullest.max(Some((held, *id)));
-            }
+            any_syncs |= syncs;
             // Who is waited for may take its time.
             let too_long = if held > soft && !syncs {
                 let since = *session.over_soft_since.get_or_insert(now.mono);
@@ -469,11 +467,6 @@ impl Node {
                 dropped.push((*id, replica_name(conn), mark, cause));
             }
         }
-        if let Some((held, id)) = fullest
-            && hard < u64::MAX
-        {
-            self.slow_writes(now, id, held, hard);
-        }
         for (id, name, mark, cause) in dropped {
             self.marks.hit(mark);
             self.stats.output_limit_disconnections += 1;
@@ -483,6 +476,9 @@ impl Node {
             self.log(Level::Warning, text);
             self.note_loss(now, id, cause);
             self.close(now, id);
+        }
+        if any_syncs {
+            self.slow_writes(now);
         }
     }
 

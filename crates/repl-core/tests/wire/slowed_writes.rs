@@ -99,3 +99,39 @@ fn a_replica_without_a_sign_of_life_slows_nobody_down() {
     assert!(count > 990, "{count} writes");
     assert_eq!(net.node("a").stats().output_limit_disconnections, 1);
 }
+
+#[test]
+fn without_a_hard_limit_the_soft_one_counts_in_a_full_sync_too() {
+    let mut config = limited(true);
+    config.output_limit_replica.hard_bytes = 0;
+    let mut net = net(&config);
+    let count = write(&mut net, 10);
+    assert!(count > 990, "{count} writes: nobody waits");
+    assert!(net.node("a").stats().output_limit_disconnections > 0);
+}
+
+#[test]
+fn who_turns_it_off_is_let_go_on_at_once() {
+    let mut net = net(&limited(true));
+    write(&mut net, 10);
+    assert!(slowed_millis(&mut net) > 1_000);
+    net.run("a", "CONFIG SET repl-sync-slows-writes no");
+    net.pass(Duration::from_millis(200));
+    let slowed = slowed_millis(&mut net);
+    assert!(write(&mut net, 5) > 490);
+    assert_eq!(slowed_millis(&mut net), slowed);
+}
+
+#[test]
+fn a_silent_replica_does_not_hide_one_that_lives() {
+    let mut net = net(&limited(true));
+    net.add("c", limited(true));
+    net.run("c", "REPLICAOF a 1");
+    net.pass(Duration::from_millis(100));
+    // More is held for it than for the other, and soon it has said nothing for long.
+    net.stall("a", "c");
+    net.pass_secs(6);
+    write(&mut net, 40);
+    assert_eq!(net.node("a").stats().output_limit_disconnections, 1, "only the silent one");
+    assert_eq!(net.view("b").link, "connected");
+}

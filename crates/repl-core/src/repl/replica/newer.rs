@@ -21,8 +21,12 @@ use crate::{
 /// Commands as the stream carries them, or `None` if the command means what it says or nothing that
 /// is known here.
 pub fn in_older_words(args: Args<'_>) -> Option<Vec<u8>> {
-    let words: Vec<&[u8]> = args.iter().collect();
     let is = |name: &str| args.name().eq_ignore_ascii_case(name.as_bytes());
+    // A plain `SET` with an expiry is every master's daily bread: nothing is copied for it.
+    if is("SET") && !args.iter().skip(3).any(|word| is_word(word, "IFEQ")) {
+        return None;
+    }
+    let words: Vec<&[u8]> = args.iter().collect();
     if is("SET") {
         set(&words)
     } else if is("HSETEX") {
