@@ -3,7 +3,7 @@
 use repl_core::base::config::Config;
 
 use crate::{
-    net::{Net, command, config},
+    net::{Net, Peer, command, config},
     script::{OTHER_ID, attach, feed, greet, text},
 };
 
@@ -27,12 +27,18 @@ fn replicas_hear_effects_in_order_and_transactions_as_such() {
     assert_eq!(net.read_text(replica), text("SET b 3"), "one command goes bare, none not at all");
 }
 
-#[test]
-fn what_a_replica_passes_on_is_what_its_master_said() {
+/// A replica whose master is scripted and has said 100 bytes, in a dataset without keys.
+fn fed() -> (Net, Peer) {
     let mut net = Net::with(&["b"], &config());
     net.script("x");
     net.run("b", "REPLICAOF x 1");
     let master = feed(&mut net, "x", 100, &[]);
+    (net, master)
+}
+
+#[test]
+fn what_a_replica_passes_on_is_what_its_master_said() {
+    let (mut net, master) = fed();
     let (replica, id, offset) = attach(&mut net, "b");
     assert_eq!((id.as_str(), offset), (OTHER_ID, 100));
     // Lower case, commands that fail or do not exist, none at all: all of it counts and goes on
@@ -55,10 +61,7 @@ fn what_a_replica_passes_on_is_what_its_master_said() {
 
 #[test]
 fn a_replica_answers_its_master_with_nothing_but_acknowledgements() {
-    let mut net = Net::with(&["b"], &config());
-    net.script("x");
-    net.run("b", "REPLICAOF x 1");
-    let master = feed(&mut net, "x", 100, &[]);
+    let (mut net, master) = fed();
     for words in ["PING", "SET k 1", "GET k", "nonsense", "INFO", "EXEC", "CONFIG GET *", "QUIT"] {
         net.send(master, &command(words));
         assert_eq!(net.read_text(master), "", "after {words}");
@@ -152,10 +155,7 @@ fn a_master_cannot_make_its_replica_panic_with_any_command() {
         "KEYS *",
         "REPLCONF GETACK",
     ] {
-        let mut net = Net::with(&["b"], &config());
-        net.script("x");
-        net.run("b", "REPLICAOF x 1");
-        let master = feed(&mut net, "x", 100, &[]);
+        let (mut net, master) = fed();
         let (replica, ..) = attach(&mut net, "b");
         for _ in 0..2 {
             net.send(master, &command(words));
@@ -170,10 +170,7 @@ fn a_master_cannot_make_its_replica_panic_with_any_command() {
 
 #[test]
 fn a_monitor_of_a_replica_sees_what_its_master_says() {
-    let mut net = Net::with(&["b"], &config());
-    net.script("x");
-    net.run("b", "REPLICAOF x 1");
-    let master = feed(&mut net, "x", 100, &[]);
+    let (mut net, master) = fed();
     let monitor = net.connect("b");
     net.command(monitor, "MONITOR");
     assert!(net.ask("b", "CLIENT LIST").contains(" flags=O "));
@@ -185,10 +182,7 @@ fn a_monitor_of_a_replica_sees_what_its_master_says() {
 
 #[test]
 fn commands_that_are_not_here_are_passed_on_and_counted_and_nothing_stops() {
-    let mut net = Net::with(&["b"], &config());
-    net.script("x");
-    net.run("b", "REPLICAOF x 1");
-    let master = feed(&mut net, "x", 100, &[]);
+    let (mut net, master) = fed();
     let (replica, ..) = attach(&mut net, "b");
     let said = [
         "XADD s 5-1 f v",
@@ -217,10 +211,7 @@ fn commands_that_are_not_here_are_passed_on_and_counted_and_nothing_stops() {
 
 #[test]
 fn what_newer_masters_say_is_applied_in_older_words_and_passed_on_as_it_came() {
-    let mut net = Net::with(&["b"], &config());
-    net.script("x");
-    net.run("b", "REPLICAOF x 1");
-    let master = feed(&mut net, "x", 100, &[]);
+    let (mut net, master) = fed();
     let (replica, ..) = attach(&mut net, "b");
     let said = [
         &command("HSETEX h KEEPTTL FIELDS 2 f 1.5 g 2")[..],

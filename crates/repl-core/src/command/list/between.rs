@@ -5,7 +5,8 @@ use super::{
         blocking::Served,
         collection::{Counts, change, change_or_create, count, held, key_count, outcome},
     },
-    CommandError, Data, GROW, Handler, INSERT, Outcome, POP, WRITE, is_word, popped, pushed, spec,
+    CommandError, Data, GROW, Handler, INSERT, Outcome, POP, WRITE, hand_out, is_word, popped,
+    pushed, spec,
 };
 use crate::{
     base::number::{DIGITS_MAX, format_i64},
@@ -179,11 +180,7 @@ pub(super) fn take_many(
         reply.array_len(2);
         reply.bulk(key);
         reply.array_len(popped);
-        match end {
-            End::Left => list.iter().take(popped).for_each(|item| reply.bulk(item)),
-            End::Right => list.iter().rev().take(popped).for_each(|item| reply.bulk(item)),
-        }
-        list.drop_from(end, popped);
+        hand_out(list, reply, end, popped);
         popped
     })?;
     let Some(taken) = taken else { return Ok(Served::NothingThere) };

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     keyspace::Event,
-    resp::Args,
+    resp::{Args, Reply},
     value::{End, List},
 };
 
@@ -184,6 +184,15 @@ const fn popped(end: End) -> Event {
     })
 }
 
+/// Replies with the elements at one end, so many, and takes them off.
+fn hand_out(list: &mut List, reply: &mut Reply<'_>, end: End, count: usize) {
+    match end {
+        End::Left => list.iter().take(count).for_each(|item| reply.bulk(item)),
+        End::Right => list.iter().rev().take(count).for_each(|item| reply.bulk(item)),
+    }
+    list.drop_from(end, count);
+}
+
 fn push<'a>(data: &mut Data<'_>, args: Args<'a>, end: End) -> Result<Outcome, CommandError<'a>> {
     let key = args.get(1);
     let (hash, _) = data.meet(key);
@@ -241,11 +250,7 @@ fn pop<'a>(
         if wanted.is_some() {
             reply.array_len(popped);
         }
-        match end {
-            End::Left => list.iter().take(popped).for_each(|item| reply.bulk(item)),
-            End::Right => list.iter().rev().take(popped).for_each(|item| reply.bulk(item)),
-        }
-        list.drop_from(end, popped);
+        hand_out(list, reply, end, popped);
         popped
     })?;
     match (&changed, wanted) {
