@@ -121,17 +121,3 @@ fn who_turns_it_off_is_let_go_on_at_once() {
     assert!(write(&mut net, 5) > 490);
     assert_eq!(slowed_millis(&mut net), slowed);
 }
-
-#[test]
-fn a_silent_replica_does_not_hide_one_that_lives() {
-    let mut net = net(&limited(true));
-    net.add("c", limited(true));
-    net.run("c", "REPLICAOF a 1");
-    net.pass(Duration::from_millis(100));
-    // More is held for it than for the other, and soon it has said nothing for long.
-    net.stall("a", "c");
-    net.pass_secs(6);
-    write(&mut net, 40);
-    assert_eq!(net.node("a").stats().output_limit_disconnections, 1, "only the silent one");
-    assert_eq!(net.view("b").link, "connected");
-}
