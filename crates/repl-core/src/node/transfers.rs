@@ -22,9 +22,6 @@ use crate::{
     },
 };
 
-/// How many chunks of a payload with a length in front are encoded per turn.
-const SPOOL_CHUNKS_PER_TURN: usize = 8;
-
 /// The replicas that one snapshot can serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
@@ -208,14 +205,11 @@ impl Node {
         let pace = self.save_pace(now);
         let mut transfers = mem::take(&mut self.transfers);
         for transfer in &mut transfers {
-            let chunks = match transfer.is_readable() {
-                false => SPOOL_CHUNKS_PER_TURN,
-                true if transfer.due().is_some() && self.has_starving_reader(transfer) => 1,
-                true => continue,
-            };
-            for _ in 0..chunks {
-                transfer.produce(&mut self.keyspace, pace);
+            let is_paced = || transfer.due().is_some() && self.has_starving_reader(transfer);
+            if transfer.is_readable() && !is_paced() {
+                continue;
             }
+            transfer.produce(&mut self.keyspace, pace);
             if transfer.is_readable() {
                 self.wake_readers(transfer.id());
             }

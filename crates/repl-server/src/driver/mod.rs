@@ -50,7 +50,7 @@ const TURN_BUDGET: u32 = 16;
 
 /// Nor for longer than this, unless one of them takes it: a dataset that is sent or loaded must not
 /// keep others waiting.
-const TURN_SPAN: Duration = Duration::from_micros(500);
+const TURN_SPAN: Duration = Duration::from_micros(100);
 
 /// How often the node hears what only the host knows.
 const FACTS_EVERY: Duration = Duration::from_millis(500);

@@ -20,7 +20,12 @@ use crate::{
 /// A chunk is closed once it is this long. One entry may make it longer.
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Nor do more keys: whoever waits meanwhile must not feel it, however small they are.
-const CHUNK_KEYS: u32 = 256;
+const CHUNK_KEYS: u32 = 64;
+/// What goes into a file waits for the disk after each chunk: fewer of them.
+const FILE_CHUNK_KEYS: u32 = 256;
+
+/// How many bytes are set aside for a chunk at least.
+const ROOM_MIN: usize = 1024;
 
 /// With a pace a chunk holds what that takes so long.
 const PACED_CHUNK: Duration = Duration::from_millis(10);
@@ -109,6 +114,8 @@ pub struct Transfer {
     db: Option<DbIndex>,
     /// Nothing is encoded before that instant.
     due: Option<Instant>,
+    /// How many bytes are set aside for the next chunk: somewhat more than the last one had.
+    room: usize,
     /// Who has read all of it.
     delivered: Vec<ConnId>,
     chunks: VecDeque<Bytes>,
@@ -153,6 +160,7 @@ impl Transfer {
             encoder,
             db: None,
             due: None,
+            room: ROOM_MIN,
             delivered: Vec::new(),
             chunks: VecDeque::new(),
             base: 0,
@@ -224,9 +232,13 @@ impl Transfer {
         if self.due.is_some_and(|due| due > pace.now) {
             return;
         }
+        let most = match self.framing {
+            Framing::Mark(_) => CHUNK_KEYS,
+            Framing::Length | Framing::Bare => FILE_CHUNK_KEYS,
+        };
         let mut keys = 0;
         let Self { encoder, db, .. } = self;
-        let mut chunk = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 8);
+        let mut chunk = Vec::with_capacity(self.room);
         let walked = keyspace.walk_snapshot(id, |image| {
             if *db != Some(image.db) {
                 *db = Some(image.db);
@@ -236,10 +248,11 @@ impl Transfer {
             }
             encoder.value(&mut chunk, image.key, image.value, image.expires_at);
             keys += 1;
-            let is_full = chunk.len() >= CHUNK_BYTES || keys >= CHUNK_KEYS || pace.is_used_up(keys);
+            let is_full = chunk.len() >= CHUNK_BYTES || keys >= most || pace.is_used_up(keys);
             if is_full { Walked::Enough } else { Walked::More }
         });
         self.due = pace.next(keys);
+        self.room = (chunk.len() + chunk.len() / 8).clamp(ROOM_MIN, CHUNK_BYTES + CHUNK_BYTES / 8);
         self.push(chunk);
         if walked == Walked::Enough {
             self.finish();
