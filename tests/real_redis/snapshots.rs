@@ -3,6 +3,7 @@
 use std::fs;
 
 use libtest_mimic::Trial;
+use repl_testbed::processes::field;
 
 use crate::{
     fixture::{
@@ -195,20 +196,31 @@ fn moves_the_file(kind: Kind) {
 }
 
 fn loads_slowly(kind: Kind) {
-    let mut server = Server::start(kind, &[]);
+    let mut server = Server::start(kind, &[("rdbcompression", "no")]);
     server.client().ok("DEBUG POPULATE 2000 key 100");
     server.client().ok("SAVE");
     server.stop(Stop::Kill);
     let slow = [
         ("key-load-delay", "500"),
         ("loading-process-events-interval-bytes", "1024"),
-        ("rdbcompression", "no"),
     ];
     server.start_again(&slow);
     let mut client = server.client();
     let text = "LOADING Redis is loading the dataset in memory";
     assert_eq!(client.ask("GET key"), Reply::Error(text.to_owned()));
     assert_eq!(server.info("loading"), "1");
+    let seen = client.ask("INFO persistence").text();
+    let number = |name: &str| -> f64 {
+        let text = field(&seen, name).unwrap_or_else(|| panic!("no {name} in {seen}"));
+        text.parse().expect("a number")
+    };
+    let size = fs::metadata(server.folder().join(FILE)).expect("it is there").len();
+    let (total, loaded) = (number("loading_total_bytes"), number("loading_loaded_bytes"));
+    assert_eq!(total, size as f64);
+    assert!(0.0 < loaded && loaded < total, "{seen}");
+    assert!((number("loading_loaded_perc") - loaded / total * 100.0).abs() < 0.01, "{seen}");
+    assert!(number("loading_rdb_used_mem") > 0.0, "{seen}");
+    assert!(number("loading_eta_seconds") > 0.0, "{seen}");
     wait_for("the end of loading", || match server.info("loading").as_str() {
         "0" => Ok(()),
         other => Err(other.to_owned()),

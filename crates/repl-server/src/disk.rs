@@ -47,6 +47,9 @@ pub trait Disk: 'static {
 
 /// An open file.
 pub trait File: 'static {
+    /// How many bytes it had when it was opened; 0 if nobody could say.
+    fn opened_with(&self) -> u64;
+
     /// The next bytes, at most `max` of them; none at the end.
     fn read(&mut self, max: usize) -> impl Future<Output = io::Result<Vec<u8>>>;
 

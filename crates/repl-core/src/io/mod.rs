@@ -121,8 +121,13 @@ pub enum DiskEvent<'a> {
     Written,
     /// A save is over: the new file outlasts a loss of power, or the old one is there.
     Saved(Result<(), SaveFailure>),
-    /// The next bytes of the file to load. Never empty.
-    Read(&'a [u8]),
+    /// The next bytes of the file to load.
+    Read {
+        /// Never empty.
+        bytes: &'a [u8],
+        /// How many the file has in all, as far as anybody knows: for those who ask how far it is.
+        file_bytes: u64,
+    },
     /// There are no more.
     ReadToEnd,
     /// There is no such file.

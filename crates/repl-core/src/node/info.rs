@@ -210,12 +210,7 @@ impl Node {
             ("aof_rewrite_scheduled", "0".into()),
             ("module_fork_in_progress", "0".into()),
         ]);
-        if let Some(loading) = &self.loading {
-            fields.extend([
-                ("loading_start_time", format!("{}", loading.began.wall.as_secs())),
-                ("loading_loaded_bytes", format!("{}", loading.bytes)),
-            ]);
-        }
+        fields.extend(self.info_loading(now).into_iter().flatten());
         fields
     }
 

@@ -46,9 +46,18 @@ pub(super) struct Loading {
     pub(super) began: Now,
     /// Bytes of the file so far.
     pub(super) bytes: u64,
+    /// Bytes that it has in all.
+    pub(super) total: u64,
     /// When more of it is wanted, if it is read slowly on purpose.
     reads_at: Option<Instant>,
     end: End,
+}
+
+impl Loading {
+    /// What the file says about itself, so far.
+    pub(super) fn about(&self) -> &About {
+        self.loader.about()
+    }
 }
 
 /// What a file is loaded for.
@@ -106,8 +115,8 @@ impl Node {
     fn begin_load(&mut self, now: Now, purpose: Purpose) {
         let path = self.data_path(&self.config.dbfilename);
         let loader = Loader::new(self.keyspace.empty_twin());
-        let loading =
-            Loading { purpose, loader, began: now, bytes: 0, reads_at: None, end: End::Ahead };
+        let (reads_at, end) = (None, End::Ahead);
+        let loading = Loading { purpose, loader, began: now, bytes: 0, total: 0, reads_at, end };
         self.loading = Some(Box::new(loading));
         self.file_is_read = true;
         self.effects.push_back(Effect::Disk(DiskRequest::Load { path }));
@@ -144,7 +153,7 @@ impl Node {
         match event {
             DiskEvent::Written => self.on_written(),
             DiskEvent::Saved(result) => self.on_saved(now, result),
-            DiskEvent::Read(bytes) => self.on_file_bytes(now, bytes),
+            DiskEvent::Read { bytes, file_bytes } => self.on_file_bytes(now, bytes, file_bytes),
             DiskEvent::ReadToEnd => self.on_file_end(now),
             DiskEvent::Missing => match self.loading.as_ref().map(|loading| loading.purpose) {
                 Some(Purpose::Boot) => {
@@ -159,12 +168,13 @@ impl Node {
         }
     }
 
-    fn on_file_bytes(&mut self, now: Now, bytes: &[u8]) {
+    fn on_file_bytes(&mut self, now: Now, bytes: &[u8], file_bytes: u64) {
         let pace = self.load_pace(now);
         let Some(loading) = &mut self.loading else { return };
         let keys_before = loading.loader.key_count();
         let start = loading.bytes;
         loading.bytes += bytes.len() as u64;
+        loading.total = file_bytes;
         let fed = match loading.end {
             End::Given => return,
             End::Reached => Ok(Fed::Done { consumed: 0 }),

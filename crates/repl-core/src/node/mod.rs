@@ -33,6 +33,7 @@ mod greedy;
 mod incoming;
 mod info;
 mod link;
+mod load_progress;
 mod loading;
 mod marking;
 mod measure;

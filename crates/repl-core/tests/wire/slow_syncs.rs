@@ -54,8 +54,11 @@ fn a_slow_load_takes_its_time_and_is_said_to_be_beside_the_dataset_by_default() 
     let slow = Config { key_load_delay: PER_KEY_MICROS, ..config() };
     let mut net = syncing(&config(), &slow);
     assert!(said(&mut net, "b", "persistence", "\r\nloading:0\r\nasync_loading:1\r\n"));
+    // Nobody has said how long a payload with a mark behind it is.
+    assert!(said(&mut net, "b", "persistence", "\r\nloading_total_bytes:0\r\n"));
     assert_eq!(net.ask("b", "GET own"), "$1\r\n1\r\n");
     net.pass_secs(3);
+    assert!(!said(&mut net, "b", "persistence", "\r\nloading_total_bytes:"));
     assert!(said(&mut net, "b", "persistence", "\r\nasync_loading:0\r\n"));
     net.assert_same(&["a", "b"]);
 }

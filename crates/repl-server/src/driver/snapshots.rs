@@ -96,7 +96,8 @@ impl<P: Platform> Shared<P> {
             if bytes.is_empty() {
                 return Ok(());
             }
-            Self::tell(shared, DiskEvent::Read(&bytes)).await;
+            let (bytes, file_bytes) = (&bytes[..], file.opened_with());
+            Self::tell(shared, DiskEvent::Read { bytes, file_bytes }).await;
             let reads_at = shared.node.borrow().file_reads_at();
             if let Some(at) = reads_at {
                 shared.platform.sleep_until(at).await;

@@ -17,7 +17,10 @@ pub struct HostDisk;
 
 /// An open file.
 #[derive(Debug)]
-pub struct HostFile(Arc<fs::File>);
+pub struct HostFile {
+    file: Arc<fs::File>,
+    opened_with: u64,
+}
 
 /// Does `work` on the thread for files. There is one, so that everything is done in order.
 async fn elsewhere<T: Send + 'static>(
@@ -46,7 +49,7 @@ impl Disk for HostDisk {
 
     fn open(&self, path: &Path) -> impl Future<Output = io::Result<HostFile>> + 'static {
         let path = path.to_owned();
-        async { elsewhere(|| fs::File::open(path)).await.map(HostFile::new) }
+        async { elsewhere(move || HostFile::read(&path)).await }
     }
 
     fn create(
@@ -55,7 +58,7 @@ impl Disk for HostDisk {
         like: &Path,
     ) -> impl Future<Output = io::Result<HostFile>> + 'static {
         let (path, like) = (path.to_owned(), like.to_owned());
-        async move { elsewhere(move || create(&path, &like)).await.map(HostFile::new) }
+        async move { elsewhere(move || HostFile::written(&path, &like)).await }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> impl Future<Output = io::Result<()>> + 'static {
@@ -75,14 +78,24 @@ impl Disk for HostDisk {
 }
 
 impl HostFile {
-    fn new(file: fs::File) -> Self {
-        Self(Arc::new(file))
+    fn read(path: &Path) -> io::Result<Self> {
+        let file = fs::File::open(path)?;
+        let opened_with = file.metadata().map_or(0, |known| known.len());
+        Ok(Self { file: Arc::new(file), opened_with })
+    }
+
+    fn written(path: &Path, like: &Path) -> io::Result<Self> {
+        Ok(Self { file: Arc::new(create(path, like)?), opened_with: 0 })
     }
 }
 
 impl File for HostFile {
+    fn opened_with(&self) -> u64 {
+        self.opened_with
+    }
+
     async fn read(&mut self, max: usize) -> io::Result<Vec<u8>> {
-        let file = Arc::clone(&self.0);
+        let file = Arc::clone(&self.file);
         elsewhere(move || {
             let mut bytes = vec![0; max];
             let count = (&*file).read(&mut bytes)?;
@@ -93,12 +106,12 @@ impl File for HostFile {
     }
 
     async fn write_all(&mut self, bytes: Vec<u8>) -> io::Result<()> {
-        let file = Arc::clone(&self.0);
+        let file = Arc::clone(&self.file);
         elsewhere(move || (&*file).write_all(&bytes)).await
     }
 
     async fn sync(&mut self) -> io::Result<()> {
-        let file = Arc::clone(&self.0);
+        let file = Arc::clone(&self.file);
         elsewhere(move || file.sync_all()).await
     }
 }

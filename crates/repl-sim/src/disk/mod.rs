@@ -138,6 +138,7 @@ pub(crate) struct SimFile {
     disk: SimDisk,
     file: FileId,
     read_bytes: usize,
+    opened_with: u64,
 }
 
 impl SimDisk {
@@ -185,7 +186,8 @@ impl Disk for SimDisk {
         let (disk, path) = (self.clone(), path.to_owned());
         async move {
             let file = disk.clone().operate(|model| model.open(&path), |_| {}).await?;
-            Ok(SimFile { disk, file, read_bytes: 0 })
+            let opened_with = disk.model(|model| model.length(file));
+            Ok(SimFile { disk, file, read_bytes: 0, opened_with })
         }
     }
 
@@ -193,7 +195,7 @@ impl Disk for SimDisk {
         let (disk, path) = (self.clone(), path.to_owned());
         async move {
             let file = disk.clone().operate(|model| Ok(model.create(&path)), |_| {}).await?;
-            Ok(SimFile { disk, file, read_bytes: 0 })
+            Ok(SimFile { disk, file, read_bytes: 0, opened_with: 0 })
         }
     }
 
@@ -217,6 +219,10 @@ impl Disk for SimDisk {
 }
 
 impl File for SimFile {
+    fn opened_with(&self) -> u64 {
+        self.opened_with
+    }
+
     async fn read(&mut self, max: usize) -> io::Result<Vec<u8>> {
         let (file, at) = (self.file, self.read_bytes);
         let read = |model: &mut Model| {

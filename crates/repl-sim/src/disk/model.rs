@@ -203,6 +203,11 @@ impl Model {
         bytes[start..bytes.len().min(start.saturating_add(max))].to_vec()
     }
 
+    /// How many bytes are in a file.
+    pub(super) fn length(&self, file: FileId) -> u64 {
+        self.files[&file].bytes.len() as u64
+    }
+
     /// Writes at the end of the file. What does not fit is not written.
     pub(super) fn write(&mut self, file: FileId, bytes: &[u8]) -> Result<(), Trouble> {
         let fits =

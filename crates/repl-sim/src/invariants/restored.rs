@@ -166,7 +166,8 @@ mod tests {
         match file {
             None => handle(&mut node, Input::Disk(DiskEvent::Missing)),
             Some(bytes) => {
-                handle(&mut node, Input::Disk(DiskEvent::Read(bytes)));
+                let file_bytes = bytes.len() as u64;
+                handle(&mut node, Input::Disk(DiskEvent::Read { bytes, file_bytes }));
                 handle(&mut node, Input::Disk(DiskEvent::ReadToEnd));
             }
         }

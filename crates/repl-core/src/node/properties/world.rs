@@ -174,7 +174,10 @@ impl World {
     fn hear_disk(&mut self, answer: Answer) {
         match answer {
             Answer::Event(event) => self.handle(Input::Disk(event)),
-            Answer::Bytes(bytes) => self.handle(Input::Disk(DiskEvent::Read(&bytes))),
+            Answer::Bytes(bytes) => {
+                let (bytes, file_bytes) = (&bytes[..], bytes.len() as u64);
+                self.handle(Input::Disk(DiskEvent::Read { bytes, file_bytes }));
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     base::{ids::ReplId, number::parse_u64},
     keyspace::{DbIndex, Keyspace},
     rdb::Fed,
-    repl::Loader,
+    repl::{About, Loader},
     resp::LineReader,
 };
 
@@ -113,6 +113,11 @@ impl Payload {
     /// Keys that are loaded so far.
     pub fn key_count(&self) -> u64 {
         self.loader.key_count()
+    }
+
+    /// What the snapshot says about itself, so far.
+    pub fn about(&self) -> &About {
+        self.loader.about()
     }
 
     /// `master_sync_total_bytes`: none before the header, and an unknown number before a mark.

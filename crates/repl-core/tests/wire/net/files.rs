@@ -77,8 +77,9 @@ impl Net {
         match self.hosts[at].file.clone() {
             None => self.handle(at, Input::Disk(DiskEvent::Missing)),
             Some(file) => {
+                let file_bytes = file.len() as u64;
                 for bytes in file.chunks(READ_BYTES) {
-                    self.handle(at, Input::Disk(DiskEvent::Read(bytes)));
+                    self.handle(at, Input::Disk(DiskEvent::Read { bytes, file_bytes }));
                 }
                 self.handle(at, Input::Disk(DiskEvent::ReadToEnd));
             }
