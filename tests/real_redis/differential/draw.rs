@@ -227,6 +227,8 @@ pub(super) fn words(draw: &mut Draw, kind: &str) -> Vec<Vec<u8>> {
         "algebraopt" => &["WITHSCORES", "WEIGHTS", "AGGREGATE", "withscores", "LIMIT", "foo"],
         "aggregate" => &["SUM", "MIN", "MAX", "sum", "min", "max", "avg"],
         "minmax" => &["MIN", "MAX", "min", "max", "MIN", "MAX", "LEFT"],
+        // Which of two is later must not hang on the millisecond in which a server gets to them.
+        "apart" => return vec![(100_000 + draw.below(10_000) * 7_919).to_string().into_bytes()],
         "payload" => return vec![draw.one_of(PAYLOADS).to_vec()],
         "elements" => return several(draw, 5),
         "pairs" => {
