@@ -101,6 +101,27 @@ fn a_replica_without_a_sign_of_life_slows_nobody_down() {
 }
 
 #[test]
+fn a_replica_without_a_sign_of_life_hides_no_living_one() {
+    let mut net = net(&limited(true));
+    net.add("c", limited(true));
+    net.slow("a", "c", RATE);
+    net.run("c", "REPLICAOF a 1");
+    net.pass_secs(1);
+    net.stall("a", "c");
+    // What b reads of their snapshot is held for c.
+    net.slow("a", "b", RATE / 10);
+    net.pass_secs(6);
+    // As much as the limit, if nobody waits.
+    write(&mut net, 2);
+    assert!(slowed_millis(&mut net) > 0, "for b");
+    assert_eq!(net.node("a").stats().output_limit_disconnections, 0);
+    net.slow("a", "b", RATE);
+    write(&mut net, 60);
+    assert_eq!(net.view("b").link, "connected");
+    assert_eq!(net.node("a").stats().output_limit_disconnections, 1, "c");
+}
+
+#[test]
 fn without_a_hard_limit_the_soft_one_counts_in_a_full_sync_too() {
     let mut config = limited(true);
     config.output_limit_replica.hard_bytes = 0;
