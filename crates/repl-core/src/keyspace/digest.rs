@@ -142,10 +142,19 @@ impl Keyspace {
     /// the absolute expiry of each physical entry. Independent of order and of the node's seed; not
     /// for adversaries.
     pub fn dataset_hash(&self) -> u64 {
+        self.hash_of(|_| true)
+    }
+
+    /// The same of the entries that do not expire.
+    pub fn lasting_hash(&self) -> u64 {
+        self.hash_of(|entry| entry.expires_at().is_none())
+    }
+
+    fn hash_of(&self, counts: impl Fn(&Entry) -> bool) -> u64 {
         let hasher = FixedState::with_seed(0);
         let mut total = 0_u64;
         for db in self.indexes() {
-            for entry in self.iter(db) {
+            for entry in self.iter(db).filter(|entry| counts(entry)) {
                 let mut hash = hasher.build_hasher();
                 hash.write_u32(db.0);
                 hash.write_usize(entry.key().len());

@@ -302,6 +302,16 @@ impl Peer {
         self.machine.with_node(node_view::dataset_hash).expect("the node is up")
     }
 
+    /// As [`dataset`](Self::dataset), of the keys that do not expire: those that are there however
+    /// much time passes.
+    ///
+    /// # Panics
+    /// When the node is down.
+    #[must_use]
+    pub fn lasting_dataset(&self) -> u64 {
+        self.machine.with_node(|node| node.keyspace().lasting_hash()).expect("the node is up")
+    }
+
     /// The resynchronisations this node was granted so far.
     #[must_use]
     pub fn syncs(&self) -> Syncs {
