@@ -200,10 +200,7 @@ fn loads_slowly(kind: Kind) {
     server.client().ok("DEBUG POPULATE 2000 key 100");
     server.client().ok("SAVE");
     server.stop(Stop::Kill);
-    let slow = [
-        ("key-load-delay", "500"),
-        ("loading-process-events-interval-bytes", "1024"),
-    ];
+    let slow = [("key-load-delay", "500"), ("loading-process-events-interval-bytes", "1024")];
     server.start_again(&slow);
     let mut client = server.client();
     let text = "LOADING Redis is loading the dataset in memory";

@@ -49,7 +49,7 @@ impl Disk for HostDisk {
 
     fn open(&self, path: &Path) -> impl Future<Output = io::Result<HostFile>> + 'static {
         let path = path.to_owned();
-        async { elsewhere(move || HostFile::read(&path)).await }
+        async { elsewhere(move || HostFile::to_read(&path)).await }
     }
 
     fn create(
@@ -58,7 +58,7 @@ impl Disk for HostDisk {
         like: &Path,
     ) -> impl Future<Output = io::Result<HostFile>> + 'static {
         let (path, like) = (path.to_owned(), like.to_owned());
-        async move { elsewhere(move || HostFile::written(&path, &like)).await }
+        async move { elsewhere(move || HostFile::to_write(&path, &like)).await }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> impl Future<Output = io::Result<()>> + 'static {
@@ -78,13 +78,13 @@ impl Disk for HostDisk {
 }
 
 impl HostFile {
-    fn read(path: &Path) -> io::Result<Self> {
+    fn to_read(path: &Path) -> io::Result<Self> {
         let file = fs::File::open(path)?;
         let opened_with = file.metadata().map_or(0, |known| known.len());
         Ok(Self { file: Arc::new(file), opened_with })
     }
 
-    fn written(path: &Path, like: &Path) -> io::Result<Self> {
+    fn to_write(path: &Path, like: &Path) -> io::Result<Self> {
         Ok(Self { file: Arc::new(create(path, like)?), opened_with: 0 })
     }
 }

@@ -21,7 +21,8 @@ use crate::{
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Nor do more keys: whoever waits meanwhile must not feel it, however small they are.
 const CHUNK_KEYS: u32 = 64;
-/// What goes into a file waits for the disk after each chunk: fewer of them.
+/// What goes into a file waits for the disk after each chunk, and what is to be whole before it
+/// leaves for its next turn: fewer of them.
 const FILE_CHUNK_KEYS: u32 = 256;
 
 /// How many bytes are set aside for a chunk at least.
