@@ -245,8 +245,8 @@ impl Script {
         let master = position - 1;
         chain.configure(master, "repl-backlog-size", "16384");
         chain.configure(master, "client-output-buffer-limit", "slave 262144 0 0");
-        // What happened before may have a link begin anew, and a replica that is still dialling is not
-        // one that could be dropped.
+        // What happened before may have a link begin anew, and a replica that is still dialling is
+        // not one that could be dropped.
         chain.links_are_up();
         let dropped = "client_output_buffer_limit_disconnections";
         let before = chain.at(master).count(dropped);
