@@ -44,15 +44,13 @@ impl Node {
             });
         }
         let following = self.following.as_ref()?;
-        match &following.link {
-            Link::Loading { payload, .. } if self.loads() != Loads::Nothing => Some(Progress {
-                began: self.resyncs.began_at.unwrap_or(now.mono),
-                total: payload.announced().unwrap_or(0),
-                used_memory: payload.about().used_memory.unwrap_or(0),
-                loaded: payload.received_bytes(),
-            }),
-            _ => None,
-        }
+        let Link::Loading { payload, .. } = &following.link else { return None };
+        (self.loads() != Loads::Nothing).then(|| Progress {
+            began: self.resyncs.began_at.unwrap_or(now.mono),
+            total: payload.announced().unwrap_or(0),
+            used_memory: payload.about().used_memory.unwrap_or(0),
+            loaded: payload.received_bytes(),
+        })
     }
 
     /// The fields that exist while something is loaded.
