@@ -154,19 +154,38 @@ fn at_rest(node: usize, server: &Server, ceiling: Option<Reading>) -> Reading {
 /// Demands that a life shows no trend.
 #[track_caller]
 fn assert_flat(node: usize, life: &[Reading]) {
+    if let Some((first, last)) = trend(life) {
+        panic!(
+            "node {node} grows: {first:?} in the first third of {} readings, {last:?} at the least \
+             in the last",
+            life.len()
+        );
+    }
+}
+
+/// What a life grew from and to, if it did.
+fn trend(life: &[Reading]) -> Option<(Reading, Reading)> {
     if life.len() < TREND_READINGS {
-        return;
+        return None;
     }
     let third = life.len() / 3;
     let first = median(&life[..third]);
     let last = life[life.len() - third..].iter().copied().reduce(Reading::min).unwrap_or_default();
     let limit = first.and(USED_GROWTH, RESIDENT_GROWTH);
-    assert!(
-        last.is_within(limit),
-        "node {node} grows: {first:?} in the first third of {} readings, {last:?} at the least in \
-         the last",
-        life.len()
-    );
+    (!last.is_within(limit)).then_some((first, last))
+}
+
+/// A leak of a quarter of a megabyte a round is a trend; buffers of megabytes that come and go
+/// are none.
+pub(super) fn growth_is_told_from_buffers() {
+    let life = |used: fn(u64) -> u64| -> Vec<Reading> {
+        (0..18).map(|round| Reading { used: 3 * MIB + used(round), rss: 16 * MIB }).collect()
+    };
+    assert_eq!(trend(&life(|_| 0)), None);
+    assert!(trend(&life(|round| round * MIB / 4)).is_some());
+    assert_eq!(trend(&life(|round| if round % 6 > 1 { 3 * MIB } else { 0 })), None);
+    assert_eq!(trend(&life(|round| if round > 13 { 3 * MIB } else { 0 })), None);
+    assert_eq!(trend(&life(|round| round * MIB / 32)), None, "less than what comes and goes");
 }
 
 fn median(readings: &[Reading]) -> Reading {

@@ -58,7 +58,14 @@ const MIB: f64 = 1024.0 * 1024.0;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let name = "soak: a chain of four stays equal, small and quiet, whatever happens to it";
-    vec![trial(name.to_owned(), vec![Ours], soak)]
+    vec![
+        trial(name.to_owned(), vec![Ours], soak),
+        trial(
+            "soak: a life that grows is told from one that keeps buffers".to_owned(),
+            Vec::new(),
+            memory::growth_is_told_from_buffers,
+        ),
+    ]
 }
 
 /// A number from the environment.
