@@ -163,10 +163,17 @@ impl Chain {
         self.servers[node].start_again(&[("replicaof", &master)]);
     }
 
-    /// Waits until every link is up. Offsets may move.
+    /// Waits until every link is up, seen from either end. Offsets may move.
     #[track_caller]
     pub(super) fn links_are_up(&self) {
-        mixed::settle_under_load(&self.all()[1..]);
+        let all = self.all();
+        mixed::settle_under_load(&all[1..]);
+        for master in &all[..all.len() - 1] {
+            wait_for("a replica that has acknowledged something", || {
+                let seen = master.client().ask("INFO replication").text();
+                if seen.contains("state=online") { Ok(()) } else { Err(seen) }
+            });
+        }
     }
 
     /// Waits until all have applied everything.
