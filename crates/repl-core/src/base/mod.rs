@@ -14,5 +14,6 @@ pub mod histogram;
 pub mod ids;
 pub mod number;
 pub mod rng;
+pub mod room;
 pub mod sha256;
 pub mod time;

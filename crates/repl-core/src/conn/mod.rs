@@ -17,14 +17,15 @@ pub use self::{
     slots::Slots,
 };
 use crate::{
-    base::{ids::UserId, time::Instant},
+    base::{
+        ids::UserId,
+        room::{Use, free_spare},
+        time::Instant,
+    },
     io::PeerInfo,
     repl::master::Session,
     resp::Parser,
 };
-
-/// An idle connection's buffer may have so much room that holds nothing: less is not worth a copy.
-const SPARE_BYTES_MAX: usize = 1024;
 
 /// One connection.
 #[derive(Debug)]
@@ -107,11 +108,10 @@ impl Conn {
         }
     }
 
-    /// Gives back the memory of its buffers that holds nothing. For a connection that is idle: its
-    /// next request allocates anew.
-    pub fn free_spare_memory(&mut self) {
-        shrink(&mut self.inbox.bytes);
-        self.outbox.free_spare_memory();
+    /// Gives back the memory of its buffers that holds nothing.
+    pub fn free_spare_memory(&mut self, used: Use) {
+        free_spare(&mut self.inbox.bytes, used);
+        free_spare(self.outbox.writer(), used);
     }
 
     /// The replica behind it, if it is one.
@@ -144,11 +144,5 @@ impl Conn {
             Role::Client(client) => Some(client),
             Role::Replica(_) | Role::Master => None,
         }
-    }
-}
-
-fn shrink(bytes: &mut Vec<u8>) {
-    if bytes.capacity() - bytes.len() > SPARE_BYTES_MAX {
-        bytes.shrink_to_fit();
     }
 }

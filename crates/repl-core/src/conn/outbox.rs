@@ -33,11 +33,6 @@ impl Outbox {
         self.bytes.capacity()
     }
 
-    /// Gives back the memory that holds nothing.
-    pub(super) fn free_spare_memory(&mut self) {
-        super::shrink(&mut self.bytes);
-    }
-
     /// The first `count` pending bytes have left.
     ///
     /// # Panics

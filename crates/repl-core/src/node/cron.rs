@@ -5,7 +5,11 @@ use core::time::Duration;
 
 use super::{ActiveExpiry, Node, session::Shutdown, sync::replica_name};
 use crate::{
-    base::{ids::ConnId, time::Now},
+    base::{
+        ids::ConnId,
+        room::{Use, free_spare},
+        time::Now,
+    },
     conn::Conn,
     io::{Level, LossCause, Parting},
     keyspace::Event,
@@ -20,8 +24,8 @@ const EXPIRED_PER_BATCH: usize = 64;
 /// And so many batches at most per turn: what is left waits for the next.
 const EXPIRED_BATCHES: usize = 128;
 
-/// What a connection has no use for stays for so long with it, for its next request.
-const BUFFERS_KEPT_FOR: Duration = Duration::from_secs(2);
+/// A connection on which nothing came or left for so long is idle.
+const IDLE_AFTER: Duration = Duration::from_secs(2);
 
 /// Small tables freed or cleaned per turn.
 const SEGMENTS_PER_TURN: usize = 64;
@@ -56,7 +60,7 @@ impl Node {
             self.next_second = now.mono + SECOND;
             self.link_cron(now);
             self.enforce_client_limits(now);
-            self.free_idle_buffers(now);
+            self.free_spare_memory(now);
             self.replica_cron(now);
         }
     }
@@ -149,14 +153,15 @@ impl Node {
         }
     }
 
-    /// Many connections are rarely busy: the room of their last busy moment is given back.
-    // redis: server.c, clientsCronResizeQueryBuffer
-    fn free_idle_buffers(&mut self, now: Now) {
+    /// Many connections are rarely busy, and what is always busy, as a link to a master is, is
+    /// rarely busy with large values: the room of such a moment is given back.
+    fn free_spare_memory(&mut self, now: Now) {
         for (_, conn) in self.conns.iter_mut() {
-            if now.mono.since(conn.last_io_at) > BUFFERS_KEPT_FOR {
-                conn.free_spare_memory();
-            }
+            let is_idle = now.mono.since(conn.last_io_at) > IDLE_AFTER;
+            conn.free_spare_memory(if is_idle { Use::Idle } else { Use::Busy });
         }
+        self.unit.free_spare_memory();
+        free_spare(&mut self.unread, Use::Busy);
     }
 
     /// Once a second.

@@ -3,9 +3,17 @@
 
 use alloc::vec::Vec;
 
-use crate::{keyspace::DbIndex, resp::encode_command};
+use crate::{
+    base::room::{Use, free_spare},
+    keyspace::DbIndex,
+    resp::encode_command,
+};
 
-/// The commands to propagate, encoded, each with its database. Reused: it keeps its capacity.
+/// So many commands at most are room that is kept for ever.
+const OPS_KEPT: usize = 1024;
+
+/// The commands to propagate, encoded, each with its database. Reused: it keeps its capacity until
+/// [`Effects::free_spare_memory`] is called.
 #[derive(Debug, Default)]
 pub struct Effects {
     bytes: Vec<u8>,
@@ -54,5 +62,11 @@ impl Effects {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.ops.clear();
+    }
+
+    /// Gives back the room of commands that were larger or more than usual.
+    pub fn free_spare_memory(&mut self) {
+        free_spare(&mut self.bytes, Use::Busy);
+        self.ops.shrink_to(self.ops.len().max(OPS_KEPT));
     }
 }
