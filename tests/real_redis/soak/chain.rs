@@ -4,11 +4,12 @@
 
 use std::fs;
 
+use super::memory;
 use crate::{
     fixture::{
         Proxy,
         load::Load,
-        server::{Kind, Server, Stop},
+        server::{Server, Stop},
         wait_for,
     },
     replication::{Syncs, mixed, settle, syncs},
@@ -59,7 +60,7 @@ impl Chain {
     /// Starts the nodes, each behind the one before it.
     #[track_caller]
     pub(super) fn start(seed: u64) -> Self {
-        let start = |_| Server::start(Kind::Ours, &STANDARD);
+        let start = |_| Server::start_ours_with_variable(memory::EXACT, &STANDARD);
         let servers: Vec<Server> = (0..NODES).map(start).collect();
         let links: Vec<Proxy> = servers.iter().map(|server| Proxy::to(server.port())).collect();
         let none = Syncs { full: 0, partial: 0 };
@@ -182,7 +183,8 @@ impl Chain {
         settle(&self.all());
     }
 
-    /// Waits until every link is up, and says `REPLICAOF` once more to who refuses a dataset.
+    /// Waits until all tell the history of the master, and says `REPLICAOF` once more to those that
+    /// refuse a dataset. A link may be up that has yet to hear of what happened above it.
     #[track_caller]
     pub(super) fn insist(&self) {
         for position in 1..NODES {
@@ -193,8 +195,11 @@ impl Chain {
                     let reply = replica.client().ask(&again).text();
                     assert_eq!(reply, "OK Already connected to specified master");
                 }
+                let [history, wanted] =
+                    [replica, self.at(0)].map(|server| server.info("master_replid"));
                 let status = replica.info("master_link_status");
-                if status == "up" { Ok(()) } else { Err(status) }
+                let follows = status == "up" && history == wanted;
+                if follows { Ok(()) } else { Err(format!("{status}, {history} for {wanted}")) }
             });
         }
     }

@@ -1,7 +1,8 @@
 //! What the nodes of a soak take when they are at rest, and the rule that it must not grow.
 //!
 //! Every reading is taken with the load stopped, everything flushed and all links up, so the
-//! readings of a run are about the same state. Two rules hold of them:
+//! readings of a run are about the same state; and the allocator is told to keep nothing that was
+//! freed, which it would else do for ten seconds. Two rules hold of them:
 //!
 //! * A ceiling. The largest readings of the warm-up, and a part of that on top, are what any node
 //!   may ever take at rest, whatever its age. It is waited for: freed memory returns in a while.
@@ -12,6 +13,12 @@
 //! Knows nothing of what happened to the nodes, but for when a life began.
 
 use crate::fixture::{server::Server, wait_for};
+
+/// Has the allocator of a node give freed pages back at once, and the kernel leave it alone with
+/// huge pages, of which it makes two megabytes out of a page whenever it comes round: what is
+/// resident is what is used then, and its readings mean something after any time.
+pub(super) const EXACT: (&str, &str) =
+    ("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0,metadata_thp:disabled,thp:never");
 
 /// A life of fewer readings after its warm-up has no trend.
 const TREND_READINGS: usize = 15;

@@ -21,13 +21,21 @@ use super::wait_for;
 pub struct Program {
     name: String,
     path: PathBuf,
+    variables: Vec<(&'static str, &'static str)>,
 }
 
 impl Program {
     /// The program at `path`, under a name for messages.
     #[must_use]
     pub fn at(name: &str, path: impl Into<PathBuf>) -> Self {
-        Self { name: name.to_owned(), path: path.into() }
+        Self { name: name.to_owned(), path: path.into(), variables: Vec::new() }
+    }
+
+    /// The same, with a variable in its environment.
+    #[must_use]
+    pub fn with_variable(mut self, name: &'static str, value: &'static str) -> Self {
+        self.variables.push((name, value));
+        self
     }
 
     /// The first program of this name in `PATH`; the error says that there is none.
@@ -241,6 +249,7 @@ fn spawn(program: &Program, port: u16, folder: &Path, directives: &Vec<(String, 
     let log = File::options().create(true).append(true).open(folder.join("log"));
     let log = log.expect("the temporary folder can be written");
     let mut command = Command::new(&program.path);
+    command.envs(program.variables.iter().copied());
     if folder.join(CONFIG_FILE).exists() {
         command.arg(CONFIG_FILE);
     }
