@@ -6,6 +6,7 @@ use alloc::{boxed::Box, vec::Vec};
 use super::{
     Shape,
     pack::{Pack, PackRef, Place},
+    seen::Novelty,
     set::Inserted,
     table::{Element, Table},
 };
@@ -175,6 +176,14 @@ impl Hash {
         }
     }
 
+    /// The pack of a compact hash.
+    pub(super) const fn pack(&mut self) -> Option<&mut Pack> {
+        match &mut self.0 {
+            Form::Packed(pack) => Some(pack),
+            Form::Table(_) => None,
+        }
+    }
+
     /// To be looked at.
     #[must_use]
     pub fn view(&self) -> HashRef<'_> {
@@ -207,8 +216,22 @@ impl Hash {
 
     /// Sets `field` to `value`; whether the field is new.
     pub fn set(&mut self, shape: &Shape, field: &[u8], value: &[u8]) -> Inserted {
+        self.set_hinted(shape, Novelty::Unsure, field, value)
+    }
+
+    /// As [`Hash::set`], with a hint of whether the field is new.
+    pub fn set_hinted(
+        &mut self,
+        shape: &Shape,
+        novelty: Novelty,
+        field: &[u8],
+        value: &[u8],
+    ) -> Inserted {
         if let Form::Packed(pack) = &mut self.0 {
-            let found = find(pack.view(), field);
+            let found = match novelty {
+                Novelty::Sure => None,
+                Novelty::Unsure => find(pack.view(), field),
+            };
             let short = field.len().max(value.len()) <= shape.hash_value_bytes_max;
             // A limit lowered since counts as soon as the hash is written to.
             let fields = pack.len() / 2 + usize::from(found.is_none());

@@ -186,6 +186,16 @@ impl List {
         self.push_into(nearest, end, item);
     }
 
+    /// Bytes that the last pack takes before another one is begun.
+    pub(super) fn room(&self, shape: &Shape) -> usize {
+        let last = self.pack(self.pack_count() - 1);
+        shape.list_pack.bytes.saturating_sub(last.stored_bytes())
+    }
+
+    pub(super) fn last_pack(&mut self) -> &mut Pack {
+        self.pack_mut(self.pack_count() - 1)
+    }
+
     /// Takes `count` elements, or all there are, from one end.
     pub fn drop_from(&mut self, end: End, count: usize) {
         let count = count.min(self.len());
@@ -327,11 +337,10 @@ impl List {
 
     fn push_into(&mut self, number: usize, end: End, item: &[u8]) {
         let pack = self.pack_mut(number);
-        let place = match end {
-            End::Left => pack.start(),
-            End::Right => pack.end(),
-        };
-        pack.insert(place, item);
+        match end {
+            End::Left => pack.insert(pack.start(), item),
+            End::Right => pack.push(item),
+        }
         self.add_to_len(1);
     }
 

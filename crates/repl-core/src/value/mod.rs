@@ -17,6 +17,7 @@ mod hash;
 mod ints;
 mod list;
 mod pack;
+mod seen;
 mod set;
 mod sorted_set;
 mod table;
@@ -29,11 +30,15 @@ use crate::base::number::{DIGITS_MAX, format_i64};
 pub use self::{
     hash::{Hash, HashRef},
     list::{End, List, PackLimit},
+    seen::{Novelty, Seen},
     set::{Inserted, Set},
     sorted_set::{
         LexEdge, LexRange, Members, ScoreRange, ScoreRoom, SortedSet, SortedSetRef, in_order,
     },
 };
+
+/// No more is reserved at a time for elements that are about to come.
+const RESERVED_BYTES_MAX: usize = 8 * 1024;
 
 /// When values leave their compact form, and the seed of the hashes of those that did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +115,35 @@ impl Value {
             Self::Set(set) => set.memory_bytes(),
             Self::SortedSet(set) => set.memory_bytes(),
             Self::Hash(hash) => hash.memory_bytes(),
+        }
+    }
+
+    /// Room for `bytes` of elements that are about to come, as far as a compact form has use for
+    /// it. [`Value::fit`] gives back what was too much.
+    pub fn reserve(&mut self, shape: &Shape, bytes: usize) {
+        let bytes_max = match self {
+            Self::List(list) => list.room(shape),
+            Self::Set(_) | Self::SortedSet(_) | Self::Hash(_) => RESERVED_BYTES_MAX,
+        };
+        if let Some(pack) = self.last_pack() {
+            pack.reserve(bytes.min(bytes_max));
+        }
+    }
+
+    /// Gives back room that no element took.
+    pub fn fit(&mut self) {
+        if let Some(pack) = self.last_pack() {
+            pack.fit();
+        }
+    }
+
+    /// What takes the next element in a compact form.
+    fn last_pack(&mut self) -> Option<&mut Pack> {
+        match self {
+            Self::List(list) => Some(list.last_pack()),
+            Self::Set(set) => set.pack(),
+            Self::SortedSet(set) => set.pack(),
+            Self::Hash(hash) => hash.pack(),
         }
     }
 

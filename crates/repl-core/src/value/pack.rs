@@ -193,6 +193,13 @@ impl Pack {
 
     /// Puts an element in front of the one at `place`.
     pub(super) fn insert(&mut self, place: Place, item: &[u8]) {
+        self.begin(item);
+        self.splice(place.0, place.0, item);
+        self.add_to_count(1);
+    }
+
+    /// Before the first element comes its count.
+    fn begin(&mut self, item: &[u8]) {
         if self.bytes.len() == self.base {
             let wanted = HEAD + stored_size(item);
             if self.bytes.capacity() - self.base < wanted {
@@ -200,13 +207,39 @@ impl Pack {
             }
             self.bytes.extend_from_slice(&[0; HEAD]);
         }
-        self.splice(place.0, place.0, item);
-        self.add_to_count(1);
+    }
+
+    /// Has the allocation reach `end`, and a part ahead when it must grow.
+    fn make_room(&mut self, end: usize) {
+        if end > self.bytes.capacity() {
+            self.bytes.reserve_exact(end + end / AHEAD_SHARE - self.bytes.len());
+        }
     }
 
     /// Adds an element at the end.
     pub(super) fn push(&mut self, item: &[u8]) {
-        self.insert(self.end(), item);
+        self.begin(item);
+        let (start, mut digits) = (self.bytes.len(), [0; NUMBER_MAX]);
+        self.make_room(start + stored_size(item));
+        self.bytes.extend_from_slice(write_number(&mut digits, item.len()));
+        self.bytes.extend_from_slice(item);
+        let end = self.bytes.len();
+        self.bytes.extend_from_slice(write_number(&mut digits, end - start));
+        self.bytes[end..].reverse();
+        self.add_to_count(1);
+    }
+
+    /// Room for `bytes` more, as stored.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve_exact(bytes);
+    }
+
+    /// Gives back room beyond what elements that come one by one would have made.
+    pub(super) fn fit(&mut self) {
+        let wanted = self.bytes.len() + self.bytes.len() / AHEAD_SHARE;
+        if self.bytes.capacity() > wanted.max(KEPT_BYTES) {
+            self.bytes.shrink_to(wanted);
+        }
     }
 
     /// Puts `item` in the place of the element at `place`.
@@ -253,9 +286,7 @@ impl Pack {
         let (from, to) = (self.base + from, self.base + to);
         let (old_end, new_size) = (self.bytes.len(), stored_size(item));
         let new_end = old_end - (to - from) + new_size;
-        if new_end > self.bytes.capacity() {
-            self.bytes.reserve_exact(new_end + new_end / AHEAD_SHARE - old_end);
-        }
+        self.make_room(new_end);
         if new_end > old_end {
             self.bytes.resize(new_end, 0);
         }
@@ -393,7 +424,17 @@ mod tests {
                 };
                 let item = vec![rng.bits() as u8; length as usize];
                 let index = rng.below(model.len() as u64 + 1) as usize;
-                match rng.below(10) {
+                match rng.below(13) {
+                    10.. => {
+                        if rng.below(4) == 0 {
+                            pack.reserve(rng.below(300) as usize);
+                        }
+                        pack.push(&item);
+                        if rng.below(4) == 0 {
+                            pack.fit();
+                        }
+                        model.push(item);
+                    }
                     0..6 => {
                         pack.insert(pack.place(index), &item);
                         model.insert(index, item);

@@ -7,6 +7,7 @@ use super::{
     Item, Shape,
     ints::Ints,
     pack::{Pack, Place},
+    seen::Novelty,
     table::Table,
 };
 use crate::base::number::{DIGITS_MAX, format_i64, parse_i64};
@@ -84,8 +85,21 @@ impl Set {
         }
     }
 
+    /// The pack of a set in that form.
+    pub(super) const fn pack(&mut self) -> Option<&mut Pack> {
+        match &mut self.0 {
+            Form::Packed(pack) => Some(pack),
+            Form::Ints(_) | Form::Table(_) => None,
+        }
+    }
+
     /// Adds `member`.
     pub fn insert(&mut self, shape: &Shape, member: &[u8]) -> Inserted {
+        self.insert_hinted(shape, Novelty::Unsure, member)
+    }
+
+    /// As [`Set::insert`], with a hint of whether the member is new.
+    pub fn insert_hinted(&mut self, shape: &Shape, novelty: Novelty, member: &[u8]) -> Inserted {
         if let Form::Ints(ints) = &mut self.0 {
             let new = match parse_i64(member) {
                 Some(number) if ints.contains(number) => return Inserted::Known,
@@ -100,7 +114,7 @@ impl Set {
             }
         }
         if let Form::Packed(pack) = &mut self.0 {
-            if find(pack, member).is_some() {
+            if novelty == Novelty::Unsure && find(pack, member).is_some() {
                 return Inserted::Known;
             }
             if member.len() <= shape.set_value_bytes_max && pack.len() < shape.set_entries_max {

@@ -41,7 +41,7 @@ use super::{
 };
 use crate::{
     base::time::UnixMillis,
-    value::{Shape, Value},
+    value::{Seen, Shape, Value},
 };
 
 /// Takes what a snapshot says, in its order. What is passed is valid for the call only.
@@ -136,6 +136,8 @@ pub struct Decoder {
     needed: usize,
     /// Where strings are expanded.
     scratch: [Vec<u8>; 2],
+    /// The elements of the value at hand.
+    seen: Seen,
 }
 
 /// What the next item is.
@@ -177,6 +179,7 @@ impl Decoder {
             partial: Vec::new(),
             needed: 0,
             scratch: [Vec::new(), Vec::new()],
+            seen: Seen::new(0),
         }
     }
 
@@ -184,6 +187,7 @@ impl Decoder {
     #[must_use]
     pub fn with_shape(mut self, shape: Shape) -> Self {
         self.shape = shape;
+        self.seen = Seen::new(shape.seed);
         self
     }
 

@@ -32,7 +32,7 @@ use crate::{
         error::RdbErrorKind,
         format::{list_node, score_text, value_type},
     },
-    value::{Collection, End, Hash, Inserted, Item, List, Set, Shape, SortedSet, Value},
+    value::{Collection, End, Hash, Inserted, Item, List, Seen, Set, Shape, SortedSet, Value},
 };
 
 /// A value whose elements arrive one by one.
@@ -55,6 +55,9 @@ enum Part {
     Ziplist,
     Node,
 }
+
+/// Two elements take so many bytes more in memory than in a snapshot: their sizes.
+const PAIR_BYTES_MORE: usize = 2;
 
 impl Decoder {
     /// Reads the beginning of a value of type `code`, or all of it.
@@ -81,6 +84,7 @@ impl Decoder {
         if left == 0 {
             return Ok(State::Item);
         }
+        self.seen.clear();
         self.building = Some(Building { key, value, expires_at, left, part });
         Ok(State::Element)
     }
@@ -106,9 +110,18 @@ impl Decoder {
         let blob = cursor.text(self.limits.string_max_bytes)?;
         let [first, second] = &mut self.scratch;
         let (key, blob) = (key.expand(first)?, blob.expand(second)?);
-        add_all(&mut value, &self.shape, format, blob)?;
+        // redis: rdb.c, rdbLoadObject: a hash or a sorted set that comes compact leaves that form
+        // for the number of its elements only.
+        let shape = &Shape {
+            hash_value_bytes_max: usize::MAX,
+            zset_value_bytes_max: usize::MAX,
+            ..self.shape
+        };
+        self.seen.clear();
+        Filling { shape, seen: &mut self.seen }.add_all(&mut value, format, blob)?;
         let expires_at = self.expires_at.take();
-        if !is_empty(&value) {
+        if count(&value) > 0 {
+            value.fit();
             sink.value(key, value, expires_at)?;
         }
         self.shrink_scratch();
@@ -125,40 +138,41 @@ impl Decoder {
         let Some(building) = self.building.as_mut() else {
             unreachable!("the state says that a value is arriving")
         };
+        let mut filling = Filling { shape: &self.shape, seen: &mut self.seen };
         let [first, second] = &mut self.scratch;
+        let at = cursor.position();
         match (building.part, &mut building.value) {
             (Part::Element, Value::Hash(hash)) => {
                 let (field, value) = (cursor.text(max)?, cursor.text(max)?);
                 let (field, value) = (field.expand(first)?, value.expand(second)?);
-                is_new(hash.set(&self.shape, field, value))?;
+                filling.add_field(hash, field, value)?;
             }
             (Part::Element, Value::SortedSet(set)) => {
                 let (member, score) = (cursor.text(max)?, f64::from_le_bytes(cursor.array()?));
-                add_member(set, &self.shape, member.expand(first)?, score)?;
+                filling.add_member(set, member.expand(first)?, score)?;
             }
             (Part::MemberAndText, Value::SortedSet(set)) => {
                 let (member, score) = (cursor.text(max)?, text_score(cursor)?);
-                add_member(set, &self.shape, member.expand(first)?, score)?;
+                filling.add_member(set, member.expand(first)?, score)?;
             }
             (Part::MemberAndText, Value::List(_) | Value::Set(_) | Value::Hash(_)) => {
                 unreachable!("only sorted sets are made of such parts")
             }
             (Part::Element, value @ (Value::List(_) | Value::Set(_))) => {
                 let text = cursor.text(max)?;
-                add(value, &self.shape, text.expand(first)?)?;
+                filling.add(value, text.expand(first)?)?;
             }
             (Part::Ziplist, value) => {
                 let blob = cursor.text(max)?;
-                add_all(value, &self.shape, ziplist::FORMAT, blob.expand(first)?)?;
+                filling.add_all(value, ziplist::FORMAT, blob.expand(first)?)?;
             }
             (Part::Node, value) => {
-                let at = cursor.position();
                 let container = cursor.len()?;
                 let text = cursor.text(max)?;
                 match container {
-                    list_node::PLAIN => add(value, &self.shape, text.expand(first)?)?,
+                    list_node::PLAIN => filling.add(value, text.expand(first)?)?,
                     list_node::LISTPACK => {
-                        add_all(value, &self.shape, listpack::FORMAT, text.expand(first)?)?;
+                        filling.add_all(value, listpack::FORMAT, text.expand(first)?)?;
                     }
                     other => {
                         return Err(Halt::Bad { at, kind: RdbErrorKind::UnknownListNode(other) });
@@ -168,12 +182,19 @@ impl Decoder {
         }
         building.left -= 1;
         if building.left > 0 {
+            if count(&building.value) == 1 {
+                // The others are about as large.
+                let bytes = cursor.position() - at + PAIR_BYTES_MORE;
+                let left = usize::try_from(building.left).unwrap_or(usize::MAX);
+                building.value.reserve(&self.shape, left.saturating_mul(bytes));
+            }
             self.shrink_scratch();
             return Ok(State::Element);
         }
-        if let Some(done) = self.building.take()
-            && !is_empty(&done.value)
+        if let Some(mut done) = self.building.take()
+            && count(&done.value) > 0
         {
+            done.value.fit();
             sink.value(&done.key, done.value, done.expires_at)?;
         }
         self.shrink_scratch();
@@ -190,12 +211,71 @@ impl Decoder {
     }
 }
 
-fn is_empty(value: &Value) -> bool {
+fn count(value: &Value) -> usize {
     match value {
-        Value::List(list) => list.is_empty(),
-        Value::Set(set) => set.is_empty(),
-        Value::SortedSet(set) => set.is_empty(),
-        Value::Hash(hash) => hash.is_empty(),
+        Value::List(list) => list.len(),
+        Value::Set(set) => set.len(),
+        Value::SortedSet(set) => set.len(),
+        Value::Hash(hash) => hash.len(),
+    }
+}
+
+/// Adds elements to a value.
+struct Filling<'a> {
+    shape: &'a Shape,
+    /// The elements that it has got.
+    seen: &'a mut Seen,
+}
+
+impl Filling<'_> {
+    /// Adds an element to a list or a set.
+    fn add(&mut self, value: &mut Value, item: &[u8]) -> Result<(), Halt> {
+        match value {
+            Value::List(list) => list.push(self.shape, End::Right, item),
+            Value::Set(set) => is_new(set.insert_hinted(self.shape, self.seen.note(item), item))?,
+            Value::SortedSet(_) | Value::Hash(_) => unreachable!("these are made of pairs"),
+        }
+        Ok(())
+    }
+
+    /// Adds a member to a sorted set.
+    fn add_member(&mut self, set: &mut SortedSet, member: &[u8], score: f64) -> Result<(), Halt> {
+        if score.is_nan() {
+            return Err(RdbErrorKind::NotANumber.into());
+        }
+        is_new(set.insert_hinted(self.shape, self.seen.note(member), member, score))
+    }
+
+    /// Adds a field to a hash.
+    fn add_field(&mut self, hash: &mut Hash, field: &[u8], value: &[u8]) -> Result<(), Halt> {
+        is_new(hash.set_hinted(self.shape, self.seen.note(field), field, value))
+    }
+
+    /// Adds the elements of a blob in `format`.
+    fn add_all(&mut self, value: &mut Value, format: Compact, blob: &[u8]) -> Result<(), Halt> {
+        let malformed = || Halt::from(format.malformed);
+        let (mut first, mut second) = ([0; DIGITS_MAX], [0; DIGITS_MAX]);
+        let mut items = (format.open)(blob).ok_or_else(malformed)?;
+        let mut expected = blob.len();
+        while let Some(item) = items.next() {
+            let item: Item<'_> = item.ok_or_else(malformed)?;
+            match value {
+                Value::List(_) | Value::Set(_) => self.add(value, item.text(&mut first))?,
+                Value::SortedSet(set) => {
+                    let other = items.next().flatten().and_then(score_of).ok_or_else(malformed)?;
+                    self.add_member(set, item.text(&mut first), other)?;
+                }
+                Value::Hash(hash) => {
+                    let other = items.next().flatten().ok_or_else(malformed)?;
+                    self.add_field(hash, item.text(&mut first), other.text(&mut second))?;
+                }
+            }
+            if expected > 0 {
+                // All others take about what they take in the blob.
+                value.reserve(self.shape, mem::take(&mut expected));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -204,32 +284,6 @@ fn is_new(inserted: Inserted) -> Result<(), Halt> {
         Inserted::New => Ok(()),
         Inserted::Known => Err(RdbErrorKind::DuplicateElement.into()),
     }
-}
-
-/// Adds an element to a list or a set.
-fn add(value: &mut Value, shape: &Shape, item: &[u8]) -> Result<(), Halt> {
-    match value {
-        Value::List(list) => list.push(shape, End::Right, item),
-        Value::Set(set) => is_new(set.insert(shape, item))?,
-        Value::SortedSet(_) | Value::Hash(_) => unreachable!("these are made of pairs"),
-    }
-    Ok(())
-}
-
-/// Adds a member to a sorted set.
-fn add_member(set: &mut SortedSet, shape: &Shape, member: &[u8], score: f64) -> Result<(), Halt> {
-    if score.is_nan() {
-        return Err(RdbErrorKind::NotANumber.into());
-    }
-    let mut inserted = Inserted::New;
-    set.update(shape, member, |old| match old {
-        None => Some(score),
-        Some(_) => {
-            inserted = Inserted::Known;
-            None
-        }
-    });
-    is_new(inserted)
 }
 
 /// The score that is written as text behind its length.
@@ -252,30 +306,4 @@ fn score_of(item: Item<'_>) -> Option<f64> {
         Item::Int(number) => Some(number as f64),
         Item::Bytes(text) => parse_score(text),
     }
-}
-
-/// Adds the elements of a blob in `format`.
-fn add_all(value: &mut Value, shape: &Shape, format: Compact, blob: &[u8]) -> Result<(), Halt> {
-    let malformed = || Halt::from(format.malformed);
-    // redis: rdb.c, rdbLoadObject: a hash or a sorted set that comes compact leaves that form for
-    // the number of its elements only.
-    let shape =
-        &Shape { hash_value_bytes_max: usize::MAX, zset_value_bytes_max: usize::MAX, ..*shape };
-    let (mut first, mut second) = ([0; DIGITS_MAX], [0; DIGITS_MAX]);
-    let mut items = (format.open)(blob).ok_or_else(malformed)?;
-    while let Some(item) = items.next() {
-        let item: Item<'_> = item.ok_or_else(malformed)?;
-        match value {
-            Value::List(_) | Value::Set(_) => add(value, shape, item.text(&mut first))?,
-            Value::SortedSet(set) => {
-                let other = items.next().flatten().and_then(score_of).ok_or_else(malformed)?;
-                add_member(set, shape, item.text(&mut first), other)?;
-            }
-            Value::Hash(hash) => {
-                let other = items.next().flatten().ok_or_else(malformed)?;
-                is_new(hash.set(shape, item.text(&mut first), other.text(&mut second)))?;
-            }
-        }
-    }
-    Ok(())
 }

@@ -16,8 +16,9 @@ use self::{
     ranked::{Ranked, compare},
 };
 use super::{
-    Shape,
+    Inserted, Shape,
     pack::{Pack, PackRef},
+    seen::Novelty,
 };
 use crate::base::{
     double,
@@ -222,6 +223,14 @@ impl SortedSet {
         }
     }
 
+    /// The pack of a compact sorted set.
+    pub(super) const fn pack(&mut self) -> Option<&mut Pack> {
+        match &mut self.0 {
+            Form::Packed(pack) => Some(pack),
+            Form::Ranked(_) => None,
+        }
+    }
+
     /// To be looked at.
     #[must_use]
     pub fn view(&self) -> SortedSetRef<'_> {
@@ -277,15 +286,38 @@ impl SortedSet {
             }
             None => {
                 let Some(score) = decide(None) else { return };
-                debug_assert!(!score.is_nan(), "NaN has no place in an order");
-                // A limit lowered since counts as soon as a member is added.
-                let is_few = pack.len() / 2 < shape.zset_entries_max;
-                if is_few && member.len() <= shape.zset_value_bytes_max {
-                    packed::insert(pack, member, score);
-                } else {
-                    self.ranked(shape).insert_new(member, score);
-                }
+                self.insert_new(shape, member, score);
             }
+        }
+    }
+
+    /// Adds `member` unless it is there, with a hint of whether it is.
+    pub fn insert_hinted(
+        &mut self,
+        shape: &Shape,
+        novelty: Novelty,
+        member: &[u8],
+        score: f64,
+    ) -> Inserted {
+        if novelty == Novelty::Unsure && self.view().score(member).is_some() {
+            return Inserted::Known;
+        }
+        self.insert_new(shape, member, score);
+        Inserted::New
+    }
+
+    /// Adds a member that is not there.
+    fn insert_new(&mut self, shape: &Shape, member: &[u8], score: f64) {
+        debug_assert!(!score.is_nan(), "NaN has no place in an order");
+        match &mut self.0 {
+            // A limit lowered since counts as soon as a member is added.
+            Form::Packed(pack)
+                if pack.len() / 2 < shape.zset_entries_max
+                    && member.len() <= shape.zset_value_bytes_max =>
+            {
+                packed::insert(pack, member, score);
+            }
+            Form::Packed(_) | Form::Ranked(_) => self.ranked(shape).insert_new(member, score),
         }
     }
 

@@ -121,6 +121,10 @@ pub(super) fn insert(pack: &mut Pack, member: &[u8], score: f64) {
     while at < all && is_before(view, at, (member, score)) {
         at = view.after(view.after(at));
     }
+    if at == all {
+        pack.push(member);
+        return pack.push(Score::new(score).bytes());
+    }
     pack.insert(at, member);
     pack.insert(pack.after(at), Score::new(score).bytes());
 }
