@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use repl_sim::{
-    lab::{Mark, Reply},
+    lab::{Lost, Mark, Reply, Syncs},
     scenarios,
 };
 
@@ -62,6 +62,49 @@ scenarios! {
         lab.settle().await;
         assert_eq!(replica.syncs().full, 2, "it was waited for");
         assert_eq!(replica.dataset(), master.dataset());
+    }
+
+    /// A full sync over a thin line takes several times as long as either end bears silence: bytes
+    /// that arrive, or leave, are none.
+    async fn a_full_sync_takes_longer_than_silence_may(lab: Lab) seeds = 20 {
+        lab.configure(|config| {
+            config.repl_ping_replica_period = secs(1);
+            config.repl_timeout = secs(5);
+            config.rdbcompression = false;
+        });
+        let [master, replica] = lab.peers().await;
+        master.client().write_bytes(400_000).await;
+        lab.slow(&master, &replica, Duration::ZERO, 1_000);
+        let begun = lab.elapsed();
+        replica.follow(&master).await;
+        while replica.offset() == 0 {
+            lab.pass(secs(1)).await;
+        }
+        assert!(lab.elapsed() - begun > secs(6), "it took its time");
+        lab.heal_all();
+        lab.settle().await;
+        assert_eq!(replica.syncs(), Syncs { full: 1, partial: 0 }, "it was borne with");
+        assert_eq!(replica.dataset(), master.dataset());
+    }
+
+    /// `timeout` is for clients that say nothing. Neither end of a link is one, also while nothing
+    /// happens but that a replica waits for others to share its snapshot.
+    async fn an_idle_client_is_closed_and_an_idle_link_is_not(lab: Lab) seeds = 20 {
+        lab.configure(|config| {
+            config.timeout = secs(1);
+            config.repl_ping_replica_period = secs(5);
+            config.repl_timeout = secs(30);
+            config.repl_diskless_sync = true;
+            config.repl_diskless_sync_delay = secs(8);
+        });
+        let [master, replica] = lab.peers().await;
+        let mut client = master.client();
+        assert_eq!(client.call(&["PING"]).await, Ok(Reply::Simple("PONG".into())));
+        replica.follow(&master).await;
+        lab.pass(secs(60)).await;
+        assert_eq!(client.call(&["PING"]).await, Err(Lost), "it was idle");
+        lab.settle().await;
+        assert_eq!(replica.syncs(), Syncs { full: 1, partial: 0 }, "the link was left alone");
     }
 
     /// Less is held back, and for too long.

@@ -129,4 +129,24 @@ scenarios! {
         assert!(!heard.bytes.is_empty(), "now it begins");
         master.has_told(replid, offset, &heard.bytes);
     }
+
+    /// A replica that takes almost as long as it may for its first acknowledgement has as long
+    /// for the next.
+    async fn the_first_acknowledgement_comes_late(lab: Lab) seeds = 20 {
+        lab.configure(|config| {
+            config.repl_ping_replica_period = secs(1);
+            config.repl_timeout = secs(6);
+        });
+        let [master] = lab.peers().await;
+        master.client().work(200, secs(5)).await;
+        let mut replica = dialled(&lab.stranger(), &master).await;
+        let Payload { replid, offset, .. } = synchronised(&mut replica, Takes::Mark).await;
+        let heard = replica.hear_for(secs(4)).await;
+        assert!(!heard.ended, "it has time left");
+        say(&mut replica, &["REPLCONF", "ACK", &offset.to_string()]).await;
+        let heard = replica.hear_for(secs(4)).await;
+        assert!(!heard.ended, "it has time left again");
+        master.has_told(replid, offset, &heard.bytes);
+        assert!(replica.hear_for(secs(6)).await.ended, "it has said nothing more");
+    }
 }
