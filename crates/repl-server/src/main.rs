@@ -8,6 +8,7 @@ use std::{
     fmt::Display,
     fs,
     io::{self, Read as _, Write as _},
+    mem,
     os::unix::ffi::OsStringExt,
     path::{Path, PathBuf},
     process::{self, ExitCode},
@@ -155,6 +156,9 @@ async fn serve(mut config: Config, config_file: String) -> ExitCode {
     }
     driver.platform().spawn(obey(signals, driver.clone()));
     let status = driver.run().await;
+    // The dataset is left to the operating system, which takes it back at once: to free a large one
+    // key by key would have everybody wait for the end of their connections.
+    mem::forget(driver);
     // The operating system keeps eight bits of a status.
     ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX))
 }
