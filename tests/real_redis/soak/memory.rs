@@ -14,9 +14,9 @@
 
 use crate::fixture::{server::Server, wait_for};
 
-/// Has the allocator of a node give freed pages back at once, and the kernel leave it alone with
-/// huge pages, of which it makes two megabytes out of a page whenever it comes round: what is
-/// resident is what is used then, and its readings mean something after any time.
+/// Has the allocator of a node give freed pages back at once, and not ask for huge pages, of which
+/// the kernel makes two megabytes out of a page whenever it comes round: what is resident is what
+/// is used then, and readings mean the same after any time.
 pub(super) const EXACT: (&str, &str) =
     ("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0,metadata_thp:disabled,thp:never");
 
