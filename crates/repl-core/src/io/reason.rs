@@ -319,6 +319,8 @@ pub enum LinkLoss {
     Refused,
     /// What came was no snapshot.
     Damaged,
+    /// What the master had was not wanted (`replica-refuse-empty-master`).
+    Unwanted,
 }
 
 /// What would have saved a full sync.
@@ -446,7 +448,7 @@ impl NeedReason {
                 Remedy::BacklogSize { wanted: (offset + 1).saturating_sub(next), now: None }
             }
             Self::Scratch(_)
-            | Self::BrokenOff(LinkLoss::Damaged)
+            | Self::BrokenOff(LinkLoss::Damaged | LinkLoss::Unwanted)
             | Self::Behind { .. }
             | Self::OldProtocol => Remedy::Nothing,
         }

@@ -212,6 +212,7 @@ impl fmt::Display for LinkLoss {
             Self::Closed(cause) => write!(f, "with its connection: {cause}"),
             Self::Refused => f.write_str("by an error of the master"),
             Self::Damaged => f.write_str("because what came was no snapshot"),
+            Self::Unwanted => f.write_str("because its master had come back empty"),
         }
     }
 }

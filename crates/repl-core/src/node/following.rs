@@ -33,10 +33,19 @@ pub(super) struct Following {
     pub(super) reads_at: Option<Instant>,
     /// Whether whatever the master has is wanted.
     pub(super) consent: Consent,
-    /// The history of a dataset that was refused.
-    pub(super) refused: Option<ReplId>,
+    /// The dataset that was refused last.
+    pub(super) refused: Option<Refused>,
     /// Full syncs that have failed since the link was last up.
     pub(super) failed_syncs: u32,
+}
+
+/// A dataset that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// Its history.
+    pub(super) replid: ReplId,
+    /// Keys that it had.
+    pub(super) keys: u64,
 }
 
 /// Whether a dataset may be taken that has next to nothing of ours.

@@ -89,6 +89,7 @@ impl Node {
 
     /// Forgets the connection of the link, if there is one, and with it everything half received.
     pub(super) fn drop_link(&mut self, now: Now) {
+        self.resyncs.began_at = None;
         let conn = self.following.as_ref().and_then(|following| following.link.conn());
         if let Some(conn) = conn {
             self.close(now, conn);
@@ -98,8 +99,8 @@ impl Node {
     /// The link is broken. What was applied stays; what was half received is forgotten.
     pub(super) fn link_failed(&mut self, now: Now, error: LinkError) {
         self.mark_link_failure(&error);
-        self.drop_link(now);
         self.note_link_failure(&error);
+        self.drop_link(now);
         let later = now.mono + self.retry_after(&error);
         let Some(following) = &mut self.following else { return };
         let was_up = following.link.is_up();
@@ -324,6 +325,9 @@ impl Node {
             Ok(Some(Answer::Full(origin))) => {
                 let payload = Box::new(Payload::new(origin, self.keyspace.empty_twin()));
                 self.set_link(Link::Loading { conn: id, payload });
+                if let Some(error) = origin.and_then(|(replid, _)| self.refuses_again(replid)) {
+                    return Err(error);
+                }
             }
             Ok(Some(Answer::Continue(replid))) => self.resume(now, id, replid),
             Err(error) => {

@@ -23,7 +23,7 @@ use crate::{
     },
     repl::{
         master::Phase,
-        replica::{Answer, Link, LinkError},
+        replica::{Answer, LinkError},
     },
 };
 
@@ -81,7 +81,7 @@ pub(super) struct Resyncs {
     last_full: Option<Reason>,
     /// How our last full sync ended before its end; none since one has come to it.
     broken_off: Option<LinkLoss>,
-    /// When the master said that it sends everything.
+    /// When the master said that it sends everything, while it does.
     pub(super) began_at: Option<Instant>,
     /// How long our last full sync took.
     pub(super) took: Option<Duration>,
@@ -236,8 +236,9 @@ impl Node {
 
     /// The link has failed. If a full sync was under way, it was in vain.
     pub(super) fn note_link_failure(&mut self, error: &LinkError) {
-        let Some(Following { link: Link::Loading { .. }, .. }) = self.following else { return };
-        self.resyncs.began_at = None;
+        if self.resyncs.began_at.is_none() {
+            return;
+        }
         self.resyncs.broken_off = Some(match error {
             LinkError::Closed(cause) => LinkLoss::Closed(*cause),
             LinkError::Timeout(_) => LinkLoss::Timeout(self.config.repl_timeout),
@@ -251,9 +252,9 @@ impl Node {
             | LinkError::Payload(_)
             | LinkError::PayloadLength
             | LinkError::PayloadMark
-            | LinkError::EmptyMaster { .. }
             | LinkError::Protocol(_)
             | LinkError::Inline => LinkLoss::Damaged,
+            LinkError::EmptyMaster { .. } => LinkLoss::Unwanted,
         });
     }
 

@@ -9,9 +9,15 @@
 use alloc::format;
 use core::time::Duration;
 
-use super::{Node, following::Consent};
+use super::{
+    Node,
+    following::{Consent, Following, Refused},
+};
 use crate::{
-    base::{ids::Endpoint, time::Now},
+    base::{
+        ids::{Endpoint, ReplId},
+        time::Now,
+    },
     io::Level,
     repl::replica::{Link, LinkError, Loaded},
 };
@@ -45,20 +51,32 @@ impl Node {
     pub(super) fn refuses(&mut self, now: Now, loaded: &Loaded) -> Option<LinkError> {
         let ours = self.keyspace.key_count();
         let theirs = loaded.keyspace.key_count();
-        let following = self.following.as_mut()?;
         let (replid, _) = loaded.origin?;
         let is_known = replid == self.history.replid() || replid == self.history.replid2();
-        if !self.config.replica_refuse_empty_master || following.consent == Consent::Given {
-            return None;
-        }
         let most = theirs.saturating_mul(KEYS_FOR_ONE);
         let is_empty = !is_known && most < ours && self.keyspace.has_more_than(most, now.wall);
-        // What has been written to it since does not make it the master it was.
-        if !is_empty && following.refused != Some(replid) {
+        if !is_empty || !self.may_refuse() {
             return None;
         }
-        following.refused = Some(replid);
+        let following = self.following.as_mut()?;
+        following.refused = Some(Refused { replid, keys: theirs });
         Some(LinkError::EmptyMaster { theirs, ours })
+    }
+
+    /// Whether the full sync that begins is one of a history that was refused before: no byte of it
+    /// is wanted. What has been written to that master since does not make it the one it was.
+    pub(super) fn refuses_again(&self, replid: ReplId) -> Option<LinkError> {
+        let refused = self.following.as_ref()?.refused?;
+        (refused.replid == replid && self.may_refuse()).then(|| LinkError::EmptyMaster {
+            theirs: refused.keys,
+            ours: self.keyspace.key_count(),
+        })
+    }
+
+    fn may_refuse(&self) -> bool {
+        let needs_consent = |following: &Following| following.consent == Consent::Needed;
+        self.config.replica_refuse_empty_master
+            && self.following.as_ref().is_some_and(needs_consent)
     }
 
     /// Somebody names the master that is followed once more: what it has is wanted, whatever that

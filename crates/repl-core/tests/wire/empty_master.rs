@@ -46,6 +46,21 @@ fn a_replica_keeps_its_dataset_when_its_master_comes_back_empty() {
 }
 
 #[test]
+fn what_was_refused_once_is_not_fetched_again() {
+    let mut net = lost(config());
+    net.run("a", &format!("SET large {}", "x".repeat(1_000_000)));
+    let received = |net: &Net| net.node("b").stats().net_repl_input_bytes;
+    let before = received(&net);
+    net.pass_secs(120);
+    assert!(net.node("a").stats().sync_full > 3, "it has asked again and again");
+    assert!(received(&net) - before < 5_000, "and has left before the dataset came");
+    assert_eq!(size(&mut net, "b"), ":150");
+    net.run("b", "REPLICAOF a 1");
+    net.pass_secs(3);
+    net.assert_same(&["a", "b"]);
+}
+
+#[test]
 fn naming_the_master_once_more_takes_what_it_has() {
     let mut net = lost(config());
     net.run("a", "SET new 1");

@@ -340,6 +340,18 @@ fn full_sync_broken_off() -> String {
     answer(&mut net, &fullresync(100))
 }
 
+#[test]
+fn how_a_full_sync_was_broken_off_is_told() {
+    let mut net = Net::with(&["b"], &config());
+    net.script("x");
+    net.run("b", "REPLICAOF x 1");
+    let (master, _) = greet(&mut net, "x");
+    net.send(master, &fullresync(100));
+    net.send(master, &with_length(b"no snapshot at all"));
+    let told = answer(&mut net, &fullresync(100));
+    assert!(told.contains("was broken off because what came was no snapshot"), "{told}");
+}
+
 fn master_tells_another() -> String {
     let (mut net, master) = with_master();
     net.close(master);
