@@ -1,8 +1,9 @@
-//! Waiting for a virtual time, alone or as a limit for something else.
+//! Waiting for a virtual time, alone or as a limit for something else, and what goes on beside it.
 //!
 //! madsim's own sleep sets one more alarm each time it is polled; this one sets one.
 
 use std::{
+    convert::Infallible,
     future::{Future, poll_fn},
     pin::{Pin, pin},
     task::{Context, Poll, Waker},
@@ -56,6 +57,22 @@ pub(crate) async fn within<T>(
             return Poll::Ready(Some(done));
         }
         alarm.as_mut().poll(cx).map(|()| None)
+    })
+    .await
+}
+
+/// What `work` resolves to. Until then `company`, which never ends by itself, goes on beside it.
+pub(crate) async fn in_company_of<T>(
+    company: impl Future<Output = Infallible>,
+    work: impl Future<Output = T>,
+) -> T {
+    let (mut company, mut work) = (pin!(company), pin!(work));
+    poll_fn(|cx| {
+        let done = work.as_mut().poll(cx);
+        if done.is_pending() {
+            let _: Poll<Infallible> = company.as_mut().poll(cx);
+        }
+        done
     })
     .await
 }

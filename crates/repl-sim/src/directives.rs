@@ -31,7 +31,7 @@ pub(crate) fn drawn(draw: &mut Draw) -> Config {
         save_given: Given::Yes,
         // Nodes are dialled from other hosts, without passwords.
         protected_mode: false,
-        // Drawn runs lose files and masters, and have no operator who says whose dataset counts.
+        // Scenarios lose files and masters, and few have somebody who says whose dataset counts.
         replica_refuse_empty_master: false,
         ..Config::default()
     };

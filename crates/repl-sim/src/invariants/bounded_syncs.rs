@@ -10,6 +10,9 @@
 //! restart. What is granted while a link is cut, stalled or thinned, or a node is down, has that
 //! for a cause.
 //!
+//! A replica that refuses what its master came back with (`replica-refuse-empty-master`) does not
+//! come to rest until somebody decides: each refusal is a cause for it to ask once more.
+//!
 //! Neither does a replica hammer its master: in the time until all is online and equal again it has
 //! dialled it no more often than once a second, and thrice at once.
 //!
@@ -43,6 +46,8 @@ pub(super) struct BoundedSyncs {
     /// What each node was granted since the last cause.
     granted: BTreeMap<usize, Syncs>,
     broken_count: u64,
+    /// What the running process of each node has refused so far.
+    refused: BTreeMap<usize, u64>,
     pub(super) premise_count: u64,
     pub(super) dialled_count: u64,
 }
@@ -51,6 +56,13 @@ impl BoundedSyncs {
     /// The lab does something.
     pub(super) fn on_cause(&mut self) {
         self.granted.clear();
+    }
+
+    /// A node has refused so many datasets so far.
+    pub(super) fn on_refused(&mut self, node: usize, count: u64) {
+        if self.refused.insert(node, count) != Some(count) {
+            self.granted.remove(&node);
+        }
     }
 
     /// A node of the lab is granted a synchronisation.

@@ -61,7 +61,7 @@ pub(crate) use self::{
     waits::{WaitAnswer, Wish},
 };
 use crate::{
-    lab::{Kind, Reply},
+    lab::{Kind, Mark, Reply},
     net::HostId,
     node_view::{self, Role, View},
 };
@@ -336,6 +336,10 @@ impl Judge {
         self.pause_holds.check(node, view, counts, now)?;
         self.restored.check(node, state, view)?;
         self.silence.check(node, view, config, now)?;
+        match state.marks().count(Mark::EmptyMasterRefused) {
+            0 => {}
+            count => self.bounded_syncs.on_refused(node, count),
+        }
         if before.is_some_and(|seen| seen.view == *view) {
             return Ok(());
         }

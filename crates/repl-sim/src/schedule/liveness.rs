@@ -56,10 +56,10 @@ impl Stage {
         }
         // Those who ask nodes outside may never be answered. They ask for nothing more.
         self.lab.lull(Duration::from_secs(6 * 3600));
-        self.lab.settle_core(&places).await;
+        self.insisting(self.lab.settle_core(&places)).await;
         // A link that is half open is found after its time.
         self.lab.pass(self.lab.longest_timeout() + TIMEOUT_SLACK).await;
-        self.lab.settle_core(&places).await;
+        self.insisting(self.lab.settle_core(&places)).await;
         self.serve(master, &places).await;
     }
 

@@ -27,6 +27,7 @@
 mod clients;
 mod liveness;
 mod nearest;
+mod operator;
 mod perform;
 mod plan;
 mod shrink;

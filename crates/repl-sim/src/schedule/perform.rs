@@ -69,7 +69,7 @@ pub(crate) async fn perform(lab: &Lab, schedule: &Schedule) {
     }
     stage.heal_all().await;
     stage.gather().await;
-    lab.settle().await;
+    stage.insisting(lab.settle()).await;
 }
 
 /// See this file's header.
@@ -201,7 +201,7 @@ impl Stage {
     }
 
     /// The node is told whom to follow, unless it knows.
-    async fn follow_again(&mut self, node: usize) {
+    pub(super) async fn follow_again(&self, node: usize) {
         if let Some(master) = self.follows[node] {
             self.nodes[node].follow(&self.nodes[master]).await;
         }

@@ -88,11 +88,14 @@ impl Plan {
     /// Nothing but drawn directives.
     pub(crate) fn new(scenario: &str, seed: u64) -> Self {
         let stream = |purpose: &str| Draw::new(seed, &format!("plan {purpose}"));
+        let mut config = directives::drawn(&mut Draw::new(seed, "config"));
+        // In the end somebody says whose dataset counts.
+        config.replica_refuse_empty_master = stream("operator").once_in(2);
         let schedule = Schedule {
             scenario: scenario.to_owned(),
             seed,
             conditions: Conditions::Drawn,
-            config: directives::drawn(&mut Draw::new(seed, "config")),
+            config,
             nodes: Vec::new(),
             clients: Vec::new(),
             events: Vec::new(),

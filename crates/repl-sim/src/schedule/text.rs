@@ -63,7 +63,7 @@ const CONFIG_FILES: [(&str, ConfigFile); 2] =
     [("as-it-was", ConfigFile::AsItWas), ("rewritten", ConfigFile::Rewritten)];
 
 /// What nodes are configured with where a schedule says nothing: they are dialled from other hosts,
-/// without passwords, save nothing, and have no operator who says whose dataset counts.
+/// without passwords, save nothing, and take whatever dataset their master has.
 pub(super) fn plain_config() -> Config {
     let (save, save_given) = (Vec::new(), Given::Yes);
     let replica_refuse_empty_master = false;
